@@ -35,7 +35,10 @@ TOP, BOTTOM = "top", "bottom"      # in place of a task that another one is move
 
 Offset = Annotated[int, Query(ge=0, le=10_000_000)]
 TaskLimit = Annotated[int, Query(ge=1, le=200)]
-Callback = Annotated[str, Field(max_length=MAX_PATH, description="Not called: ask for the task from time to time.")]
+Callback = Annotated[
+    str, Field(max_length=MAX_PATH, json_schema_extra={"maxLength": 0},
+               description="Must be empty, since nothing is called from here: ask for the task from time to time."),
+]
 HistoryStatus = Annotated[str, Query(max_length=20, description="done, failed or interrupted; else all of them.")]
 
 

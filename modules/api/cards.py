@@ -19,7 +19,7 @@ from pydantic import Field, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from modules.api.routing import KnownFields, account, check_size, owner, router
+from modules.api.routing import PICTURE_TYPES, KnownFields, account, check_size, owner, router, sent_as
 from modules.app.app import App
 from modules.app.permissions import check_edits_models
 from modules.base.accounts import Role
@@ -107,7 +107,7 @@ def routes(app: App) -> APIRouter:
         check_edits_models(account(request), app.settings.current)
         return detailed(app, app.cards.change(app.cards.get(card), wanted(change)), strength_for(request))
 
-    @api.get("/cards/{card}/preview")
+    @api.get("/cards/{card}/preview", **sent_as(*PICTURE_TYPES))
     def preview(card: Name) -> Response:
         return preview_response(app.cards.preview(app.cards.get(card)))
 

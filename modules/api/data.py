@@ -13,9 +13,9 @@ from fastapi.responses import StreamingResponse
 from pydantic import Field
 
 from modules.api.cards import count_pixels
-from modules.api.data_files import LONGEST_REF, MOST_EDITED, PictureRef, is_editable, shown_file_name
+from modules.api.data_files import MOST_EDITED, PictureRef, Ref, is_editable, shown_file_name
 from modules.api.library_files import ZIP_HEADERS
-from modules.api.routing import KnownFields, account, owner, router
+from modules.api.routing import KnownFields, account, owner, router, sent_as
 from modules.app.app import App
 from modules.base.accounts import Role
 from modules.base.limits import MAX_INFOTEXT, MAX_ITEMS, MAX_NAME, JsonObject
@@ -42,7 +42,7 @@ class TextBody(KnownFields):
 
 
 class ZippedFile(KnownFields):
-    picture: Annotated[str, Field(max_length=LONGEST_REF)]
+    picture: Ref
     name: str = Field(min_length=1, max_length=MAX_NAME, description="The file's name in the zip.")
 
 
@@ -84,7 +84,7 @@ def routes(app: App) -> APIRouter:
             return shown_parts(edited_infotext(body.infotext, changes))
         return shown_parts(body.infotext)
 
-    @api.post("/zip")
+    @api.post("/zip", **sent_as("application/zip"))
     def zipped(body: ZippedBody, request: Request) -> StreamingResponse:
         """Pictures' files as they are, as one zip."""
         who = owner(request)

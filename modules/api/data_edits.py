@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from annotated_types import MaxLen
 from fastapi import APIRouter, Request
 from pydantic import Field
 
-from modules.api.data_files import LONGEST_REF, MOST_EDITED
+from modules.api.data_files import MOST_EDITED, Ref
 from modules.api.routing import KnownFields, account, owner, router
 from modules.app.app import App
 from modules.base.accounts import Role
@@ -27,8 +27,8 @@ from modules.requests.picture_refs import find_picture
 
 MOST_EXPRESSION = 500      # characters of what is found
 
-ShortRef = Annotated[str, MaxLen(LONGEST_REF)]
-RefList = Annotated[list[ShortRef], Field(min_length=1, max_length=MOST_EDITED)]
+Stripped = Annotated[Name, Field(json_schema_extra={"enum": [*STRIPPED]})]
+RefList = Annotated[list[Ref], Field(min_length=1, max_length=MOST_EDITED)]
 
 
 class ReplaceBody(KnownFields):
@@ -50,8 +50,8 @@ class EditBody(KnownFields):
     )
     descriptive: JsonObject = Field({}, description="title, author, copyright, rating, description, keywords.")
     replace: list[ReplaceBody] = Field([], max_length=100)
-    strip: list[Name] = Field([], max_length=len(STRIPPED), description=f"Of {', '.join(STRIPPED)}.")
-    copy_from: str = Field("", max_length=LONGEST_REF, description="A picture whose generation data are taken.")
+    strip: list[Stripped] = Field([], max_length=len(STRIPPED))
+    copy_from: Literal[""] | Ref = Field("", description="A picture whose generation data are taken.")
     convert_from: str = Field("", max_length=MAX_NAME, description="A program whose data are converted.")
 
 
@@ -61,7 +61,7 @@ class EditedPictures(KnownFields):
 
 
 class SaveEditBody(EditedPictures):
-    revisions: dict[ShortRef, ShortRef] = Field(
+    revisions: dict[Ref, Name] = Field(
         {}, max_length=MOST_EDITED, description="By picture, the revision that was looked at: another is not edited."
     )
     as_copy: bool = False
@@ -72,7 +72,7 @@ class PicturesBody(KnownFields):
 
 
 class ComparedBody(KnownFields):
-    pictures: list[ShortRef] = Field(min_length=2, max_length=20)
+    pictures: list[Ref] = Field(min_length=2, max_length=20)
 
 
 class HistoryBody(KnownFields):

@@ -7,9 +7,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse
+from pydantic import AfterValidator, WithJsonSchema
 
 from modules.api.cards import count_pixels
-from modules.api.routing import FileRoute, account, owner, router
+from modules.api.routing import FileRoute, account, owner, router, sent_as
 from modules.app.app import App
 from modules.app.kept_inputs import keep_file
 from modules.base.accounts import Role
@@ -17,15 +18,17 @@ from modules.base.border import outcome
 from modules.base.limits import MAX_NAME
 from modules.imaging.folders import content_of
 from modules.metadata.formats import metadata_format
-from modules.requests.picture_refs import UPLOAD_REF, PictureFile, find_picture
+from modules.requests.picture_refs import REF_PATTERN, UPLOAD_REF, PictureFile, checked_ref, find_picture
 
-LONGEST_REF = 200
 MOST_EDITED = 500      # pictures in one request
 SENT_KINDS = {"PNG": "png", "JPEG": "jpg", "WebP": "webp", "AVIF": "avif"}      # endings of names
 FILE_BODY = {"requestBody": {"required": True, "content": {"image/*": {}}}}
-PictureRef = Annotated[
-    str, Query(max_length=LONGEST_REF, description="job:<id>/<index>, library:<id> or upload:<hash>.")
+Ref = Annotated[
+    str, AfterValidator(checked_ref), WithJsonSchema({
+        "type": "string", "pattern": REF_PATTERN, "description": "job:<id>/<index>, library:<id> or upload:<hash>.",
+    }),
 ]
+PictureRef = Annotated[Ref, Query()]
 
 
 def routes(app: App) -> APIRouter:
@@ -39,7 +42,7 @@ def routes(app: App) -> APIRouter:
             digest = await asyncio.to_thread(keep_file, app, account(request), content)
         return {"picture": f"{UPLOAD_REF}:{digest}"}
 
-    @api.get("/file")
+    @api.get("/file", **sent_as("application/octet-stream"))
     async def file(
         picture: PictureRef, request: Request, name: Annotated[str, Query(max_length=MAX_NAME)] = ""
     ) -> FileResponse:

@@ -116,11 +116,19 @@ def other(request: Request, error: HTTPException) -> JSONResponse:
 
 
 def allowed_methods(request: Request) -> list[str]:
-    """Return the methods of all routes at the request's path: a router names those of the first one alone."""
+    """Return the methods of all routes at the request's path: a router names those of the first one alone.
+
+    Where routes have this very path, others that read a part of it as a name do not count.
+    """
     scopes = {method: {**request.scope, "method": method} for method in METHODS}
-    routes = request.app.router.routes
+    found = {
+        method: [route for route in request.app.router.routes if route.matches(scope)[0] is Match.FULL]
+        for method, scope in scopes.items()
+    }
+    literal = any("{" not in getattr(route, "path", "{") for routes in found.values() for route in routes)
     return [
-        method for method, scope in scopes.items() if any(route.matches(scope)[0] is Match.FULL for route in routes)
+        method for method, routes in found.items()
+        if any(not literal or "{" not in getattr(route, "path", "{") for route in routes)
     ]
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from modules.api.cards import card_of, preview_response, usual_strength
-from modules.api.routing import owner, router
+from modules.api.routing import PICTURE_TYPES, owner, router, sent_as
 from modules.app.app import App
 from modules.base.accounts import Role
 from modules.base.errors import UnknownName
@@ -28,7 +28,7 @@ QueryText = Annotated[str, Query(max_length=MAX_PATH)]
 def routes(app: App) -> APIRouter:
     api = router("cards", "/sd_extra_networks", Role.GUEST)
 
-    @api.get("/thumb")
+    @api.get("/thumb", **sent_as(*PICTURE_TYPES))
     def thumb(filename: QueryText) -> Response:
         """The preview of that name, or of the model of that name, relative to its folder."""
         if entry := app.cards.index.pictured(filename):
@@ -41,7 +41,7 @@ def routes(app: App) -> APIRouter:
         found = app.cards.details(find_entry(app, page, item)).metadata
         return {"metadata": json.dumps(found, indent=4, ensure_ascii=False)} if found else {}
 
-    @api.get("/cover-images")
+    @api.get("/cover-images", **sent_as(*PICTURE_TYPES))
     def cover_images(page: QueryText, item: QueryText, index: Annotated[int, Query(ge=0)] = 0) -> Response:
         """A picture in a safetensors file's metadata."""
         return preview_response(cover_picture(Path(find_entry(app, page, item).path), index))

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 from fastapi import APIRouter, Body, Request
 from pydantic import BaseModel, BeforeValidator, Field
@@ -17,7 +17,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 from modules.api.info import decode_base64, most_pixels
 from modules.api.replies import failure
 from modules.api.requests import SaveImagesField, field_notes, without_nulls
-from modules.api.routing import account, router
+from modules.api.routing import account, router, with_own_types
 from modules.api.waiting import ended
 from modules.app.app import App
 from modules.app.kept_inputs import keep_input
@@ -80,11 +80,15 @@ class InterrogateRequest(BaseModel):
     model: str = Field("clip", max_length=MAX_NAME)
 
 
+EXTRAS_TYPES = get_type_hints(ExtrasBatchImagesRequest)
+
+
 def normalise_extras(body: Any) -> Any:
     """Replace nulls by defaults, and an empty name by no upscaler."""
     if not isinstance(body, Mapping):
         return body
-    return {name: value for name, value in without_nulls(body).items() if not (name in UPSCALER_FIELDS and value == "")}
+    given = without_nulls(with_own_types(EXTRAS_TYPES, body, zero_or_one=True))
+    return {name: value for name, value in given.items() if not (name in UPSCALER_FIELDS and value == "")}
 
 
 SingleBody = Annotated[ExtrasSingleImageRequest, BeforeValidator(normalise_extras), Body()]

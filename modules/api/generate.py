@@ -95,8 +95,9 @@ def txt2img_request(body: Txt2ImgRequest) -> Txt2Img:
     As in A1111 the old fields for the first pass's size replace width and height, hires fix or not.
     """
     request = fields_of(Txt2Img, body)
-    width, height = body.firstphase_width, body.firstphase_height
-    return replace(request, width=width, height=height) if width or height else request
+    return replace(
+        request, width=body.firstphase_width or request.width, height=body.firstphase_height or request.height
+    )
 
 
 def img2img_request(app: App, body: Img2ImgRequest, caller: Account) -> Img2ImgBatch:

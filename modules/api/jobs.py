@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 
 from modules.api.event_stream import EventResponse
 from modules.api.job_events import job_events
-from modules.api.routing import KnownFields, account, owner, router
+from modules.api.routing import KnownFields, account, owner, router, sent_as
 from modules.app.app import App
 from modules.base.accounts import Account, Role
 from modules.base.errors import UnknownName
@@ -45,7 +45,7 @@ class JobRequest(KnownFields):
     Fields that are not given are as on the page: the model's own defaults.
     """
 
-    kind: Name = Field(description="One of: " + ", ".join(JOB_KINDS.names) + ".")
+    kind: Name = Field(json_schema_extra={"enum": [*JOB_KINDS.names]})
     fields: Annotated[dict[Name, Any], MaxLen(MAX_ITEMS)] = Field({}, description="The request's fields by name.")
     settings: JsonObject = Field(
         {}, description="Settings for this job alone, by name: the checkpoint, the VAE, any other."
@@ -97,7 +97,7 @@ def routes(app: App) -> APIRouter:
         # a plain response, since it is polled several times a second
         return JSONResponse(job_json(app, app.jobs.brief(job, owner(request), newest or None)))
 
-    @api.get("/jobs/{job}/events")
+    @api.get("/jobs/{job}/events", **sent_as("text/event-stream"))
     async def events(job: Id, request: Request, newest: Annotated[int, Query(ge=0)] = 0) -> StreamingResponse:
         """Server-sent events: the job as GET returns it, again after each change; the last one is its end."""
         account_name = owner(request)
@@ -108,7 +108,7 @@ def routes(app: App) -> APIRouter:
 
         return EventResponse(app.streams, account_name, job_events(app.jobs.unfinished, found, look))
 
-    @api.get("/jobs/{job}/preview")
+    @api.get("/jobs/{job}/preview", **sent_as("image/jpeg"))
     def preview(job: Id, request: Request) -> Response:
         """The newest preview of the job, JPEG."""
         live = app.jobs.unfinished.live.get(app.jobs.brief(job, owner(request)).id)

@@ -10,10 +10,11 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as PathField
 from fastapi.responses import FileResponse, StreamingResponse
+from pydantic.config import JsonDict
 
 from modules.api.cards import IMMUTABLE_CACHE
 from modules.api.event_stream import EventResponse, record_events
-from modules.api.routing import owner, router
+from modules.api.routing import PICTURE_TYPES, owner, router, sent_as
 from modules.app.app import App
 from modules.base.accounts import Role
 from modules.base.limits import MAX_PATH
@@ -30,9 +31,11 @@ VERSION_CHARACTERS = 16
 
 PictureId = Annotated[int, PathField(ge=0, le=LARGEST_ID)]
 LibraryQuery = Annotated[str, Query(max_length=MAX_QUERY, description="In the search language; see docs/library.md.")]
+# the schema's words for what `place_condition` takes
+PLACE_SCHEMA: JsonDict = {"pattern": r"^(folder:[0-9]{1,18}(/.*)?|album:[0-9]{1,18}|job:.+|trash)?$"}
 PlaceText = Annotated[
     str,
-    Query(alias="in", max_length=MAX_PATH,
+    Query(alias="in", max_length=MAX_PATH, json_schema_extra=PLACE_SCHEMA,
           description="folder:<id>/<path>, album:<id>, job:<id>, trash; nothing for all."),
 ]
 Sort = Literal["newest", "oldest", "name", "rating", "size", "model", "job"]
@@ -49,7 +52,7 @@ def routes(app: App) -> APIRouter:
         """Look through all folders again; the index follows in the background."""
         gallery_of(app, request).refresh()
 
-    @api.get("/events")
+    @api.get("/events", **sent_as("text/event-stream"))
     async def events(request: Request, limit: Annotated[int, Query(ge=0, le=1000)] = 0) -> StreamingResponse:
         """The library's changes as server-sent events: a number that changes with it, and how far a scan is."""
         return EventResponse(app.streams, owner(request), library_events(app, gallery_of(app, request), limit))
@@ -111,13 +114,13 @@ def add_pictures(api: APIRouter, app: App) -> None:
         gallery = gallery_of(app, request)
         return picture_details(gallery, gallery.index.picture(picture))
 
-    @api.get("/pictures/{picture}/file")
+    @api.get("/pictures/{picture}/file", **sent_as(*PICTURE_TYPES))
     def file(picture: PictureId, request: Request) -> FileResponse:
         gallery = gallery_of(app, request)
         row = gallery.index.picture(picture)
         return FileResponse(gallery.path_of(row), filename=shown_name(row), content_disposition_type="inline")
 
-    @api.get("/pictures/{picture}/thumbnail")
+    @api.get("/pictures/{picture}/thumbnail", **sent_as("image/jpeg"))
     async def thumbnail(picture: PictureId, request: Request) -> Response:
         """A small JPEG, its longer side 256 pixels; `v`, the picture's version, lets browsers keep it."""
         gallery = gallery_of(app, request)

@@ -6,9 +6,10 @@ from typing import Annotated
 
 from annotated_types import MaxLen
 from fastapi import Request
-from pydantic import Field
+from pydantic import ConfigDict, Field
+from pydantic.config import JsonDict
 
-from modules.api.library import LARGEST_ID, MAX_QUERY, gallery_of, wanted_of
+from modules.api.library import LARGEST_ID, MAX_QUERY, PLACE_SCHEMA, gallery_of, wanted_of
 from modules.api.routing import KnownFields
 from modules.app.app import App
 from modules.base.errors import Invalid, UnknownName
@@ -21,12 +22,22 @@ ShortId = Annotated[int, Field(ge=0, le=LARGEST_ID)]
 ChosenIds = Annotated[list[ShortId], MaxLen(MOST_NAMED)]
 
 
+SELECTION_SCHEMA: JsonDict = {"anyOf": [
+    {"required": [name], "properties": {name: {"not": {"type": "null"}}}} for name in ("pictures", "q")
+]}
+
+
 class ChosenPictures(KnownFields):
     """Pictures by their ids, or all that fit a search in a place."""
 
+    model_config = ConfigDict(json_schema_extra=SELECTION_SCHEMA)
+
     pictures: ChosenIds | None = Field(None, description="Ids; without, all that fit q and in.")
     q: str | None = Field(None, max_length=MAX_QUERY, description="A search; an empty one fits all.")
-    place: str = Field("", alias="in", max_length=MAX_PATH, description="Where q looks, as in GET /easel/v1/library.")
+    place: str = Field(
+        "", alias="in", max_length=MAX_PATH, json_schema_extra=PLACE_SCHEMA,
+        description="Where q looks, as in GET /easel/v1/library.",
+    )
 
 
 def chosen_rows(app: App, request: Request, chosen: ChosenPictures) -> tuple[Gallery, list[PictureRow]]:

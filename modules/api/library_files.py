@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse, StreamingResponse
+from fastapi.responses import StreamingResponse
 from pydantic import Field
 
 from modules.api.library import LibraryQuery, PlaceText, gallery_of
 from modules.api.library_choice import MOST_NAMED, ChosenPictures, chosen_rows
-from modules.api.routing import router
+from modules.api.routing import router, sent_as
 from modules.app.app import App
 from modules.base.accounts import Role
 from modules.base.errors import Invalid, TooLarge
@@ -93,7 +93,7 @@ def add_filing(api: APIRouter, app: App) -> None:
 
 
 def add_downloads(api: APIRouter, app: App) -> None:
-    @api.get("/zip")
+    @api.get("/zip", **sent_as("application/zip"))
     def zip_named(
         request: Request,
         pictures: Annotated[str | None, Query(max_length=10_000, description="Ids with commas between.")] = None,
@@ -105,12 +105,12 @@ def add_downloads(api: APIRouter, app: App) -> None:
         chosen = ChosenPictures.model_validate({"pictures": id_list(pictures), "q": q, "in": place})
         return zip_response(*chosen_rows(app, request, chosen), data)
 
-    @api.post("/zip")
+    @api.post("/zip", **sent_as("application/zip"))
     def zip_listed(body: ZipBody, request: Request) -> StreamingResponse:
         """The same for a long list of pictures."""
         return zip_response(*chosen_rows(app, request, body), body.data)
 
-    @api.post("/contact-sheet", response_class=HTMLResponse)
+    @api.post("/contact-sheet", **sent_as("text/html"))
     def sheet(body: ChosenPictures, request: Request) -> StreamingResponse:
         """An HTML page of thumbnails with names and prompts, which needs no other file."""
         gallery, rows = chosen_rows(app, request, body)

@@ -6,19 +6,28 @@ import math
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse
+from pydantic import Field
 
-from modules.api.routing import account, owner, router
+from modules.api.routing import KnownFields, account, owner, router, sent_as
 from modules.app.app import App
 from modules.base.accounts import Role
 from modules.base.errors import UnknownName
+from modules.base.limits import Name
 from modules.requests.choices import choices_now, file_problems, missing_folder
 from modules.requests.model_choice import checkpoint_named, form_start, standing_choice
-from modules.settings.choices import MODEL_SETTINGS
 from modules.settings.options import Settings
 
 SOUND = "notification.mp3"      # in the data folder, where A1111 has it
+
+
+class ModelChoice(KnownFields):
+    """What the page's first row chooses; a missing field stays as it was chosen before."""
+
+    sd_model_checkpoint: Name | None = None
+    sd_vae: Name | None = None
+    CLIP_stop_at_last_layers: Annotated[int, Field(ge=1, le=12)] | None = None
 
 
 def routes(app: App) -> APIRouter:
@@ -45,14 +54,14 @@ def routes(app: App) -> APIRouter:
         }
 
     @api.post("/choice", status_code=204)
-    def choose(values: Annotated[dict[str, Any], Body(max_length=len(MODEL_SETTINGS))], request: Request) -> None:
+    def choose(choice: ModelChoice, request: Request) -> None:
         """Remember the caller's model, VAE or clip skip, for the next page they open.
 
         The server's settings stay as they are.
         """
-        if name := values.get("sd_model_checkpoint"):
-            app.models.checkpoints.find(str(name))
-        app.choices.remember(owner(request), values)
+        if choice.sd_model_checkpoint:
+            app.models.checkpoints.find(choice.sd_model_checkpoint)
+        app.choices.remember(owner(request), choice.model_dump(exclude_none=True))
 
     @api.get("/choices")
     def choices(request: Request) -> dict[str, Any]:
@@ -73,7 +82,7 @@ def routes(app: App) -> APIRouter:
         app.cards.look_again()
         return choices(request)
 
-    @api.get("/notification.mp3")
+    @api.get("/notification.mp3", **sent_as("audio/mpeg"))
     def sound() -> FileResponse:
         """The sound of a job's end, if there is such a file in the data folder."""
         if sound_file(app).is_file():

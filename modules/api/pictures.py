@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
-from modules.api.routing import KnownFields, account, owner, router
+from modules.api.routing import PICTURE_TYPES, KnownFields, account, owner, router, sent_as
 from modules.app.app import App
 from modules.app.storage import check_storage
 from modules.base.accounts import Role
@@ -36,7 +36,7 @@ class SaveReply(BaseModel):
 def routes(app: App) -> APIRouter:
     api, logging = router("jobs", "/easel/v1", Role.GUEST), Lock()
 
-    @api.get("/jobs/{job}/pictures/{index}")
+    @api.get("/jobs/{job}/pictures/{index}", **sent_as(*PICTURE_TYPES))
     def picture(job: Id, index: int, request: Request) -> FileResponse:
         """A finished picture's file."""
         found = app.jobs.store.picture(app.jobs.brief(job, owner(request)).id, index)
@@ -44,7 +44,7 @@ def routes(app: App) -> APIRouter:
             return FileResponse(found.path, filename=Path(found.path).name, content_disposition_type="inline")
         raise UnknownName("picture", str(index), [])
 
-    @api.get("/jobs/{job}/pictures/{index}/thumbnail")
+    @api.get("/jobs/{job}/pictures/{index}/thumbnail", **sent_as("image/jpeg"))
     async def thumbnail(job: Id, index: int, request: Request) -> Response:
         """A finished picture as a small JPEG, its longer side 256 pixels."""
         found = await asyncio.to_thread(app.jobs.store.picture, app.jobs.brief(job, owner(request)).id, index)
@@ -54,7 +54,7 @@ def routes(app: App) -> APIRouter:
             content = await asyncio.to_thread(thumbnail_jpeg, Path(found.path))
         return Response(content, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=86400"})
 
-    @api.get("/jobs/{job}/pictures/{index}/returned/{place}")
+    @api.get("/jobs/{job}/pictures/{index}/returned/{place}", **sent_as(*PICTURE_TYPES))
     def returned(job: Id, index: int, place: int, request: Request) -> FileResponse:
         """A file shown with a picture: its mask, or the painting cut out by it."""
         of_it = [

@@ -10,7 +10,7 @@ from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, Field
 
 from modules.api.jobs import JobRequest, submission_of
-from modules.api.routing import KnownFields, account, owner, router
+from modules.api.routing import KnownFields, account, owner, router, sent_as
 from modules.app.app import App
 from modules.base.accounts import Role
 from modules.base.errors import Invalid, UnknownName
@@ -75,7 +75,7 @@ def routes(app: App) -> APIRouter:
             raise Invalid("A picture cannot be better than itself.", "Name two.", field="worse")
         app.jobs.store.vote(found, body.better, body.worse)
 
-    @api.get("/jobs/{job}/plot/{form}")
+    @api.get("/jobs/{job}/plot/{form}", **sent_as("text/csv", "text/html"))
     def export(job: Id, form: Literal["csv", "html"], request: Request) -> Response:
         """The plot as a table: csv with each cell's values, data and votes, or a page with the pictures in it."""
         record = app.jobs.get(job, owner(request))

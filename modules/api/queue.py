@@ -16,7 +16,7 @@ from modules.api.event_stream import EventResponse
 from modules.api.jobs import job_json
 from modules.api.login import note
 from modules.api.queue_events import queue_events, queue_state
-from modules.api.routing import KnownFields, account, owner, router
+from modules.api.routing import KnownFields, account, owner, router, sent_as
 from modules.app.app import App
 from modules.base.accounts import Role
 from modules.base.errors import UnknownName
@@ -82,7 +82,7 @@ def add_listing(api: APIRouter, app: App) -> None:
             "jobs": [{**job_json(app, record, brief=True), "created": record.created} for record in records],
         }
 
-    @api.get("/events")
+    @api.get("/events", **sent_as("text/event-stream"))
     async def events(request: Request, limit: Annotated[int, Query(ge=0, le=10_000)] = 0) -> StreamingResponse:
         """Server-sent events: `revision` changes with the list, `running` is the progress of the caller's running jobs.
 
@@ -95,7 +95,7 @@ def add_listing(api: APIRouter, app: App) -> None:
         """A job's request as form values: to change some of it, and ask again."""
         return recorded_form(app, app.jobs.get(job, owner(request)), account(request))
 
-    @api.get("/{job}/inputs/{place}")
+    @api.get("/{job}/inputs/{place}", **sent_as("image/png"))
     def input_picture(job: Id, place: int, request: Request) -> FileResponse:
         """An input picture of the job, PNG; 404 if it was deleted."""
         names = input_names(app.jobs.get(job, owner(request)).params)

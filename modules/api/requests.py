@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from itertools import islice
-from typing import Annotated, Any, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar, get_type_hints
 
 from pydantic import Field
 
-from modules.base.fields import defaults
+from modules.api.routing import with_own_types
+from modules.base.fields import defaults, once_a_class
 from modules.base.limits import MAX_ID, MAX_INFOTEXT, MAX_NAME, JsonObject
 from modules.library.library import Library
 from modules.params import infotext
@@ -28,8 +29,14 @@ AS_SETTINGS = ("s_churn", "s_tmin", "s_tmax", "s_noise", "s_min_uncond", "token_
 # it is part of addresses and file names
 TASK_ID = r"^(task\([0-9A-Za-z-]{1,64}\)|[0-9A-Za-z]([0-9A-Za-z-]{0,62}[0-9A-Za-z])?)?$"
 
-Phase = Annotated[int, Field(ge=0, le=2048)]
+Phase = Literal[0] | Annotated[int, Field(ge=64, le=2048)]
 Eta = Annotated[float, Field(ge=0, le=1)]
+Churn = Annotated[float, Field(ge=0, le=100)]      # these five as the settings of these names
+TMin = Annotated[float, Field(ge=0, le=10)]
+TMax = Annotated[float, Field(ge=0, le=999)]
+SNoise = Annotated[float, Field(ge=0, le=1.1)]
+MinUncond = Annotated[float, Field(ge=0, le=15)]
+MergingRatio = Annotated[float, Field(ge=0, le=0.9)]
 TaskId = Annotated[str, Field(pattern=TASK_ID, description="An id of your own to follow the job by.")]
 InfotextField = Annotated[
     str, Field(max_length=MAX_INFOTEXT, description="Generation data: fills in what is not given.")
@@ -48,11 +55,11 @@ class RequestOptions:
 
     sampler_index: SamplerIndex | None = None
     eta: Eta | None = None
-    s_churn: float | None = None
-    s_tmin: float | None = None
-    s_tmax: float | None = None
-    s_noise: float | None = None
-    s_min_uncond: float | None = None
+    s_churn: Churn | None = None
+    s_tmin: TMin | None = None
+    s_tmax: TMax | None = None
+    s_noise: SNoise | None = None
+    s_min_uncond: MinUncond | None = None
     override_settings: Overrides = field(default_factory=dict)
     override_settings_restore_afterwards: bool = True      # accepted; an override never outlives its request
     infotext: InfotextField | None = None
@@ -62,7 +69,7 @@ class RequestOptions:
     do_not_save_grid: bool = False
     force_task_id: TaskId | None = None
     restore_faces: bool | None = None      # None: the settings'
-    token_merging_ratio: float | None = None
+    token_merging_ratio: MergingRatio | None = None
     alwayson_scripts: JsonObject = field(default_factory=dict)
 
 
@@ -85,12 +92,18 @@ class Img2ImgRequest(Img2ImgBatch, RequestOptions):
 DrawRequest: TypeAlias = Txt2ImgRequest | Img2ImgRequest
 
 
+@once_a_class
+def types_of_request(kind: type) -> Mapping[str, Any]:
+    """Return the types of a request's fields."""
+    return get_type_hints(Img2ImgRequest if issubclass(kind, Img2Img) else Txt2ImgRequest)
+
+
 def normalise_request(body: Any, kind: type[Generation] = Txt2Img) -> Any:
     """Replace A1111's notations: null for the default, generation data for fields, an old sampler name."""
     if not isinstance(body, Mapping):
         return body
-    given = without_nulls(body)
-    if not given.get("sampler_name", ""):
+    given = without_nulls(with_own_types(types_of_request(kind), body, zero_or_one=True))
+    if given.get("sampler_name", "") == "":
         given.pop("sampler_name", None)
         given |= {"sampler_name": given["sampler_index"]} if given.get("sampler_index") else {}
     return filled_in(given, text, kind) if isinstance(text := given.get("infotext"), str) else given

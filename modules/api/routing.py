@@ -6,10 +6,10 @@ import asyncio
 import json
 import math
 from collections.abc import Callable, Collection, Coroutine, Mapping
-from dataclasses import dataclass, fields
-from functools import partial
+from dataclasses import dataclass
 from itertools import islice
-from typing import Any, NoReturn
+from types import UnionType
+from typing import Annotated, Any, NoReturn, Union, get_args, get_origin, get_type_hints
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.routing import APIRoute
@@ -19,12 +19,13 @@ from starlette.types import Scope
 
 from modules.api.errors import Refusal
 from modules.base.accounts import Account, Role
-from modules.base.errors import TooLarge, UnsupportedMedia, WebUIError
+from modules.base.errors import Invalid, TooLarge, UnsupportedMedia, WebUIError
 from modules.base.limits import MAX_BODY, MAX_DEPTH, MAX_ESCAPES, MAX_ID, MAX_JSON
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 MOST_UNKNOWN = 20      # fields named in one error
 LONG_JSON = 2**16      # bytes; longer JSON is read in a thread
+PICTURE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/avif", "image/gif", "image/bmp")
 
 
 def router(tag: str, prefix: str, may: Role, route_class: type[APIRoute] | None = None) -> APIRouter:
@@ -36,6 +37,12 @@ def router(tag: str, prefix: str, may: Role, route_class: type[APIRoute] | None 
     refusals: dict[int | str, dict[str, Any]] = {"4XX": {"model": Refusal, "description": "Refused, and why"}}
     return APIRouter(prefix=prefix, tags=[tag], route_class=route_class or StrictRoute, responses=refusals,
                      dependencies=[Depends(Permission(may))])
+
+
+def sent_as(*kinds: str) -> dict[str, Any]:
+    """Return what a route declares whose body is no JSON: its class of responses, and the content types it sends."""
+    replies = {200: {"description": "The content", "content": {kind: {} for kind in kinds}}}
+    return {"response_class": Response, "responses": replies}
 
 
 def inner_path(scope: Scope) -> str:
@@ -73,12 +80,42 @@ class KnownFields(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def with_few_unknown(cls, given: Any) -> Any:
-        return without_many_unknown([each.alias or name for name, each in cls.model_fields.items()], given)
+        hints = {each.alias or name: each.annotation for name, each in cls.model_fields.items()}
+        return with_own_types(hints, without_many_unknown(hints, given))
 
 
 def few_unknown(cls: type[Any]) -> BeforeValidator:
-    """Return the same check for a declared class that forbids unknown fields."""
-    return BeforeValidator(partial(without_many_unknown, [each.name for each in fields(cls)]))
+    """Return the same checks for a declared class that forbids unknown fields."""
+    hints = get_type_hints(cls, include_extras=True)
+    return BeforeValidator(lambda given: with_own_types(hints, without_many_unknown(hints, given)))
+
+
+def with_own_types(hints: Mapping[str, Any], given: Any, zero_or_one: bool = False) -> Any:
+    """Return the fields; pydantic alone takes true for 1 and 0 for false.
+
+    hints: types by field; zero_or_one: 0 and 1 are false and true, as in A1111
+
+    Raises Invalid naming the field.
+    """
+    if not isinstance(given, Mapping):
+        return given
+    for name in given.keys() & hints.keys():
+        value, types = given[name], plain_types(hints[name])
+        if isinstance(value, bool) and bool not in types and types & {int, float}:
+            raise Invalid(f"{name} is a number, and was {json.dumps(value)}.", "Send a number.", name)
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if number and bool in types and not types & {int, float} and not (zero_or_one and value in (0, 1)):
+            raise Invalid(f"{name} is true or false, and was {value}.", "Send true or false.", name)
+    return given
+
+
+def plain_types(hint: Any) -> set[Any]:
+    """Return the types that a hint allows, without their annotations."""
+    if get_origin(hint) is Annotated:
+        return plain_types(get_args(hint)[0])
+    if get_origin(hint) in (Union, UnionType):
+        return set().union(*map(plain_types, get_args(hint)))
+    return {hint}
 
 
 def without_many_unknown(known: Collection[str], given: Any) -> Any:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from threading import Lock
-from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.openapi.docs import get_swagger_ui_html
@@ -52,12 +50,9 @@ from modules.api import (
 )
 from modules.api.access import refuse
 from modules.api.routing import inner_path
+from modules.api.schema import Api
 from modules.app.app import App
 from modules.base.errors import NotFound
-from modules.base.fields import declared_params
-from modules.params.batch import Img2ImgBatch
-from modules.params.txt2img import Txt2Img
-from modules.settings.options import Settings
 
 STATIC = Path(__file__).parent / "static"
 FACES = (
@@ -159,22 +154,3 @@ def schema(request: Request) -> JSONResponse:
     """Return the API's schema, which the first request makes: in a thread, since that takes most of a second."""
     root = request.scope.get("root_path", "")
     return JSONResponse({**request.app.openapi(), **({"servers": [{"url": root}]} if root else {})})
-
-
-class Api(FastAPI):
-    """The application, with declared fields' own descriptions in its schema."""
-
-    def __init__(self, **how: Any) -> None:
-        super().__init__(**how)
-        self._describing = Lock()      # the schema is made once, by whoever asks first
-
-    def openapi(self) -> dict[str, Any]:
-        with self._describing:
-            return self.openapi_schema or self._described()
-
-    def _described(self) -> dict[str, Any]:
-        schemas = super().openapi()["components"]["schemas"]
-        for name, cls in (("Txt2ImgRequest", Txt2Img), ("Img2ImgRequest", Img2ImgBatch), ("Settings", Settings)):
-            for field, param in declared_params(cls).items():
-                schemas[name]["properties"][field] |= {"title": param.label, "description": param.help}
-        return super().openapi()

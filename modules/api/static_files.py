@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse
 
-from modules.api.routing import owner, router
+from modules.api.routing import account, router
 from modules.app.app import App
 from modules.app.served_files import served_file, served_folders
 from modules.base.accounts import Role
@@ -23,8 +23,8 @@ def routes(app: App) -> APIRouter:
 
         A relative path begins at the data folder.
         """
-        extensions = (each.extension.folder for each in app.extensions.active)
-        folders = served_folders(app, owner(request), extensions)
+        extensions = [each.extension.folder for each in app.extensions.active]
+        folders = served_folders(app, account(request), extensions)
         found = served_file(path, app.flags.paths.data_dir, folders)
         keeping = VERSIONED if request.scope["query_string"] else UNVERSIONED
         return FileResponse(

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from modules.api.cards import IMMUTABLE_CACHE, PictureOf, picture_of
 from modules.api.info import decode_base64
-from modules.api.routing import KnownFields, account, owner, router
+from modules.api.routing import KnownFields, account, owner, router, sent_as
 from modules.app.account_data import AccountData
 from modules.app.app import App
 from modules.base.accounts import Account, Role
@@ -28,7 +28,7 @@ StyleText = Annotated[str, MaxLen(MAX_PROMPT)]
 class StyleChange(KnownFields):
     """A style to be saved."""
 
-    name: str = Field(max_length=200)
+    name: str = Field(min_length=1, max_length=200)
     prompt: StyleText = ""
     negative_prompt: StyleText = ""
     category: str = Field("", max_length=200)
@@ -112,7 +112,7 @@ def routes(app: App) -> APIRouter:
 def add_previews(api: APIRouter, app: App) -> None:
     """Add the routes of styles' pictures."""
 
-    @api.get("/styles/preview")
+    @api.get("/styles/preview", **sent_as("image/jpeg"))
     def preview(name: Annotated[str, Query(max_length=MAX_NAME)], request: Request) -> Response:
         """The picture of a style."""
         content = app.data_of(owner(request)).style_previews.read(name)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
+from pydantic.config import JsonDict
 
 from modules.api.routing import KnownFields, account, router
 from modules.app.app import App
@@ -16,11 +17,14 @@ from modules.prompts.wildcard_edits import LARGEST_EDITED, WildcardEditor
 
 MOST_LISTED_FILES = 500
 NAMES_LISTED = 50      # of a file
+WILDCARD_PATH: JsonDict = {"pattern": r"\.(txt|yaml|yml|json)$"}      # the schema's words for what `checked_path` takes
 
 
 class WildcardPlace(KnownFields):
     folder: str = Field("own", max_length=MAX_NAME, description="As GET /easel/v1/wildcards names it.")
-    path: str = Field(max_length=MAX_PATH, description="Below the folder, as in `animals/cats.txt`.")
+    path: str = Field(
+        max_length=MAX_PATH, json_schema_extra=WILDCARD_PATH, description="Below the folder, as in `animals/cats.txt`."
+    )
 
 
 class WildcardText(WildcardPlace):
@@ -31,7 +35,7 @@ class WildcardText(WildcardPlace):
 
 
 class WildcardRename(WildcardPlace):
-    to: str = Field(max_length=MAX_PATH)
+    to: str = Field(max_length=MAX_PATH, json_schema_extra=WILDCARD_PATH)
 
 
 def routes(app: App) -> APIRouter:

@@ -70,6 +70,7 @@ class ResolvedRequest:
     """A request that leaves nothing to chance, as it is recorded.
 
     task_id: an id of the caller's own, "" draws one; outputs: those that it has already, which are not made again
+    pictures: the number of images there will be; 0: as the request says
     """
 
     kind: str
@@ -78,6 +79,7 @@ class ResolvedRequest:
     save: bool = True
     task_id: str = ""
     outputs: tuple[OutputRecord, ...] = ()
+    pictures: int = 0
 
 
 class Jobs:
@@ -150,7 +152,7 @@ class Jobs:
 
     def submit(self, asked: ResolvedRequest, account: Account) -> str:
         """Record a job and queue it; returns its id. Raises Invalid if the id is taken, Draining or OverQuota."""
-        pictures = pictures_of(asked.params)
+        pictures = asked.pictures or pictures_of(asked.params)
         record = JobRecord(
             own_job_id(asked.task_id, account.name) if asked.task_id else f"task({secrets.token_hex(16)})",
             account.name,
@@ -261,7 +263,7 @@ class Jobs:
         limits = self.limits(record.role)
         if record.work and limits.pictures:
             mine = [job for job in self.unfinished.queue_order(device=True) if job.owner == record.owner]
-            unfinished, wanted = sum(job.left for job in mine), pictures_of(record.params)
+            unfinished, wanted = sum(job.left for job in mine), record.asked
             free_in = self.unfinished.seconds_until_done(mine, unfinished + wanted - limits.pictures)
             check_pictures(limits.pictures, wanted, unfinished, free_in)
         if record.work and limits.work:
@@ -305,6 +307,8 @@ class Jobs:
 
     def _started(self, event: events.Started) -> None:
         self.store.set_state(event.job, RUNNING)
+        if event.pictures:
+            self.store.set_asked(event.job, event.pictures)
         self.unfinished.started(event)
 
     def _made(self, event: events.Made) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from modules.engine import messages as events
-from modules.store.jobs import JobRecord, OutputRecord
+from modules.store.jobs import JobRecord, OutputRecord, made_count
 
 
 @dataclass
@@ -51,7 +51,7 @@ class Unrecorded:
     def added_to(self, record: JobRecord) -> JobRecord:
         outputs = {output.index: output for output in record.outputs} | self.outputs
         found = replace(
-            record, outputs=tuple(outputs[index] for index in sorted(outputs)), made=record.made + len(self.outputs),
-            warnings=(*record.warnings, *self.warnings),
+            record, outputs=tuple(outputs[index] for index in sorted(outputs)),
+            made=record.made + made_count(self.outputs.values()), warnings=(*record.warnings, *self.warnings),
         )
         return replace(found, state=self.ended.state, error=self.ended.error) if self.ended else found

@@ -12,7 +12,7 @@ from functools import cache, partial
 from typing import Any, ClassVar, TypeVar, get_type_hints
 
 from annotated_types import Ge, GroupedMetadata, Le, MaxLen, Predicate
-from pydantic import AfterValidator, BeforeValidator, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BeforeValidator, TypeAdapter, ValidationError, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from modules.base.errors import Invalid
@@ -70,6 +70,7 @@ class Choice(Widget):
         yield MaxLen(MAX_NAME)
         if not isinstance(self.of, str):
             yield AfterValidator(partial(one_of, self.of))
+            yield WithJsonSchema({"type": "string", "enum": [*self.of]})
 
 
 def one_of(known: tuple[str, ...], value: str) -> str:

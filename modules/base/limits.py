@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 from annotated_types import MaxLen
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 MAX_PROMPT = 100_000          # characters; the grammar is linear, so this bounds time and memory
 MAX_SCHEDULED = 1_000_000     # characters of all texts of a prompt over time, together
@@ -33,7 +33,10 @@ MAX_STRENGTH = 100.0          # of a network
 Name = Annotated[str, MaxLen(MAX_NAME)]
 Id = Annotated[str, MaxLen(MAX_ID)]
 FilePath = Annotated[str, MaxLen(MAX_PATH)]
-EncodedPicture = Annotated[str, MaxLen(MAX_BASE64)]      # a file in base64, or the name of one that is kept
+# a file in base64, or the name of one that is kept
+EncodedPicture = Annotated[
+    str, MaxLen(MAX_BASE64), Field(json_schema_extra={"contentEncoding": "base64", "contentMediaType": "image/*"})
+]
 
 
 def parts_of(value: Any) -> Iterator[Any]:

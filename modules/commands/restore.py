@@ -29,7 +29,7 @@ from modules.commands.backup import (
 from modules.gallery.schema import LIBRARY_MIGRATIONS
 from modules.settings.account_paths import ACCOUNT_DATABASES, LIBRARY_NAME
 from modules.settings.flags import Flags, Paths
-from modules.store.database import refuse_newer
+from modules.store.database import refuse_unknown
 from modules.store.migrations import MIGRATIONS
 from modules.store.picture_history import HISTORY_MIGRATIONS
 from modules.store.repair import BESIDE_DATABASE, damage_of
@@ -68,13 +68,13 @@ def unpacked(source: Path, folder: Path, paths: Paths) -> dict[str, Path]:
         raise no_backup(source, error) from error
     database = folder / DATABASE_NAME
     if DATABASE_NAME in listed:
-        refuse_newer(database, len(MIGRATIONS))
+        refuse_unknown(database, len(MIGRATIONS))
         if reason := damage_of(database):
             raise no_backup(source, ValueError(reason))
         end_sessions(database)
     for name in (each for each in listed if each.endswith(ACCOUNT_DATABASES)):
         versions = LIBRARY_MIGRATIONS if name.endswith(LIBRARY_NAME) else HISTORY_MIGRATIONS
-        refuse_newer(folder / name, len(versions))
+        refuse_unknown(folder / name, len(versions))
         if reason := damage_of(folder / name):
             raise no_backup(source, ValueError(reason))
     return {name: folder / name for name in listed}

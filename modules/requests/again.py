@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from modules.app.app import App
@@ -13,6 +13,7 @@ from modules.params.scripts import NO_SCRIPT, SCRIPTS
 from modules.requests.check_limits import check_admission
 from modules.requests.expansion import as_templates, with_plain_prompts
 from modules.requests.kinds import JOB_KINDS
+from modules.requests.picture_count import picture_count
 from modules.requests.resolve import draw_seed
 from modules.settings.options import SETTING_NAMES, Settings, change_settings, is_server_setting
 from modules.store.jobs import JobRecord
@@ -35,7 +36,8 @@ def run_again(app: App, record: JobRecord, account: Account, new_seed: bool, sav
     if new_seed:
         params = with_plain_prompts(app.data_of(account.name), as_templates(params), settings)
     check_admission(app, account, JOB_KINDS[record.kind], params, saved and settings.samples_save)
-    return app.jobs.submit(ResolvedRequest(record.kind, params, settings, saved), account)
+    resolved = ResolvedRequest(record.kind, params, settings, saved)
+    return app.jobs.submit(replace(resolved, pictures=picture_count(resolved)), account)
 
 
 def servers_settings(current: Settings) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from modules.imaging.inputs import SENT_ENDING
 JOB_REF, LIBRARY_REF, UPLOAD_REF = "job", "library", "upload"
 LONGEST_NUMBER = 15      # digits of an index or a library's id
 SHA256_HEX = re.compile(r"[0-9a-f]{64}")
+REF_PATTERN = r"^(job:[^/]{1,117}/[0-9]{1,15}|library:[0-9]{1,15}|upload:[0-9a-f]{64})$"
+REF_FORM = re.compile(REF_PATTERN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +42,18 @@ class PictureFile:
 FindPicture = Callable[[App, str, str], PictureFile]      # of an account, by what follows the colon
 
 
-def find_picture(app: App, owner: str, ref: str) -> PictureFile:
-    """Return the picture of an account that a reference names. Raises UnknownName, or Invalid for no reference."""
-    kind, _, rest = ref.partition(":")
-    if kind not in REF_KINDS:
+def checked_ref(ref: str) -> str:
+    """Return a reference. Raises Invalid for what is none."""
+    if not REF_FORM.match(ref):
         raise Invalid(
             f"{ref[:80]!r} names no picture.", "Write job:<id>/<index>, library:<id> or upload:<hash>.", "picture"
         )
+    return ref
+
+
+def find_picture(app: App, owner: str, ref: str) -> PictureFile:
+    """Return the picture of an account that a reference names. Raises UnknownName, or Invalid for no reference."""
+    kind, _, rest = checked_ref(ref).partition(":")
     return REF_KINDS[kind](app, owner, rest)
 
 

@@ -14,6 +14,7 @@ from modules.requests.expansion import plain_for_script, with_plain_prompts
 from modules.requests.extension_scripts import extension_params
 from modules.requests.kinds import JOB_KINDS
 from modules.requests.model_choice import with_checkpoint_here
+from modules.requests.picture_count import picture_count
 from modules.requests.plot_jobs import earlier_cells
 from modules.settings.options import SETTING_NAMES, Settings, check_own_settings, for_request
 
@@ -51,7 +52,8 @@ def submit(app: App, asked: Submission, account: Account) -> Submitted:
     Raises Invalid, UnknownName, Forbidden, OverQuota, InvalidImage, TooLarge or ModelError.
     """
     resolved, missing = resolved_submission(app, asked, account)
-    job = app.jobs.submit(replace(resolved, outputs=earlier_cells(app, resolved, account)), account)
+    outputs, pictures = earlier_cells(app, resolved, account), picture_count(resolved)
+    job = app.jobs.submit(replace(resolved, outputs=outputs, pictures=pictures), account)
     app.jobs.warn(job, missing)
     unknown = sorted(name for name in settings_given(asked.settings) if name not in SETTING_NAMES)
     notes = tuple(f"There is no setting called {name!r}; it was ignored." for name in unknown)

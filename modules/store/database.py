@@ -23,14 +23,14 @@ class Database:
     def __init__(self, path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:
         """Bring the file to the newest version.
 
-        Raises DatabaseUnusable; for a database of a later version before anything in it is touched.
+        Raises DatabaseUnusable; for a database of an unknown version before anything in it is touched.
         """
         self.path = path
         self._reader: sqlite3.Connection | None = None
         self._reading = Lock()
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            refuse_newer(path, len(migrations))
+            refuse_unknown(path, len(migrations))
             migrate(path, migrations)
         except sqlite3.Error as error:
             raise DatabaseUnusable(
@@ -81,8 +81,8 @@ def disk_error(path: Path, error: sqlite3.OperationalError) -> JobFailed | None:
     return None
 
 
-def refuse_newer(path: Path, newest: int) -> None:
-    """Raise DatabaseUnusable for a file of a later version, without changing a byte of it."""
+def refuse_unknown(path: Path, newest: int) -> None:
+    """Raise DatabaseUnusable for a file of a later version, or of none of ours, without changing a byte of it."""
     if not path.exists():
         return
     log = path.with_name(f"{path.name}-wal")
@@ -90,6 +90,11 @@ def refuse_newer(path: Path, newest: int) -> None:
     how = "mode=ro" if log.exists() and log.stat().st_size else "mode=ro&immutable=1"
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, timeout=BUSY_SECONDS)) as connection:
         version = version_of_database(connection)
+    if version < 0:
+        raise DatabaseUnusable(
+            f"The database {path.name} has the version {version}, which no Easel writes. Nothing in it was changed.",
+            "Another program has made or marked it: move it away, and Easel makes a new one, or restore a backup.",
+        )
     if version > newest:
         raise DatabaseUnusable(
             f"The database {path.name} is of a newer Easel (version {version}; this one knows versions up to "

@@ -6,7 +6,7 @@ import json
 import logging
 import sqlite3
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 from modules.base.accounts import LOCAL_OWNER
 from modules.base.errors import JobFailed, error_data
 from modules.store.database import Database
-from modules.store.migrations import pictures_of, split_params
+from modules.store.migrations import split_params
 
 log = logging.getLogger(__name__)
 
@@ -56,8 +56,8 @@ class JobRecord:
     warnings: tuple[str, ...] = ()
     created: float = field(default_factory=time.time)
     outputs: tuple[OutputRecord, ...] = ()        # all, or only the newest
-    made: int = 0                                 # the number of outputs
-    asked: int = 1                                # the number of outputs there will be
+    made: int = 0                                 # the number of outputs without the grids of them
+    asked: int = 1                                # the number of outputs there will be, without their grids
     deaths: int = 0                               # how often the program died while it worked on this job
     # the process that works on it if not the server, by its lock's name
     process: str = ""
@@ -75,6 +75,11 @@ class JobRecord:
     def pictures(self) -> tuple[OutputRecord, ...]:
         """The outputs that are pictures."""
         return tuple(output for output in self.outputs if output.kind in PICTURES)
+
+
+def made_count(outputs: Iterable[OutputRecord]) -> int:
+    """Return the number of outputs that count as made: a grid comes on top of what was asked for."""
+    return sum(output.kind != GRID for output in outputs)
 
 
 def own_job_id(name: str, owner: str) -> str:
@@ -111,7 +116,7 @@ class JobStore:
                     job.kind,
                     short,
                     long,
-                    pictures_of(job.params),
+                    job.asked,
                     json.dumps(dict(job.settings)),
                     job.save,
                     job.state,
@@ -119,7 +124,7 @@ class JobStore:
                     job.process,
                     job.role,
                     job.work,
-                    len(job.outputs),
+                    made_count(job.outputs),
                 ),
             )
             _insert_outputs(db, job)
@@ -133,8 +138,8 @@ class JobStore:
                 added = db.execute(
                     "INSERT OR IGNORE INTO jobs (id, number, owner, kind, params, long_params, asked, settings, save,"
                     " state, created, ended, made) VALUES (?, 0, ?, ?, ?, ?, ?, '{}', ?, ?, ?, ?, ?)",
-                    (job.id, job.owner, job.kind, short, long, len(job.outputs), job.save, job.state, job.created,
-                     job.created, len(job.outputs)),
+                    (job.id, job.owner, job.kind, short, long, made_count(job.outputs), job.save, job.state,
+                     job.created, job.created, made_count(job.outputs)),
                 )
                 if added.rowcount:
                     _insert_outputs(db, job)
@@ -175,7 +180,9 @@ class JobStore:
 
     def add_output(self, job: str, output: OutputRecord) -> None:
         with self.database.open() as db:
-            before = db.execute("DELETE FROM outputs WHERE job = ? AND position = ?", (job, output.index)).rowcount
+            at = job, output.index
+            before = db.execute("SELECT kind FROM outputs WHERE job = ? AND position = ?", at).fetchall()
+            db.execute("DELETE FROM outputs WHERE job = ? AND position = ?", at)
             db.execute(
                 "INSERT INTO outputs (job, position, path, infotext, facts, saved, kind) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (
@@ -188,7 +195,8 @@ class JobStore:
                     output.kind,
                 ),
             )
-            db.execute("UPDATE jobs SET made = made + ? WHERE id = ?", (1 - before, job))
+            more = made_count([output]) - sum(row["kind"] != GRID for row in before)
+            db.execute("UPDATE jobs SET made = made + ? WHERE id = ?", (more, job))
 
     def vote(self, job: str, better: int, worse: int) -> None:
         """Count that one picture of a job was found better than another."""
@@ -216,6 +224,11 @@ class JobStore:
                 "UPDATE jobs SET state = ?, error = ?, ended = ? WHERE id = ? AND ended IS NULL",
                 (state, json.dumps(dict(error)) if error else None, ended, job),
             )
+
+    def set_asked(self, job: str, asked: int) -> None:
+        """Set the number of pictures of a job, which its plan may know better than its request."""
+        with self.database.open() as db:
+            db.execute("UPDATE jobs SET asked = ?1 WHERE id = ?2 AND asked <> ?1", (asked, job))
 
     def set_places(self, places: Mapping[str, int]) -> None:
         """Set the places of jobs, all or none."""

@@ -225,7 +225,12 @@ def pictures_of(params: Mapping[str, Any]) -> int:
         return 1
 
 
+def grids_on_top(db: sqlite3.Connection) -> None:
+    """A grid does not count as one of the pictures that a job has made."""
+    db.execute("UPDATE jobs SET made = (SELECT count(*) FROM outputs WHERE job = jobs.id AND kind <> 'grid')")
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     first_tables, deaths_and_long_params, outputs_of_kinds, accounts_and_credentials, queue_order,
-    outputs_by_path,
+    outputs_by_path, grids_on_top,
 )

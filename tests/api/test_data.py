@@ -88,9 +88,15 @@ def test_what_is_no_reference_is_refused(desk, ref):
     assert desk.get(DATA, params={"picture": ref}).status_code in (404, 422)
 
 
-@pytest.mark.parametrize("ref", ["upload:../../x", "upload:" + "z" * 64, "library:1e9", "library:" + "9" * 20, "job:/0", "job:x/-1"])
+@pytest.mark.parametrize("ref", ["upload:" + "0" * 64, "library:999999999999999", "job:x/0"])
 def test_a_reference_to_nothing_is_not_found(desk, ref):
     assert desk.get(DATA, params={"picture": ref}).status_code == 404
+
+
+@pytest.mark.parametrize("ref", ["upload:../../x", "upload:" + "z" * 64, "library:1e9", "library:" + "9" * 20, "job:/0", "job:x/-1"])
+def test_what_is_no_reference_is_refused_in_words(desk, ref):
+    reply = desk.get(DATA, params={"picture": ref})
+    assert reply.status_code == 422 and "library:<id>" in reply.json()["hint"]
 
 
 def test_form_and_text_are_kept_in_step(desk):

@@ -124,9 +124,8 @@ def test_so_has_the_doors(client, headers):
 def test_the_schema_says_what_the_fields_mean(client):
     schema = client.get("/openapi.json").json()
     steps = schema["components"]["schemas"]["Txt2ImgRequest"]["properties"]["steps"]
-    assert (
-        steps["title"] == "Sampling steps" and steps["description"] and (steps["minimum"], steps["maximum"]) == (1, 150)
-    )
+    assert steps["title"] == "Sampling steps" and steps["description"]
+    assert steps["anyOf"] == [{"type": "integer", "minimum": 1, "maximum": 150}, {"type": "null"}]
     for path, methods in schema["paths"].items():
         for method in methods.values():
             assert "4XX" in method["responses"], path

@@ -10,7 +10,7 @@ import time
 from dataclasses import replace
 
 from modules.store.hashes import HashCache
-from modules.store.jobs import MODEL, JobRecord, JobStore, OutputRecord
+from modules.store.jobs import GRID, MODEL, JobRecord, JobStore, OutputRecord
 
 RECORD = JobRecord(
     "task(1)", "me", "txt2img", {"prompt": "猫 'quoted'", "seed": 2**62, "styles": []}, {"emphasis": "None"}, True
@@ -38,6 +38,22 @@ def test_an_output_that_is_no_picture_is_told_apart(tmp_path):
     found = store.get("task(1)")
     assert (found.outputs, found.pictures, found.made) == ((image, model), (image,), 2)
     assert store.picture("task(1)", 0) == image and store.picture("task(1)", 1) is None
+
+
+def test_a_grid_comes_on_top_of_what_was_asked_for_also_where_it_is_made_again(tmp_path):
+    store = JobStore(tmp_path / "db.sqlite")
+    store.add(replace(RECORD, asked=2))
+    for output in (*(OutputRecord(n, f"/{n}.png", "", {}, True) for n in (0, 1)), *2 * [OutputRecord(2, "/g.png", "", {}, True, GRID)]):
+        store.add_output("task(1)", output)
+    found = store.get("task(1)")
+    assert (found.made, found.asked, len(found.pictures)) == (2, 2, 3)
+
+
+def test_a_plan_may_know_better_how_many_pictures_there_will_be(tmp_path):
+    store = JobStore(tmp_path / "db.sqlite")
+    store.add(RECORD)
+    store.set_asked("task(1)", 36)
+    assert store.get("task(1)").asked == 36
 
 
 def test_newest_first_and_unfinished_oldest_first(tmp_path):

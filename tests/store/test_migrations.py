@@ -109,6 +109,15 @@ def test_a_newer_database_is_refused_in_words_and_not_touched(old):
     assert files(old.parent) == before
 
 
+def test_a_version_that_no_easel_writes_is_refused_in_words_and_not_touched(old):
+    with closing(sqlite3.connect(old)) as db:
+        db.execute("PRAGMA user_version = -3")
+    before = files(old.parent)
+    with pytest.raises(DatabaseUnusable, match="version -3, which no Easel writes"):
+        JobStore(old)
+    assert files(old.parent) == before
+
+
 def test_a_newer_version_that_a_crash_left_in_the_log_is_seen_and_not_touched(old, tmp_path):
     writer = sqlite3.connect(old)
     writer.execute("PRAGMA journal_mode = WAL")

@@ -35,15 +35,16 @@ export class PlotGrid {
     this.element.hidden = !is || !this.plot?.axes.every(({ labels }) => labels.length);
     if (!is) return false;
     this.job = record.id;
-    if (record.made !== this.made) {
-      this.made = record.made;
+    const news = `${record.made} ${record.state}`;      // its grids come between the last cell and its end
+    if (news !== this.news) {
+      this.news = news;
       this.fetchSoon();
     }
     return true;
   }
 
   forget() {
-    Object.assign(this, { job: null, made: -1, plot: null, fold: [], last: null });
+    Object.assign(this, { job: null, news: "", plot: null, fold: [], last: null });
     this.cells.clear();
     this.element.hidden = true;
   }
