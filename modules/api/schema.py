@@ -23,7 +23,8 @@ A1111_BODIES: Mapping[str, type] = {
 }
 NULL = {"type": "null"}
 LIMITS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
-EXACT_SEEDS = {float(seed): seed for seed in (MIN_SEED, MAX_SEED)}      # FastAPI writes limits as floats, which round these
+# FastAPI writes limits as floats, which round these
+EXACT_SEEDS = {float(seed): seed for seed in (MIN_SEED, MAX_SEED)}
 OPTIONS_PATH = "/sdapi/v1/options"
 
 
