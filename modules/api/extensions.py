@@ -14,11 +14,16 @@ from modules.base.accounts import Role
 from modules.base.errors import Forbidden, UnknownName
 from modules.base.limits import MAX_NAME, MAX_PATH, Name
 from modules.plugins.git_install import install_from_address, switch_extension, update_extension
-from modules.plugins.host import IN_USE, ExtensionState
+from modules.plugins.host import IN_USE, SWITCHED_OFF, ExtensionState
+from modules.plugins.manifest import find_extensions
 from modules.plugins.repository import repository_of
 from modules.plugins.scripts import TABS
 from modules.plugins.switches import LoadingMarker
+from modules.plugins.update_check import earlier_commits
 from modules.settings.flags import LOOPBACK
+
+NOT_YET = "It has come since the start, and is loaded at the next."
+MOST_EARLIER = 10
 
 
 class ExtensionItem(BaseModel):
@@ -41,6 +46,8 @@ class ExtensionDetails(ExtensionItem):
     scripts: list[str]
     settings: list[str]
     licence: str = Field(description="The name of its licence's file.")
+    wanted: bool = Field(description="Whether it is switched on for the next start.")
+    earlier: list[str] = Field(description="Commits that it was at before, the last one first.")
 
 
 class ExtensionSwitch(KnownFields):
@@ -68,12 +75,12 @@ def routes(app: App) -> APIRouter:
     @api.get("/sdapi/v1/extensions")
     def a1111_list() -> list[ExtensionItem]:
         """The extensions, as A1111 tells of them."""
-        return [ExtensionItem(**item_of(state)) for state in app.extensions.extensions]
+        return [ExtensionItem(**item_of(state)) for state in all_states(app)]
 
     @api.get("/easel/v1/extensions")
     def details() -> list[ExtensionDetails]:
         """The extensions with their states, errors and times."""
-        return [details_of(app, state) for state in app.extensions.extensions]
+        return [details_of(app, state) for state in all_states(app)]
 
     @api.post("/easel/v1/extensions")
     def install(asked: ExtensionAddress) -> ExtensionChange:
@@ -115,8 +122,16 @@ def check_may_change(app: App) -> None:
         )
 
 
+def all_states(app: App) -> list[ExtensionState]:
+    """Return all extensions, with those whose folders have come since the start."""
+    known = {state.name for state in app.extensions.extensions}
+    new = [each for each in find_extensions(app.extensions.root) if each.name not in known]
+    states = [*app.extensions.extensions, *(ExtensionState(each, SWITCHED_OFF, NOT_YET) for each in new)]
+    return [state for state in states if state.extension.folder.is_dir()]
+
+
 def state_named(app: App, name: str) -> ExtensionState:
-    known = {state.name: state for state in app.extensions.extensions}
+    known = {state.name: state for state in all_states(app)}
     if name not in known:
         raise UnknownName("extension", name, known)
     return known[name]
@@ -127,6 +142,11 @@ def set_enabled(app: App, name: str, enabled: bool) -> None:
     app.settings.keep("disabled_extensions", disabled if enabled else [*disabled, name])
     if enabled:
         LoadingMarker(app.flags.paths.cache, app.extensions.process).forgive(name)
+
+
+def is_wanted(app: App, name: str) -> bool:
+    crashed = LoadingMarker(app.flags.paths.cache, app.extensions.process).crashed()
+    return name not in (*app.settings.foreign["disabled_extensions"], *crashed)
 
 
 def item_of(state: ExtensionState) -> dict[str, Any]:
@@ -145,5 +165,6 @@ def details_of(app: App, state: ExtensionState) -> ExtensionDetails:
         **item_of(state), state=state.state, why=state.why, errors=state.told[-10:],
         seconds={moment: round(spent, 3) for moment, spent in state.seconds.items()}, scripts=sorted(scripts),
         settings=[key for key, owner in host.owners.items() if owner == state.name],
-        licence=licence.name if licence else "",
+        licence=licence.name if licence else "", wanted=is_wanted(app, state.name),
+        earlier=earlier_commits(state.extension.folder)[:MOST_EARLIER],
     )

@@ -19,6 +19,7 @@ from modules.api import (
     data_edits,
     data_files,
     errors,
+    extension_keeping,
     extensions,
     extra_networks,
     extras,
@@ -57,6 +58,7 @@ from modules.base.errors import NotFound
 STATIC = Path(__file__).parent / "static"
 FACES = (
     generate,
+    extension_keeping,
     extensions,
     extras,
     options,

@@ -16,6 +16,7 @@ from modules.app.jobs import Jobs
 from modules.app.page_sessions import PageSessions
 from modules.app.picture_recorder import PictureRecorder
 from modules.app.queue import QueueControl
+from modules.app.restart import Restart
 from modules.app.setup_link import SetupLink
 from modules.app.storage import FolderSize
 from modules.app.streams import Streams
@@ -54,6 +55,7 @@ class App:
     setup_link: SetupLink = field(default_factory=SetupLink)
     hooks: Hooks = field(default_factory=Hooks)
     pages: PageSessions = field(default_factory=PageSessions)
+    restart: Restart = field(default_factory=Restart)
     queue: QueueControl = field(init=False)
     galleries: Galleries = field(init=False)
     recorder: PictureRecorder = field(init=False)

@@ -33,7 +33,7 @@ from modules.api.starting import BROKEN_PAGE, STARTING
 from modules.app.app import App
 from modules.app.page_sessions import file_paths
 from modules.app.setup_link import SetupLink
-from modules.base.bootstrap import say
+from modules.base.bootstrap import hand_over, say
 from modules.base.border import logged, outcome
 from modules.base.imports import uncollected
 from modules.base.logs import start_log
@@ -48,13 +48,15 @@ if TYPE_CHECKING:
     from gradio import Blocks
 
 log = logging.getLogger(__name__)
+BEGUN_ANEW = "EASEL_BEGUN_ANEW"     # in the environment: the browser has a page already
 ACCOUNTS_SECONDS = 1.0      # between two checks for accounts changed by another process
 
 
 def serve(flags: Flags, sock: socket.socket) -> NoReturn:
     """Serve on the bound `sock` until stopped, and end the process."""
     start_log(flags.loglevel, flags.log_json)
-    address = own_address(flags, sock.getsockname()[1])
+    sock_port = sock.getsockname()[1]
+    address = own_address(flags, sock_port)
     raise_file_limit()
     held = ProcessFile(flags.paths.server_lock, address)
     try:
@@ -64,7 +66,16 @@ def serve(flags: Flags, sock: socket.socket) -> NoReturn:
         run(app, sock, address)
     finally:
         held.release()
+    if app.restart.wanted:
+        begin_anew(flags.port, sock_port)
     end_process()
+
+
+def begin_anew(asked_port: int, port: int) -> None:
+    """Run the same command line in this process's place, at the same port. Returns where that is not possible."""
+    say("Easel begins anew")
+    os.environ[BEGUN_ANEW] = "1"
+    hand_over(None, [*sys.orig_argv[1:], *(() if asked_port else ("--port", str(port)))])
 
 
 def end_process() -> NoReturn:
@@ -84,6 +95,7 @@ def own_address(flags: Flags, port: int) -> str:
 def run(app: App, sock: socket.socket, address: str) -> None:
     server = Server(server_config(application(app, address), app.flags), app.jobs.unfinished.stop_watching)
     server.take_signals()
+    app.restart.end = server.end_by_itself
     say(f"Easel is at {address}")
     if app.authenticator.required and not app.authenticator.has_accounts:
         app.setup_link, token = SetupLink.new()
@@ -118,6 +130,10 @@ class Server(uvicorn.Server):
         if self.should_exit:
             os._exit(128 + sig)
         super().handle_exit(signal.SIGTERM, frame)      # whichever it was, it has been heard
+
+    def end_by_itself(self) -> None:
+        """End as after a signal."""
+        self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.stopping()
@@ -239,4 +255,5 @@ def wants_browser(flags: Flags) -> bool:
     screen = (
         os.name == "nt" or os.uname().sysname == "Darwin" or "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ
     )
-    return flags.autolaunch or (screen and flags.host in LOOPBACK and "CI" not in os.environ)
+    first = BEGUN_ANEW not in os.environ
+    return first and (flags.autolaunch or (screen and flags.host in LOOPBACK and "CI" not in os.environ))

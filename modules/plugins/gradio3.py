@@ -116,7 +116,7 @@ def layered_class(real: Any, meta: Any) -> Any:
             return page_name(type(self))
 
         def get_block_class(self) -> str:
-            return page_name(type(self))
+            return class_name(type(self))
 
         @classmethod
         def get_component_class_id(cls) -> str:
@@ -176,7 +176,14 @@ def real_class(kind: type) -> Any:
 
 
 def page_name(kind: type) -> str:
-    """Return the name by which the page knows such a block; a template has its base's."""
+    """Return the name by which the page knows such a block: gradio's own for it, where it has one."""
+    real = real_class(kind)
+    has_own = real.get_block_name is not Block.get_block_name
+    return str(real.get_block_name(None)) if has_own else class_name(kind)
+
+
+def class_name(kind: type) -> str:
+    """Return the name of a block's class in small letters; a template has its base's."""
     real = real_class(kind)
     return (real.__base__ if hasattr(real, "is_template") else real).__name__.lower()
 

@@ -81,6 +81,8 @@ def build(app: App) -> tuple[gr.Blocks, dict[str, Any]]:
             with gr.Tab(words("Settings"), id="settings", elem_id="tab_settings"):
                 controls = settings.build(lists, words)
                 controls |= build_extension_settings(host, app.settings.foreign, words)
+            with gr.Tab(words("Extensions"), id="extensions", elem_id="tab_extensions"):
+                gr.HTML(elem_id="extensions_page", padding=False)
         stores = {name: {**quick, **form.components} for name, form in forms.by_tab().items()}
         stores |= extension_stores((forms.txt2img, forms.img2img))
         stores |= {kind: form.components for kind, form in making.items()} | {"settings": controls}
@@ -236,7 +238,10 @@ def beginning(app: App, account: Account) -> dict[str, Any]:
         "server_settings": [] if administers else [
             *settings.element_ids_of_servers(), *extension_setting_ids(app.extensions)
         ],
-        "hidden_tabs": [] if makes_models(account, app.settings.current) else ["tab_modelmerger"],
+        "hidden_tabs": [
+            *(() if makes_models(account, app.settings.current) else ("tab_modelmerger",)),
+            *(() if administers else ("tab_extensions",)),
+        ],
         "sets_for_all": administers and not account.is_local,
         "choice": choice,
         "choices": choices_now(app, mine),

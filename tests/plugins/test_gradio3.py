@@ -86,6 +86,12 @@ def test_components_are_known_to_the_page_with_all_their_properties(module):
     assert configured(module, module.image)["props"]["sources"] == ["upload"]
 
 
+def test_each_block_has_the_name_that_the_page_knows(module):
+    for name, known in (("Tab", "tabitem"), ("TabItem", "tabitem"), ("Tabs", "tabs"), ("Row", "row")):
+        with gradio.Blocks(), getattr(module.gr, name)() as block:
+            assert block.get_block_name() == known
+
+
 def test_javascript_of_events_and_their_chains_is_taken(module):
     dependencies = module.page.get_config_file()["dependencies"]
     assert [each["js"] for each in dependencies] == ["() => 'pressed'", "(x) => x", "onLoad"]

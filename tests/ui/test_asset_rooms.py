@@ -24,10 +24,11 @@ MAY_IMPORT = {
     "plots": {"core", "viewer"},
     "generation": {"core", "plots", "prompt", "cards", "styles", "viewer", "wildcards"},
     "data": {"core"},
+    "extensions": {"core"},
     "tabs": {"core", "data", "generation"},
     "queue": {"core", "generation"},
     "library": {"core", "generation", "viewer"},
-    "main.js": {"core", "generation", "img2img", "library", "queue", "tabs"},
+    "main.js": {"core", "extensions", "generation", "img2img", "library", "queue", "tabs"},
 }
 SCRIPTS = sorted(path.relative_to(ASSETS).as_posix() for path in ASSETS.rglob("*.js"))
 

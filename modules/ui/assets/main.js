@@ -3,6 +3,7 @@ import { startAccountMenu } from "./core/account_menu.js";
 import { showProblems } from "./core/choices.js";
 import { byId, debounced, facts, pause } from "./core/dom.js";
 import "./core/dropdowns.js";
+import { startExtensions } from "./extensions/page.js";
 import { startActions, startListening } from "./generation/actions.js";
 import { startPageAnchors } from "./generation/anchors.js";
 import { meetServer, watchServer } from "./generation/server_status.js";
@@ -56,6 +57,7 @@ function watchPage() {
     startSettings();
     startPageAnchors();
     startMerger();
+    startExtensions();
     for (const found of waiting()) begin(startTab(found, OWN[found]));
     window.easel.tell("update", changes);
     after();
