@@ -7,7 +7,8 @@ import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,11 +17,16 @@ import torch
 
 from modules.engine.messages import Ended, Event, JobSpec, Made, Warned
 from modules.models.device import Placement
+from modules.params.known_names import KnownNames
+from modules.params.scripts import SCRIPTS, resolve_script
+from modules.params.txt2img import Txt2Img
 from modules.plugins.host import Host
 from modules.prompts.tokenizer import load_tokenizer
+from modules.requests.extension_axes import extension_axes
 from modules.sampling.samplers import SAMPLERS
 from modules.settings.file import SettingsFile
 from modules.settings.flags import Flags
+from modules.settings.options import Settings
 from modules.worker.config import WorkerConfig
 from modules.worker.thread import ThreadWorker
 from tests.golden_data import GOLDEN, golden_library, inputs, spec
@@ -85,18 +91,23 @@ class HookedShop:
         return self.of(job.id, Ended)[0], [pictures[index] for index in sorted(pictures)], self.of(job.id, Warned)
 
 
-def hooked_spec(case: dict[str, Any]) -> JobSpec:
-    """A recorded call as a job."""
+def hooked_spec(case: dict[str, Any], host: Host | None = None) -> JobSpec:
+    """A recorded call as a job. host: whose axes its plot may have"""
     payload = dict(case["payload"])
+    script = {name: payload.pop(name) for name in ("script_name", "script_args") if name in payload}
     own: dict[str, Any] = {}
     if "alwayson_scripts" in payload:
         own["alwayson_scripts"] = {name: each["args"] for name, each in payload.pop("alwayson_scripts").items()}
-    if "script_name" in payload:
-        own["extension_script"] = {"title": payload.pop("script_name"), "args": payload.pop("script_args", [])}
+    if script and SCRIPTS.get(script["script_name"]) is None:
+        own["extension_script"] = {"title": script["script_name"], "args": script.get("script_args", [])}
     saved = payload.pop("save_images", False)
     for name in ("sampler_name", "hr_sampler_name"):
         if payload.get(name) and SAMPLERS.get(payload[name]) is None:
             own[name], payload[name] = payload[name], "Euler"
     job = spec({**case, "payload": payload})
+    if host and SCRIPTS.get(script.get("script_name", "")):
+        known = KnownNames({}, Settings, extension_axes=partial(extension_axes, host), returns_grids=True)
+        asked = Txt2Img(**{**job.params, **script})
+        job = replace(job, params=asdict(resolve_script(asked, "txt2img", known)))
     return replace(job, params=json.loads(json.dumps({**job.params, **own})), save=saved)
 

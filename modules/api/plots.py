@@ -20,6 +20,7 @@ from modules.params.network_axes import NETWORK_AXES
 from modules.params.plot_axes import Axis, Tab
 from modules.params.plot_values import join_values
 from modules.requests.choices import Lists, lists_of, pairs
+from modules.requests.extension_axes import extension_axes
 from modules.requests.plot_estimate import PlotEstimate, plot_estimate
 from modules.requests.plot_file import cell_outputs, cell_places, csv_text, html_page
 from modules.requests.plot_jobs import CellMap, cell_map
@@ -48,7 +49,8 @@ def routes(app: App) -> APIRouter:
     def axes(tab: Tab, request: Request) -> list[AxisInfo]:
         """The axes of a plot of this tab by name, each with all its values as a text where it has a list of them."""
         lists = lists_of(app, app.data_of(owner(request)))
-        return [AxisInfo(name=axis.name, values=all_values(axis, lists)) for axis in (*axes_of(tab), *NETWORK_AXES)]
+        known = (*axes_of(tab), *NETWORK_AXES, *extension_axes(app.extensions, tab))
+        return [AxisInfo(name=axis.name, values=all_values(axis, lists)) for axis in known]
 
     @api.get("/jobs/{job}/plot")
     def plot(job: Id, request: Request) -> dict[str, Any]:

@@ -22,6 +22,7 @@ VALUE = re.compile(r'\s*(?:("(?:\\.|[^\\"])+")(?:,|\Z)|([^,]*),?)')
 SIZE = re.compile(r"(?<!\d)(\d+)x(\d+)")
 
 # The order in which A1111 writes its pairs; other keys go before "Version".
+NOWHERE: Mapping[str, str] = {}
 ORDER = (
     "Steps",
     "Sampler",
@@ -151,10 +152,15 @@ def unquote(text: str) -> str:
 # Writing -----------------------------------------------------------------------------------------
 
 
-def ordered(pairs: Mapping[str, object]) -> dict[str, object]:
-    """Return the pairs in A1111's order; its unknown keys stay in order before `Version`."""
-    rank = {key: i for i, key in enumerate(ORDER)}
-    return {key: pairs[key] for key in sorted(pairs, key=lambda key: rank.get(key, rank["Version"] - 0.5))}
+def ordered(pairs: Mapping[str, object], before: Mapping[str, str] = NOWHERE) -> dict[str, object]:
+    """Return the pairs in A1111's order; its unknown keys stay in order, each before the key that `before` has for it.
+
+    Without one there they come before `Version`.
+    """
+    rank: dict[str, float] = {key: i for i, key in enumerate(ORDER)}
+    for key in pairs.keys() - rank.keys():
+        rank[key] = rank[before.get(key, "Version")] - 0.5
+    return {key: pairs[key] for key in sorted(pairs, key=rank.__getitem__)}
 
 
 def write_infotext(prompt: str, negative_prompt: str, pairs: Mapping[str, object]) -> str:

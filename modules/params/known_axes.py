@@ -34,9 +34,14 @@ def axes_of(tab: Tab) -> list[Axis]:
     return [axis for axis in A1111_AXES if tab in axis.tabs]
 
 
-def find_axis(name: str, tab: Tab, request: type[Any], settings: type[Any]) -> Axis:
-    """Return an axis by A1111's name or place, or by the name of a declared field or setting. Raises UnknownName."""
-    axes = axes_of(tab)
+def find_axis(
+    name: str, tab: Tab, request: type[Any], settings: type[Any], extension_axes: Sequence[Axis] = ()
+) -> Axis:
+    """Return an axis by A1111's name or place, or by the name of a declared field or setting. Raises UnknownName.
+
+    extension_axes: those of extensions, whose places come after A1111's
+    """
+    axes = [*axes_of(tab), *extension_axes]
     if name.isdecimal() and len(name) < 4 and int(name) < len(axes):
         return axes[int(name)]
     by_name = {axis.name.casefold(): axis for axis in (*axes, *NETWORK_AXES)} | {"": NOTHING, "none": NOTHING}

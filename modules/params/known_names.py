@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,15 +23,21 @@ def accept(variant: Any) -> None:
     return None
 
 
+def no_axes(tab: str) -> Sequence[Any]:
+    return ()
+
+
 @dataclass(frozen=True)
 class KnownNames:
     """What there is for one account.
 
     settings: the declared class of settings; check: checks a `Variant`, raising UnknownName or Invalid
+    extension_axes: returns the plot axes that extensions have added to a tab
     returns_grids: the account's standing setting, without the request's own
     """
 
     styles: Styles = field(default_factory=dict)
     settings: type[Any] = object
     check: Callable[[Any], None] = accept
+    extension_axes: Callable[[str], Sequence[Any]] = no_axes
     returns_grids: bool = False

@@ -17,7 +17,17 @@ from modules.base.fields import OR_PLACE, Checkbox, Choice, Param, Slider, Text
 from modules.base.limits import MAX_NAME
 from modules.params.known_axes import find_axis
 from modules.params.known_names import KnownNames, style_texts
-from modules.params.plot_axes import NOTHING, SEED_AXES, Axis, R, Tab, Variant, styles_named
+from modules.params.plot_axes import (
+    NOTHING,
+    SEED_AXES,
+    Axis,
+    R,
+    Tab,
+    Variant,
+    leave_unchanged,
+    styles_named,
+    unlabelled_value,
+)
 from modules.params.plot_values import MOST_VALUES, join_values, split_values
 from modules.params.txt2img import Generation, Txt2Img, counted_on
 
@@ -46,13 +56,29 @@ def axis_values(letter: str) -> Param:
 
 
 @dataclass(frozen=True)
+class ExtensionAxis:
+    """An axis that an extension has added, as it is recorded: what its values are called in the legend.
+
+    The extension itself applies a value, when the cell is drawn.
+    """
+
+    labels: tuple[str, ...]
+    cost: float = 0.0
+
+    def named(self, name: str) -> Axis:
+        """Return the axis of that name, whose values are its labels."""
+        return Axis(name, lambda texts: self.labels, leave_unchanged, unlabelled_value, self.cost)
+
+
+@dataclass(frozen=True)
 class XyzPlot:
     """The arguments of X/Y/Z plot, in A1111's order; after `csv_mode` come Easel's.
 
-    The last three are filled in when the job is asked for.
+    The last four are filled in when the job is asked for.
 
     lot: the seed of all seeds that are drawn; drawn: the request's own seeds that each cell draws for itself
     styles: those that cells name, with prompt and negative prompt
+    extension_axes: by name, those of its axes that extensions have added
     """
 
     x_type: Annotated[str, OR_PLACE, axis_type("X")] = "Nothing"
@@ -94,6 +120,7 @@ class XyzPlot:
     lot: int = 0
     drawn: tuple[str, ...] = ()
     styles: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    extension_axes: Mapping[str, ExtensionAxis] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -177,13 +204,21 @@ class Plot:
 # Reading ---------------------------------------------------------------------------------------------
 
 
-def read_plot(arguments: XyzPlot, params: Generation, settings: type[Any]) -> Plot:
+def tab_of_request(params: Generation) -> Tab:
+    return "txt2img" if isinstance(params, Txt2Img) else "img2img"
+
+
+def read_plot(
+    arguments: XyzPlot, params: Generation, settings: type[Any], extension_axes: Sequence[Axis] = ()
+) -> Plot:
     """Return the plot that the arguments describe.
 
     settings: the declared class of settings, which may be axes
+    extension_axes: those that extensions have added, while the arguments are not recorded yet
     Raises UnknownName or Invalid.
     """
-    tab: Tab = "txt2img" if isinstance(params, Txt2Img) else "img2img"
+    tab = tab_of_request(params)
+    further = [*extension_axes, *(axis.named(name) for name, axis in arguments.extension_axes.items())]
     given: list[tuple[str, str, Sequence[str]]] = [
         (arguments.x_type, arguments.x_values, arguments.x_values_dropdown),
         (arguments.y_type, arguments.y_values, arguments.y_values_dropdown),
@@ -191,7 +226,7 @@ def read_plot(arguments: XyzPlot, params: Generation, settings: type[Any]) -> Pl
         *further_axes(arguments.more_axes),
     ]
     plot = Plot(tuple(
-        read_axis(find_axis(name, tab, type(params), settings), text, chosen, arguments, place)
+        read_axis(find_axis(name, tab, type(params), settings, further), text, chosen, arguments, place)
         for place, (name, text, chosen) in enumerate(given)
     ), arguments)
     if math.prod(plot.shape) > MOST_PLOT_CELLS:
@@ -254,15 +289,30 @@ def settled_plot(arguments: XyzPlot, params: Generation, known: KnownNames) -> X
     seeds = {name: getattr(params, name) for name in SEED_FIELDS_OF_CELLS}
     drawn = tuple(name for name, seed in seeds.items() if arguments.no_fixed_seeds and seed == -1)
     styles = style_texts(list(known.styles), known.styles)
-    unsettled = read_plot(replace(arguments, no_fixed_seeds=True), params, known.settings)
+    extension_axes = known.extension_axes(tab_of_request(params))
+    unsettled = read_plot(replace(arguments, no_fixed_seeds=True), params, known.settings, extension_axes)
     by_lot = drawn or any(each.axis.name in SEED_AXES and -1 in each.values for each in unsettled.axes)
     lot = random.randrange(1, LOTS) if by_lot else 0
+    arguments = with_extension_axes(arguments, unsettled, extension_axes)
     settled = replace(arguments, lot=lot, drawn=drawn, styles=styles)
     plot = read_plot(settled, params, known.settings)
     check_plot(plot, Variant(params, {}, styles), known.check)
     named = [name for each in plot.axes if each.axis.choices == "styles" for value in each.values
              for name in styles_named(value)]
     return replace(settled, styles=style_texts(dict.fromkeys([*params.styles, *named]), known.styles))
+
+
+def with_extension_axes(arguments: XyzPlot, plot: Plot, extension_axes: Sequence[Axis]) -> XyzPlot:
+    """Return the arguments with extensions' axes of the plot under their names, and with values as a text."""
+    added = [(place, each) for place, each in enumerate(plot.axes) if each.axis in extension_axes]
+    texts: dict[str, Any] = {}
+    for place, each in added:
+        if place < 3:
+            letter = axis_letter(place).lower()
+            texts |= {f"{letter}_type": each.axis.name, f"{letter}_values": each.written}
+            texts[f"{letter}_values_dropdown"] = ()
+    recorded = {each.axis.name: ExtensionAxis(tuple(each.labels), each.axis.cost) for _, each in added}
+    return replace(arguments, **texts, extension_axes=recorded)
 
 
 def check_plot(plot: Plot, base: Variant[R], check: CheckVariant) -> None:

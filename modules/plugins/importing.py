@@ -64,7 +64,7 @@ class Importing:
         """Stop to answer, and forget the modules of all extensions."""
         if self in sys.meta_path:
             sys.meta_path.remove(self)
-        for name in [name for name, module in sys.modules.items() if self.is_theirs(module)]:
+        for name in [name for name, module in list(sys.modules.items()) if self.is_theirs(module)]:
             del sys.modules[name]
         for name in SHARED_PACKAGES:
             if name not in self._before:

@@ -16,6 +16,7 @@ from modules.params.known_names import KnownNames
 from modules.params.plot_axes import Variant
 from modules.params.txt2img import Generation
 from modules.plugins.native import known_arguments
+from modules.requests.extension_axes import extension_axes
 from modules.requests.resolve import NO_FILE_NAMES, NO_MODEL_NAMES, resolve_request
 from modules.settings.options import Settings, change_settings
 
@@ -23,7 +24,10 @@ from modules.settings.options import Settings, change_settings
 def known_names(app: App, mine: AccountData) -> KnownNames:
     """Return what the account's requests may name."""
     standing = mine.settings.current
-    return KnownNames(mine.styles(), Settings, partial(check_app_cell, app, standing), standing.return_grid)
+    return KnownNames(
+        mine.styles(), Settings, partial(check_app_cell, app, standing), partial(extension_axes, app.extensions),
+        standing.return_grid,
+    )
 
 
 def check_app_cell(app: App, standing: Settings, variant: Variant[Any]) -> None:

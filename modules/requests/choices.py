@@ -13,6 +13,8 @@ from modules.params.hires import LATENT_MODES
 from modules.params.img2img import FILLS
 from modules.params.known_axes import NAMED_AXES
 from modules.plugins.native import argument_axes
+from modules.plugins.scripts import TABS
+from modules.requests.extension_axes import axis_options
 from modules.requests.model_choice import missing_choices
 from modules.requests.resolve import ALWAYS_VAES
 from modules.sampling.samplers import SAMPLERS
@@ -51,7 +53,10 @@ def lists_of(app: App, mine: AccountData) -> Lists:
             (label_of(found, found.title), found.name) for found in models.checkpoints.list()
         ],
         "refiners": lambda: [("None", ""), *((name, name) for name in checkpoints())],
-        "plot_axes": lambda: [*(axis.name for axis in NAMED_AXES), *argument_axes(app.extensions.natives())],
+        "plot_axes": lambda: [
+            *(axis.name for axis in NAMED_AXES), *argument_axes(app.extensions.natives()),
+            *dict.fromkeys(name for tab in TABS for name in axis_options(app.extensions, tab)),
+        ],
         "loras": lambda: ["None", *(found.model_name for found in models.loras.list())],
         "embeddings": lambda: ["None", *(found.model_name for found in models.embeddings.list())],
         "hypernetworks": lambda: ["None", *(found.model_name for found in models.hypernetworks.list())],

@@ -123,13 +123,16 @@ def frozen(values: Mapping[str, Any]) -> Hashable:
 
 
 def keyed_plot(kind: str, params: Mapping[str, Any], settings: Mapping[str, Any]) -> KeyedPlot | None:
-    """Return the plot of a job's parameters; None if it is none, or one whose cells draw their own seeds or batches."""
+    """Return the plot of a job's parameters.
+
+    None if it is none, or one whose cells draw their own seeds or batches, or are changed by extensions.
+    """
     cls = CELL_CLASSES.get(kind)
     if cls is None or not params.get("script_name") or params.get("batch"):
         return None
     request = recorded_request(cls, params)
     arguments = script_arguments(request)
-    if not isinstance(arguments, XyzPlot) or arguments.drawn or request.pictures > 1:
+    if not isinstance(arguments, XyzPlot) or arguments.drawn or arguments.extension_axes or request.pictures > 1:
         return None
     base = replace(request, script_name="", script_args=())
     shared = {name: value for name, value in vars(base).items() if name not in SEED_FIELDS_OF_CELLS}

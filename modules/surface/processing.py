@@ -249,7 +249,10 @@ def create_infotext(
     prompt = p.main_prompt if use_main_prompt else all_prompts[place]
     negatives = all_negative_prompts or p.all_negative_prompts
     negative = p.main_negative_prompt if use_main_prompt else negatives[place]
-    return str(current_generation().infotext_of(p, place, prompt, negative, all_seeds[place], all_subseeds[place]))
+    from modules.worker.hooks.hooked_infotext import TextsOfPicture
+
+    texts = TextsOfPicture(prompt, negative, int(all_seeds[place]), int(all_subseeds[place]))
+    return str(current_generation().infotext.text(p, place, texts))
 
 
 def get_fixed_seed(seed: Any) -> int:

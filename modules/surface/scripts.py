@@ -8,6 +8,7 @@ from collections import namedtuple
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from modules.plugins.host import surface
 from modules.plugins.scripts import script_classes
 from modules.surface import script_callbacks as script_callbacks
 from modules.surface.binding import bound_host
@@ -143,12 +144,18 @@ ScriptClassData = namedtuple("ScriptClassData", ["script_class", "path", "basedi
 
 
 def script_classes_seen() -> list[ScriptClassData]:
-    """Return the classes of all extensions' scripts, with their files."""
+    """Return the classes of all extensions' scripts, and of X/Y/Z plot, with their files."""
     found = []
     for path, (extension, module) in bound_host().modules.items():
         for each in script_classes(module, Script):
             found.append(ScriptClassData(each, str(path), str(extension.folder), module))
-    return found
+    return [*found, plot_script()]
+
+
+def plot_script() -> ScriptClassData:
+    """Return A1111's script X/Y/Z plot, to whose module extensions add axes."""
+    module, root = surface("xyz_grid"), bound_host().program.flags.paths.root
+    return ScriptClassData(module.Script, str(root / "scripts" / "xyz_grid.py"), str(root), module)
 
 
 def __getattr__(name: str) -> Any:

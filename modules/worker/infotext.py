@@ -20,8 +20,11 @@ from modules.sampling.schedules import SCHEDULES
 from modules.settings.options import Settings
 
 
-def image_infotext(plan: ImagePlan, extra: Mapping[str, object]) -> str:
-    """Return the text for an image's `parameters`: the request's values, and `extra`, known only once it is made."""
+def image_infotext(plan: ImagePlan, extra: Mapping[str, object], before: Mapping[str, str] = infotext.NOWHERE) -> str:
+    """Return the text for an image's `parameters`: the request's values, and `extra`, known only once it is made.
+
+    before: the key of A1111's before which another of `extra` stands
+    """
     if moments := plan.moments:
         plan, extra = replace(plan, params=plan.asked), {**moments.pairs, **extra}
     prompt = grammar.strip_comments(plan.params.prompt)
@@ -30,7 +33,7 @@ def image_infotext(plan: ImagePlan, extra: Mapping[str, object]) -> str:
         *basics(plan), *face_pairs(plan), *model_pairs(plan), *variation(plan), *setting_pairs(plan),
         *hires_pairs(plan, extra), *extra.items(), *end(plan),
     ])
-    return infotext.write_infotext(prompt, negative, infotext.ordered(pairs))
+    return infotext.write_infotext(prompt, negative, infotext.ordered(pairs, before))
 
 
 def basics(plan: ImagePlan) -> Iterator[Pair]:

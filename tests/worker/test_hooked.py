@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow      # each draws with a model
 
 HOOKS = GOLDEN / "hooks"
 TRACES = ("trace-inpaint-masked", "trace-sdxl", "trace-interrupt")
-EFFECTS = ("cfgden-x-inplace-unipc", "every-sampling-hires", "order")
+EFFECTS = ("cfgden-x-inplace-unipc", "every-sampling-hires", "order", "own-axis", "own-network-lora")
 NOT_OF_A_PICTURE = {"module_imported", "show", "ui", "ui_settings", "before_ui", "model_loaded", "postprocessing_ui"}
 COMPARED = (
     "args", "already_decoded", "batch_index", "denoiser", "image", "image_cond", "images", "index", "infotexts", "mba",
@@ -49,6 +49,8 @@ def case_of(name: str) -> dict[str, Any]:
 
 def check_pictures(name: str, made) -> None:
     told = json.loads((HOOKS / name / "result.json").read_text())
+    first = told.get("index_of_first_image") or 0
+    made = [*made[len(made) - first :], *made[: len(made) - first]]
     assert [fields(each.infotext) for each in made] == [fields(text) for text in told["infotexts"]]
     for each, theirs in zip(made, told["images"], strict=True):
         picture = np.asarray(Image.open(HOOKS / name / theirs).convert("RGB")).astype(int)
@@ -99,7 +101,7 @@ def test_what_an_extension_changes_is_changed_as_in_a1111(shop, name):
     case = case_of(name)
     shop.add(HOOKS / name / "extension", case["extension"])
     with shop.open():
-        ended, made, warned = shop.made(hooked_spec(case))
+        ended, made, warned = shop.made(hooked_spec(case, shop.host))
     assert (ended.state, warned) == ("done", [])
     check_pictures(name, made)
 

@@ -21,19 +21,23 @@ from modules.engine import messages as events
 from modules.engine.messages import Emit, JobSpec
 from modules.imaging.inputs import load_input
 from modules.params.batch import Batch
+from modules.params.plots import XyzPlot
+from modules.params.scripts import script_arguments
+from modules.pipelines.scripts.table import REQUEST_SCRIPTS
 from modules.plugins.host import Host
 from modules.plugins.page_values import with_pictures
 from modules.requests.extension_scripts import ALWAYS_ON, EXTENSION_SCRIPT
-from modules.requests.recorded import known_fields
+from modules.requests.recorded import recorded_request
 from modules.sampling.consulted import STEP_MOMENTS
 from modules.sampling.questions import Predict
-from modules.sampling.samplers import SAMPLERS
 from modules.settings.options import Settings
 from modules.store.jobs import DONE, FAILED, INTERRUPTED
 from modules.worker.hooks.errands import Errand, ErrandDesk
+from modules.worker.hooks.hooked_cells import cells_of
 from modules.worker.hooks.hooked_job import CLASSES, HookedJob, Surroundings
+from modules.worker.hooks.own_samplers import is_of_extension
 from modules.worker.hooks.script_runner import ScriptRunner
-from modules.worker.job_kinds import each_request, plan_images, with_safety_check
+from modules.worker.job_kinds import plan_images, read_spec, with_safety_check
 
 if TYPE_CHECKING:
     from modules.worker.runner import JobRunner
@@ -58,9 +62,8 @@ class Conductor:
             return False
         scripts = any(each.always_on for each in self.host.scripts(spec.kind))
         listens = any(self.host.listeners(moment) for moment in PICTURE_MOMENTS)
-        names = (spec.params.get("sampler_name"), spec.params.get("hr_sampler_name"))
-        samples = any(name and SAMPLERS.get(name) is None for name in names)
-        if not (scripts or listens or samples or EXTENSION_SCRIPT in spec.params):
+        samples = any(is_of_extension(spec.params.get(name)) for name in ("sampler_name", "hr_sampler_name"))
+        if not (scripts or listens or samples or EXTENSION_SCRIPT in spec.params or extension_axes_in(spec)):
             return False
         if without := plain_because(spec):
             self.emit(events.Warned(spec.id, f"Extensions take no part in {without}."))
@@ -129,21 +132,19 @@ class Conductor:
             self.emit(ended)
 
     def _carry_out(self, spec: JobSpec) -> events.Ended | None:
-        settings = Settings(**known_fields(Settings, spec.settings))
+        request, settings = read_spec(CLASSES[spec.kind][1], spec)
         job = self.jobs[spec.id] = self._new_job(spec, settings)
         self.host.generation = job
-        cells = each_request(CLASSES[spec.kind][1], spec)
-        request, own = list(cells.requests)[0]
-        job.settings = own
+        cells = cells_of(job, request)
         p = job.p_of(request)
         arguments = self.arguments(spec)
         p.scripts = ScriptRunner(self.host, spec.kind, job.note)
         p.script_args = arguments
-        self.emit(events.Started(spec.id, p.n_iter * p.batch_size))
-        processed = p.scripts.run(p, *arguments)
-        if processed is None:
-            processed = job.process_images(p)
-        job.finisher.delivery.show_all(processed)
+        self.emit(events.Started(spec.id, len(cells.plan.numbers) if cells else p.n_iter * p.batch_size))
+        if cells:
+            cells.draw(p)
+        else:
+            job.finisher.delivery.show_all(p.scripts.run(p, *arguments) or job.process_images(p))
         return events.Ended(spec.id, INTERRUPTED if job.state.interrupted else DONE)
 
     def _new_job(self, spec: JobSpec, settings: Settings) -> HookedJob:
@@ -191,4 +192,13 @@ def plain_because(spec: JobSpec) -> str:
         return "a batch of files"
     if spec.params.get("picture_prompts"):
         return "pictures with prompts of their own"
-    return f"the script {spec.params['script_name']}" if spec.params.get("script_name") else ""
+    script = spec.params.get("script_name")
+    return f"the script {script}" if script and script not in REQUEST_SCRIPTS else ""
+
+
+def extension_axes_in(spec: JobSpec) -> bool:
+    """Return whether a job is a plot with an axis of an extension's."""
+    if not spec.params.get("script_name"):
+        return False
+    arguments = script_arguments(recorded_request(CLASSES[spec.kind][1], spec.params))
+    return isinstance(arguments, XyzPlot) and bool(arguments.extension_axes)

@@ -34,6 +34,7 @@ from modules.worker.saving import (
 )
 from modules.worker.saving_grids import grid_paths
 
+ANY_NUMBER = 2**31         # of a job: more than anybody asks for
 SHOWN_BESIDE = "beside"       # a picture that is shown with another, such as its mask
 
 if TYPE_CHECKING:
@@ -58,8 +59,11 @@ class Delivery:
     def __init__(self, job: HookedJob) -> None:
         self.job = job
         self.count = 0                      # of pictures, for the names of those beside them
+        self.numbers = range(ANY_NUMBER)         # of the pictures that are told of next
+        self.further_facts: Mapping[int, Mapping[str, Any]] = {}        # by number
+        self.made: dict[int, Made] = {}     # the last that was told, by number
         self.beside: dict[int, Image.Image] = {}        # pictures that are shown with another, by their identity
-        self.told: dict[int, tuple[Image.Image, str]] = {}      # what stands at each number
+        self.told: dict[int, tuple[Image.Image, str]] = {}      # the picture that stands at each number
         self.known: dict[int, Shown] = {}                       # by the picture's identity
 
     # --- one picture ---
@@ -201,14 +205,19 @@ class Delivery:
             return Shown(image, infotext, facts, kind=kind, texts=texts_in(image))
         return replace(known, infotext=infotext, kind=kind)
 
-    def tell(self, number: int, shown: Shown) -> None:
+    def tell(self, place: int, shown: Shown) -> None:
+        """Tell of a picture, unless it is as told before, or one more than the cell of a plot has."""
+        if place >= len(self.numbers):
+            return
+        number = self.numbers[place]
         if (before := self.told.get(number)) and before[0] is shown.image and before[1] == shown.infotext:
             return
         self.told[number] = shown.image, shown.infotext
         path = shown.path or self.cached(number, shown)
-        self.job.around.emit(
-            Made(self.job.spec.id, number, str(path), shown.infotext, shown.facts, bool(shown.path), shown.kind)
-        )
+        facts = {**shown.facts, **self.further_facts.get(number, {})}
+        made = Made(self.job.spec.id, number, str(path), shown.infotext, facts, bool(shown.path), shown.kind)
+        self.made[number] = made
+        self.job.around.emit(made)
 
     def cached(self, number: int, shown: Shown) -> Path:
         own = str(shown.image.info.get("parameters", shown.infotext))

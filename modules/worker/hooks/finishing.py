@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +11,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from modules.base.border import outcome
 from modules.base.errors import WebUIError
 from modules.imaging import masks
 from modules.imaging.colour import corrected
@@ -27,11 +24,10 @@ from modules.requests.patterns import below_outputs
 from modules.sampling.questions import RestoreFaces, ready
 from modules.worker.hooks.delivery import SHOWN_BESIDE, Delivery, Shown
 from modules.worker.hooks.hooked_batch import HookedPicture, to_bytes
+from modules.worker.hooks.hooked_infotext import TextsOfPicture
 
 if TYPE_CHECKING:
     from modules.worker.hooks.hooked_job import HookedJob
-
-log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -92,9 +88,7 @@ class Finisher:
         after = a1111.PostprocessImageArgs(whole)
         scripts.call("postprocess_image_after_composite", p, after)
         result, image = self.checked(after.image, painted, cover.mask_for_overlay, picture)
-        infotext = self.job.infotext_of(
-            p, picture.number, p.prompts[place], p.negative_prompts[place], p.seeds[place], p.subseeds[place]
-        )
+        infotext = self.job.infotext.text(p, picture.number, TextsOfPicture.of_batch(p, place))
         for note in result.extra_params.notes:
             self.job.note(note)
         return self.delivery.kept(p, picture, image, result, infotext)
@@ -152,12 +146,6 @@ class Finisher:
                 return result, Image.fromarray(result.pixels)
         return result, image
 
-    def told_params(self, p: Any, place: int) -> dict[str, Any]:
-        """Return p's extra_generation_params for one picture: lists by its place in the batch, functions called."""
-        index = place % p.batch_size
-        found = {key: param_value(p, value, index) for key, value in dict(p.extra_generation_params).items()}
-        return {key: value for key, value in found.items() if value is not None}
-
     def processed(self, p: Any, finished: FinishedPictures) -> Any:
         """Return A1111's Processed."""
         grid = self.delivery.grid(p, finished.shown) if finished.shown else None
@@ -169,26 +157,3 @@ class Finisher:
             infotexts=[*([grid.infotext] if grid else ()), *finished.infotexts],
         )
         return processed
-
-
-def param_value(p: Any, value: Any, index: int) -> Any:
-    """Return one value of extra_generation_params; None if it is left out, or cannot be told, as in A1111."""
-    found = outcome(value_told, p, value, index)
-    if isinstance(found, Exception):
-        log.warning("A value for generation data could not be told: %s", found)
-        return None
-    return found
-
-
-def value_told(p: Any, value: Any, index: int) -> Any:
-    if isinstance(value, list):
-        return value[index]
-    if not callable(value):
-        return value
-    known: Mapping[str, Any] = {
-        "p": p, "all_prompts": p.prompts, "all_seeds": p.seeds, "all_subseeds": p.subseeds, "comments": None,
-        "iteration": p.iteration, "position_in_batch": index, "use_main_prompt": False, "index": index,
-        "all_negative_prompts": p.negative_prompts, "prompt_text": p.prompts[index],
-        "negative_prompt": p.negative_prompts[index],
-    }
-    return value(**known)

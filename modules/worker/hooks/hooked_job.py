@@ -7,6 +7,7 @@ within a hook: each call goes through `process_images` here, and waits only for 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,13 +35,12 @@ from modules.worker.hooks import request_view
 from modules.worker.hooks.errands import ErrandDesk
 from modules.worker.hooks.finishing import Finisher
 from modules.worker.hooks.hooked_batch import HookedBatch, HookedPicture, to_levels
+from modules.worker.hooks.hooked_infotext import SET_BEFORE_INIT, HookedInfotext
 from modules.worker.hooks.job_options import JobOptions
 from modules.worker.hooks.job_state import JobState
-from modules.worker.hooks.own_samplers import sampler_pairs
 from modules.worker.hooks.prompt_tags import PromptTags, without_own
 from modules.worker.hooks.script_runner import ScriptRunner
 from modules.worker.hooks.step_listeners import StepListeners
-from modules.worker.infotext import image_infotext
 from modules.worker.job_kinds import enlargeable, files_for, files_of_both, find_checkpoint
 from modules.worker.moments.protocol import Moments
 from modules.worker.saving import Where
@@ -75,7 +75,10 @@ class HookedJob:
         self.library = Remembering(around.library.catalogs, around.library.approximations)
         self.state, self.opts = JobState(self), JobOptions(self)
         self.kept = request_view.InputPictures()
+        self.infotext = HookedInfotext(self)
         self.finisher = Finisher(self)
+        # of extensions of Easel's own API
+        self.native_arguments: dict[str, Any] = spec.params.get("extensions") or {}
         self.depth = 0                      # of process_images within process_images
         self.tags = PromptTags(self)
         self.plans: dict[tuple[int, int], ImagePlan[Any, Any]] = {}     # by p and the picture's number
@@ -129,17 +132,31 @@ class HookedJob:
         """Return `p` for a request, with its scripts and their arguments; this calls `setup`."""
         name, _ = CLASSES[self.spec.kind]
         kind = getattr(surface("processing"), name)
-        unstyled = self.spec.params.get("unstyled") or {}
+        unstyled = {} if request.script_name else self.spec.params.get("unstyled") or {}
         values = request_view.fields_for_p(request, kind.fields(), unstyled)
         saved = self.spec.save and self.settings.samples_save
         p = kind(**values, do_not_save_samples=not saved, do_not_save_grid=not self.spec.save)
         p.is_api = True
         p.outpath_samples, p.outpath_grids = (str(self.finisher.folder(what)) for what in ("samples", "grids"))
         if isinstance(request, Img2Img):
-            p.init_images = [load_input(self.around.inputs, image) for image in request.init_images]
-            p.image_mask = load_input(self.around.inputs, request.mask) if request.mask else None
-            p.mask_blur_x, p.mask_blur_y = request.blur
+            vars(p).update(self.input_pictures(request))
         return p
+
+    def cell_of(self, p: Any, request: Generation) -> Any:
+        """Return `p` for one of several requests: a copy, as A1111's scripts make one."""
+        own = copy(p)
+        values = request_view.fields_for_p(request, p.fields(), {})
+        pictures = self.input_pictures(request) if isinstance(request, Img2Img) else {}
+        own_dicts = {name: dict(getattr(p, name)) for name in ("extra_generation_params", "override_settings")}
+        vars(own).update({**values, **pictures, **own_dicts, "do_not_save_grid": True})
+        return own
+
+    def input_pictures(self, request: Img2Img) -> dict[str, Any]:
+        """Return the fields of `p` that are the request's pictures, and its mask's blur."""
+        mask = load_input(self.around.inputs, request.mask) if request.mask else None
+        images = [load_input(self.around.inputs, image) for image in request.init_images]
+        blur_x, blur_y = request.blur
+        return {"init_images": images, "image_mask": mask, "mask_blur_x": blur_x, "mask_blur_y": blur_y}
 
     def scripts_of(self, p: Any) -> ScriptRunner:
         """Return the scripts whose hooks are called for `p`; none if it has none."""
@@ -169,6 +186,7 @@ class HookedJob:
     def process(self, p: Any) -> Any:
         self.prepare(p)
         self.scripts_of(p).call("process", p)
+        self.infotext.note_order(p, SET_BEFORE_INIT)
         if self.state.job_count <= 0 or self.depth == 1 and self.state.job_no == 0:
             self.state.job_count = max(self.state.job_count, p.n_iter)
         finished = self.finisher.begin(p)
@@ -311,8 +329,7 @@ class HookedJob:
         request = with_standing_networks(request, settings)
         if not (moments := self.around.moments):
             return self.plan_of(request, settings, place)
-        given = self.spec.params.get("extensions") or {}
-        one = replace(request, extensions=given, n_iter=1, batch_size=1)
+        one = replace(request, extensions=self.native_arguments, n_iter=1, batch_size=1)
         [plan] = moments.plans(one, settings, lambda own: [self.plan_of(own, settings, place)])
         return replace(plan, params=replace(plan.params, n_iter=request.n_iter, batch_size=request.batch_size))
 
@@ -342,15 +359,6 @@ class HookedJob:
 
     # --- what else extensions ask for ---
 
-    def infotext_of(self, p: Any, place: int, prompt: str, negative: str, seed: int, subseed: int) -> str:
-        """Return the generation data of one of p's pictures."""
-        drawn = self.drawn.get((id(p), place))
-        plan = drawn.plan if drawn else self.planned(self.request_of(p), self.settings, 0)
-        params = replace(plan.params, prompt=prompt, negative_prompt=negative, seed=int(seed), subseed=int(subseed))
-        extra = {**(drawn.extra if drawn else {}), **second_prompts(p, place, prompt, negative)}
-        extra |= {**sampler_pairs(p, self.own_samplers, plan.params), **self.finisher.told_params(p, place)}
-        return image_infotext(replace(plan, params=params), extra)
-
     def decode(self, latents: Any) -> list[Any]:
         """Decode latents (pictures, C, h, w) by the checkpoint's VAE to pictures (3, H, W) in [-1, 1]."""
         weights = Weights(self.checkpoint.sha256 or "")
@@ -363,15 +371,6 @@ class HookedJob:
 
     def saves(self, p: Any) -> bool:
         return self.spec.save and not p.do_not_save_samples
-
-
-def second_prompts(p: Any, place: int, prompt: str, negative: str) -> dict[str, str]:
-    """Return the generation data of hires fix's prompts where they differ, with the tags that extensions take out."""
-    given = getattr(p, "all_hr_prompts", None), getattr(p, "all_hr_negative_prompts", None)
-    if not getattr(p, "enable_hr", False) or not given[0] or not given[1]:
-        return {}
-    texts = {"Hires prompt": (given[0][place], prompt), "Hires negative prompt": (given[1][place], negative)}
-    return {key: own for key, (own, first) in texts.items() if own != first}
 
 
 def kind_of(p: Any) -> str:

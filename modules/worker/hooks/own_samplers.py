@@ -40,6 +40,11 @@ def with_stand_ins(values: dict[str, Any], own: Mapping[str, Any]) -> dict[str, 
     return values
 
 
+def is_of_extension(name: str | None) -> bool:
+    """Return whether a request names a sampler that is none of Easel's own."""
+    return bool(name) and SAMPLERS.get(str(name)) is None
+
+
 def schedule_label(name: str) -> str:
     """Return our name of a schedule that A1111 knows by that one."""
     return next((each for each in SCHEDULES.names if each.lower().replace(" ", "_") == name), "Automatic")

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from modules.plugins.host import surface
 from modules.prompts.network_tags import NetworkTag, take_networks
+from modules.worker.hooks.hooked_infotext import SET_BEFORE_LORAS
 
 if TYPE_CHECKING:
     from modules.worker.hooks.hooked_job import HookedJob
+
+
+LORA_KIND = "lora"      # the kind in a tag
 
 
 class TaggedPrompt(NamedTuple):
@@ -59,7 +63,11 @@ class PromptTags:
         if hires:
             data = own.network_data()
             own.add_tags(data, take_networks((p.hr_prompts or p.prompts)[0])[1])
+        self.job.infotext.note_order(p, SET_BEFORE_LORAS)
         own.activate(p, data, self.job.note)
+        kinds = [kind for kind in data if kind in (LORA_KIND, *self.own_names)]
+        if kinds and kinds[0] != LORA_KIND:      # in the order of the tags
+            self.job.infotext.note_order(p, SET_BEFORE_LORAS)
         self.job.scripts_of(p).call(
             "after_extra_networks_activate", p, batch_number=p.iteration, prompts=p.prompts, seeds=p.seeds,
             subseeds=p.subseeds, extra_network_data=data,
