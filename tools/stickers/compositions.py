@@ -1,0 +1,159 @@
+"""What a picture shows, chosen by a stream of random numbers, and its drawing.
+
+A composition is a value: captions are written from the same one that is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from PIL import Image
+
+from .backgrounds import Background, any_background
+from .colours import HUES, Colour, held_out, recoloured
+from .sources import Concept
+
+USUAL_SIZE = 0.82  # of the picture's side, in the middle, upright: where nothing is varied
+RELATIONS = ("next to", "to the left of", "to the right of", "above", "below", "in front of")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a thing stands: its middle and its longer side as shares of the picture's side, its turn in degrees."""
+
+    x: float = 0.5
+    y: float = 0.5
+    size: float = USUAL_SIZE
+    turn: float = 0.0
+    mirrored: bool = False
+
+
+@dataclass(frozen=True)
+class Thing:
+    """A noun in one of its drawings, perhaps dyed."""
+
+    concept: Concept
+    drawing: int
+    place: Place
+    colour: Colour | None = None
+
+
+@dataclass(frozen=True)
+class Composition:
+    """All of a picture: its things from back to front, how the second stands to the first, its style and background."""
+
+    things: tuple[Thing, ...]
+    style: str
+    background: Background
+    relation: str | None = None  # of `RELATIONS`; None with one thing, or with several of one noun
+
+
+@dataclass(frozen=True)
+class Mix:
+    """How much of what: shares of pictures, from 0 to 1."""
+
+    jitter: float = 1.0  # how far sizes, places and turns go from the usual ones
+    dyed: float = 0.4  # things in a colour that the caption names
+    pairs: float = 0.2  # two different things
+    several: float = 0.1  # two to four of one noun
+
+
+Sprites = Mapping[tuple[str, int, str], Image.Image]  # noun, number of the drawing, style
+
+
+def composed(concepts: Sequence[Concept], styles: Sequence[str], mix: Mix, stream: np.random.Generator) -> Composition:
+    """A composition drawn by lot."""
+    kind = stream.random()
+    style = styles[int(stream.integers(len(styles)))]
+    background = any_background(stream)
+    first = _thing(concepts, mix, stream)
+    if kind < mix.pairs:
+        others = [concept for concept in concepts if concept is not first.concept]
+        relation = RELATIONS[int(stream.integers(len(RELATIONS)))]
+        return Composition(_related(first, _thing(others, mix, stream), relation, stream), style, background, relation)
+    if kind < mix.pairs + mix.several:
+        return Composition(_in_a_row(first, int(stream.integers(2, 5)), stream), style, background)
+    return Composition((first,), style, background)
+
+
+def _thing(concepts: Sequence[Concept], mix: Mix, stream: np.random.Generator) -> Thing:
+    concept = concepts[int(stream.integers(len(concepts)))]
+    colours = [colour for colour in HUES if not held_out(concept.noun, colour)]
+    dyed = stream.random() < mix.dyed and bool(colours)
+    return Thing(
+        concept,
+        int(stream.integers(len(concept.emoji))),
+        _place(mix.jitter, stream),
+        colours[int(stream.integers(len(colours)))] if dyed else None,
+    )
+
+
+def _place(jitter: float, stream: np.random.Generator) -> Place:
+    """Half of them mirrored; with `jitter` size, place and turn leave the usual; one in twenty goes over the edge."""
+    size = stream.uniform(USUAL_SIZE - 0.32 * jitter, USUAL_SIZE + 0.12 * jitter)
+    free = max(0.0, 1 - size) / 2 + (0.12 * jitter if stream.random() < 0.05 else 0)
+    x, y = 0.5 + free * jitter * stream.uniform(-1, 1, 2)
+    return Place(
+        float(x), float(y), float(size), float(14 * jitter * stream.uniform(-1, 1)), bool(stream.random() < 0.5)
+    )
+
+
+def _related(first: Thing, second: Thing, relation: str, stream: np.random.Generator) -> tuple[Thing, Thing]:
+    """The two things where `relation` says, the first is named before the word; later ones hide earlier ones."""
+    sizes = stream.uniform(0.34, 0.5, 2)
+    near, far = stream.uniform(0.24, 0.3), stream.uniform(0.7, 0.76)
+    across = stream.uniform(0.42, 0.58, 2)
+    if relation == "next to":
+        relation = ("to the left of", "to the right of")[int(stream.integers(2))]
+    if relation == "in front of":
+        front = replace(first.place, x=float(across[0]), y=0.66, size=float(sizes[0]))
+        behind = replace(second.place, x=float(across[1]), y=0.42, size=float(sizes[1]) + 0.2)
+        return replace(second, place=behind), replace(first, place=front)
+    one, other = (near, far) if relation in ("to the left of", "above") else (far, near)
+    if relation in ("above", "below"):
+        spots = ((across[0], one), (across[1], other))
+    else:
+        spots = ((one, across[0]), (other, across[1]))
+    return tuple(
+        replace(thing, place=replace(thing.place, x=float(x), y=float(y), size=float(size)))  # type: ignore[return-value]
+        for thing, (x, y), size in zip((first, second), spots, sizes, strict=True)
+    )
+
+
+def _in_a_row(thing: Thing, number: int, stream: np.random.Generator) -> tuple[Thing, ...]:
+    """`number` of one thing, two in a row, so that they can be counted."""
+    spots = (
+        ((0.27, 0.5), (0.73, 0.5)) if number == 2 else ((0.27, 0.27), (0.73, 0.27), (0.27, 0.73), (0.73, 0.73))[:number]
+    )
+    if number == 3:
+        spots = (*spots[:2], (0.5, 0.73))
+    shift = stream.uniform(-0.03, 0.03, (number, 2))
+    size = float(stream.uniform(0.36, 0.44))
+    return tuple(
+        replace(thing, place=replace(thing.place, x=x + float(dx), y=y + float(dy), size=size))
+        for (x, y), (dx, dy) in zip(spots, shift, strict=True)
+    )
+
+
+def drawn(composition: Composition, sprites: Sprites, side: int, stream: np.random.Generator) -> Image.Image:
+    """The picture, RGB, `side` pixels square."""
+    picture = composition.background.drawn(side, stream)
+    for thing in composition.things:
+        sprite = sprites[thing.concept.noun, thing.drawing, composition.style]
+        _paste(picture, sprite if thing.colour is None else recoloured(sprite, thing.colour), thing.place)
+    return picture
+
+
+def _paste(picture: Image.Image, sprite: Image.Image, place: Place) -> None:
+    if place.mirrored:
+        sprite = sprite.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    scale = place.size * picture.width / max(sprite.size)
+    sprite = sprite.resize(
+        (max(1, round(sprite.width * scale)), max(1, round(sprite.height * scale))), Image.Resampling.LANCZOS
+    )
+    if place.turn:
+        sprite = sprite.rotate(place.turn, Image.Resampling.BICUBIC, expand=True)
+    corner = round(place.x * picture.width - sprite.width / 2), round(place.y * picture.height - sprite.height / 2)
+    picture.paste(sprite, corner, sprite)
