@@ -8,9 +8,10 @@ import time
 from pathlib import Path
 
 from benchmarks.attacks.row import Row, Skipped, Start, must
-from benchmarks.attacks.target import Target
+from benchmarks.attacks.target import Target, seconds_of
 
 HOUR = 3600
+IDLE_GAPS, IDLE_SECONDS = 6, 30
 JUMPS = {
     "a day on": 24 * HOUR, "ten years on": 3650 * 24 * HOUR, "an hour back": -HOUR, "a day back": -24 * HOUR,
     "right again": 0,
@@ -77,6 +78,22 @@ def jumping_clock(target: Target) -> str:
     return f"{', '.join(told)}: {files} pictures, each with a file, order kept"
 
 
+def idle_hours(target: Target) -> str:
+    """Half a day with six gaps, in each of which nobody asks for anything and the clock goes on by two hours."""
+    clock, longest = target.data / "clock", 0.0
+    for gap in range(1, IDLE_GAPS + 1):
+        time.sleep(IDLE_SECONDS)
+        clock.write_text(str(2 * HOUR * gap))
+        with seconds_of() as took:
+            first = target.pixels(target.draw("alice"))
+        must(first == target.reference, f"after gap {gap} the first picture is another one")
+        longest = max(longest, took())
+        must(target.clients["bob"].get("/easel/v1/queue").status_code == 200, f"after gap {gap} bob is shut out")
+    clock.write_text("0")
+    gaps = f"{IDLE_GAPS} gaps of {IDLE_SECONDS} s, {2 * IDLE_GAPS} hours by the clock"
+    return f"{gaps}; the first picture as before, in {longest:.1f} s at most"
+
+
 def with_clock(data: Path) -> None:
     """Compile what moves the clock."""
     if not shutil.which("cc"):
@@ -87,4 +104,7 @@ def with_clock(data: Path) -> None:
 
 
 CLOCK = Start(environment=(("LD_PRELOAD", "$DATA/clock.so"), ("EASEL_CLOCK", "$DATA/clock")), prepare=with_clock)
-ROWS = (Row("OPS-06", "the clock jumps", jumping_clock, CLOCK),)
+ROWS = (
+    Row("OPS-06", "the clock jumps", jumping_clock, CLOCK),
+    Row("CON-12", "idle for two hours again and again", idle_hours, CLOCK),
+)

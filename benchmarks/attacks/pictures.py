@@ -80,6 +80,17 @@ def long_text(target: Target) -> str:
     return f"{refusal(reply)} in {took():.2f} s"
 
 
+def long_text_beside_work(target: Target) -> str:
+    """The same while pictures are made."""
+    job = target.ask("bob", steps=150, n_iter=8)
+    target.until_begun("bob", job)
+    told = long_text(target)
+    must(target.job("bob", job)["state"] == "running", "the job had ended")
+    target.clients["bob"].post(f"/easel/v1/jobs/{job}/interrupt")
+    target.ended("bob", job)
+    return told
+
+
 def slow_texts(target: Target) -> str:
     """Texts that patterns with two repetitions take seconds for."""
     longest = 0.0
@@ -126,6 +137,7 @@ ROWS = (
     Row("IMG-02", "headers of huge pictures", large_headers),
     Row("IMG-04", "packed texts and profiles", packed_texts),
     Row("IMG-05", "a text of 30 MB", long_text),
+    Row("IMG-05b", "a text of 30 MB while pictures are made", long_text_beside_work),
     Row("IMG-06", "texts made to be slow", slow_texts),
     Row("IMG-09", "a GIF of 300 large frames", many_frames),
     Row("IMG-10", "twenty pictures of 64 megapixels at once", twenty_at_once),

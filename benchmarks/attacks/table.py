@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from benchmarks.attacks import clocks, deaths, disks, load, pictures, wires
+from benchmarks.attacks import browsers, clocks, deaths, disks, load, models, pictures, settings, wires
 from benchmarks.attacks.row import Row
 
-ROWS: tuple[Row, ...] = (*pictures.ROWS, *disks.ROWS, *clocks.ROWS, *load.ROWS, *wires.ROWS, *deaths.ROWS)
+ROWS: tuple[Row, ...] = (
+    *pictures.ROWS, *disks.ROWS, *clocks.ROWS, *settings.ROWS, *models.ROWS, *load.ROWS, *wires.ROWS, *deaths.ROWS,
+    *browsers.ROWS,
+)

@@ -25,7 +25,7 @@ from modules.app.permissions import check_edits_models
 from modules.base.accounts import Role
 from modules.base.errors import Invalid, UnknownName, UnsupportedMedia
 from modules.base.families import SPOKEN, family_named
-from modules.base.limits import MAX_NAME, MAX_NOTES, MAX_PATH, MAX_SEARCH, MAX_SETTING, Id, Name
+from modules.base.limits import MAX_NAME, MAX_NOTES, MAX_PATH, MAX_SEARCH, MAX_SETTING, Id, Index, Name
 from modules.imaging.inputs import apply_orientation
 from modules.imaging.read import open_image
 from modules.imaging.save import png
@@ -77,7 +77,7 @@ class PictureOf(KnownFields):
     """A picture of one of the caller's jobs."""
 
     job: Id
-    index: int
+    index: Index
 
 
 def routes(app: App) -> APIRouter:

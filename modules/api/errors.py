@@ -10,12 +10,14 @@ from fastapi import FastAPI, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.routing import Match
+from starlette.routing import BaseRoute, Match, Route
 
+from modules.api.forwarding import inner_path
 from modules.base.errors import WebUIError
 from modules.base.limits import MAX_ID
 
@@ -48,12 +50,22 @@ class Refusal(BaseModel):
     request_id: str
 
 
-def handle(api: FastAPI) -> None:
+def handle(api: FastAPI, routes: Iterable[BaseRoute]) -> None:
     """Answer every error in our shape; unexpected ones are answered by the door."""
+    api.state.methods = methods_by_path(routes)
     api.exception_handler(WebUIError)(refusal_response)
     api.exception_handler(RequestValidationError)(invalid)
     api.exception_handler(HTTPException)(other)
     api.exception_handler(ClientDisconnect)(unheard)
+
+
+def methods_by_path(routes: Iterable[BaseRoute]) -> dict[str, set[str]]:
+    """Return the methods of each path as it is declared."""
+    found: dict[str, set[str]] = {}
+    for route in routes:
+        if isinstance(route, Route | APIRoute):
+            found.setdefault(route.path, set()).update(route.methods or ())
+    return found
 
 
 def refusal_body(code: str, detail: str | list[dict[str, Any]], hint: str = "", sentence: str = "") -> dict[str, Any]:
@@ -120,15 +132,12 @@ def allowed_methods(request: Request) -> list[str]:
 
     Where routes have this very path, others that read a part of it as a name do not count.
     """
+    if literal := request.app.state.methods.get(inner_path(request.scope)):
+        return [method for method in METHODS if method in literal]
     scopes = {method: {**request.scope, "method": method} for method in METHODS}
-    found = {
-        method: [route for route in request.app.router.routes if route.matches(scope)[0] is Match.FULL]
-        for method, scope in scopes.items()
-    }
-    literal = any("{" not in getattr(route, "path", "{") for routes in found.values() for route in routes)
+    routes = request.app.router.routes
     return [
-        method for method, routes in found.items()
-        if any(not literal or "{" not in getattr(route, "path", "{") for route in routes)
+        method for method, scope in scopes.items() if any(route.matches(scope)[0] is Match.FULL for route in routes)
     ]
 
 

@@ -17,7 +17,7 @@ from modules.api.routing import PICTURE_TYPES, owner, router, sent_as
 from modules.app.app import App
 from modules.base.accounts import Role
 from modules.base.errors import UnknownName
-from modules.base.limits import MAX_PATH
+from modules.base.limits import MAX_PATH, Index
 from modules.library.cover_images import cover_picture
 from modules.library.index import IndexEntry
 from modules.library.model_kinds import with_pages
@@ -42,7 +42,7 @@ def routes(app: App) -> APIRouter:
         return {"metadata": json.dumps(found, indent=4, ensure_ascii=False)} if found else {}
 
     @api.get("/cover-images", **sent_as(*PICTURE_TYPES))
-    def cover_images(page: QueryText, item: QueryText, index: Annotated[int, Query(ge=0)] = 0) -> Response:
+    def cover_images(page: QueryText, item: QueryText, index: Index = 0) -> Response:
         """A picture in a safetensors file's metadata."""
         return preview_response(cover_picture(Path(find_entry(app, page, item).path), index))
 

@@ -1,4 +1,4 @@
-"""Headers of reverse proxies: accepted from the proxies named by the flags, from nobody else."""
+"""Headers of reverse proxies, accepted from those that the flags name, from nobody else; the path below ours."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from starlette.types import Scope
 
 PREFIX = b"x-forwarded-"
 OTHER_PROXY_HEADERS = frozenset({b"forwarded", b"x-gradio-server", b"x-real-ip"})      # others that libraries read
+
+
+def inner_path(scope: Scope) -> str:
+    """The path below `--subpath`."""
+    return scope["path"].removeprefix(scope.get("root_path", ""))
 
 
 class TrustedProxies:

@@ -12,8 +12,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from modules.api.forwarding import inner_path
 from modules.api.page_calls import CALLS_PREFIX, PageCalls
-from modules.api.routing import inner_path
 from modules.base.errors import NotFound
 
 READ_METHODS = ("GET", "HEAD")

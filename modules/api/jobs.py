@@ -21,7 +21,7 @@ from modules.api.routing import KnownFields, account, owner, router, sent_as
 from modules.app.app import App
 from modules.base.accounts import Account, Role
 from modules.base.errors import UnknownName
-from modules.base.limits import MAX_ITEMS, Id, JsonList, JsonObject, Name
+from modules.base.limits import MAX_ITEMS, Id, Index, JsonList, JsonObject, Name
 from modules.engine.messages import HALF_MADE, NSFW_DETECTED, RETURNED, UNRETURNED, WITHHELD
 from modules.requests.form import read_submission
 from modules.requests.kinds import JOB_KINDS
@@ -92,13 +92,13 @@ def routes(app: App) -> APIRouter:
         return [job_json(app, record, brief=True) for record in found]
 
     @api.get("/jobs/{job}", response_model=dict[str, Any])
-    def get(job: Id, request: Request, newest: Annotated[int, Query(ge=0)] = 0) -> Response:
+    def get(job: Id, request: Request, newest: Index = 0) -> Response:
         """A job with all its pictures, or the `newest` few."""
         # a plain response, since it is polled several times a second
         return JSONResponse(job_json(app, app.jobs.brief(job, owner(request), newest or None)))
 
     @api.get("/jobs/{job}/events", **sent_as("text/event-stream"))
-    async def events(job: Id, request: Request, newest: Annotated[int, Query(ge=0)] = 0) -> StreamingResponse:
+    async def events(job: Id, request: Request, newest: Index = 0) -> StreamingResponse:
         """Server-sent events: the job as GET returns it, again after each change; the last one is its end."""
         account_name = owner(request)
         found = (await asyncio.to_thread(app.jobs.brief, job, account_name)).id

@@ -16,6 +16,7 @@ from modules.base.errors import Invalid, UnknownName
 from modules.base.limits import MAX_PATH
 from modules.gallery.gallery import Gallery
 from modules.gallery.index import PictureRow
+from modules.gallery.search import place_condition
 
 MOST_NAMED = 20_000      # ids in one request
 ShortId = Annotated[int, Field(ge=0, le=LARGEST_ID)]
@@ -43,6 +44,7 @@ class ChosenPictures(KnownFields):
 def chosen_rows(app: App, request: Request, chosen: ChosenPictures) -> tuple[Gallery, list[PictureRow]]:
     """Return the caller's library and the pictures that are meant. Raises Invalid, or UnknownName for an id."""
     gallery = gallery_of(app, request)
+    place_condition(chosen.place)
     if chosen.pictures is not None:
         return gallery, named_rows(gallery, chosen.pictures)
     if chosen.q is None:

@@ -23,6 +23,7 @@ from modules.gallery.new_names import new_names
 MOST_ON_SHEET = 2_000      # pictures
 MOST_PREVIEWED_NAMES = 1_000
 ZIP_HEADERS = {"Content-Disposition": 'attachment; filename="pictures.zip"'}
+ID_LIST = r"^([0-9]{1,15}(,[0-9]{1,15})*)?$"
 
 
 class FolderMoveBody(ChosenPictures):
@@ -96,7 +97,9 @@ def add_downloads(api: APIRouter, app: App) -> None:
     @api.get("/zip", **sent_as("application/zip"))
     def zip_named(
         request: Request,
-        pictures: Annotated[str | None, Query(max_length=10_000, description="Ids with commas between.")] = None,
+        pictures: Annotated[
+            str | None, Query(max_length=10_000, pattern=ID_LIST, description="Ids with commas between.")
+        ] = None,
         q: LibraryQuery | None = None,
         place: PlaceText = "",
         data: bool = True,

@@ -14,7 +14,8 @@ from urllib.parse import parse_qs, urlencode
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from modules.api.routing import check_size, inner_path, strict_json
+from modules.api.forwarding import inner_path
+from modules.api.routing import check_size, strict_json
 from modules.app.page_sessions import PageSession, PageSessions, without_addresses
 from modules.base.accounts import Role
 from modules.base.errors import Invalid, NotFound

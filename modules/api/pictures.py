@@ -15,7 +15,7 @@ from modules.app.app import App
 from modules.app.storage import check_storage
 from modules.base.accounts import Role
 from modules.base.errors import UnknownName
-from modules.base.limits import Id
+from modules.base.limits import Id, Index
 from modules.engine.messages import RETURNED
 from modules.imaging.thumbnail import picture_pixels, thumbnail_jpeg
 from modules.requests.patterns import OUTPUTS_PREFIX
@@ -24,9 +24,7 @@ from modules.settings.account_limits import account_limits
 
 
 class SaveBody(KnownFields):
-    index: int = Field(
-        ge=0, description="The picture's; with save_selected_only off, all pictures of the job are saved."
-    )
+    index: Index = Field(description="The picture's; with save_selected_only off, all pictures of the job are saved.")
 
 
 class SaveReply(BaseModel):
@@ -37,7 +35,7 @@ def routes(app: App) -> APIRouter:
     api, logging = router("jobs", "/easel/v1", Role.GUEST), Lock()
 
     @api.get("/jobs/{job}/pictures/{index}", **sent_as(*PICTURE_TYPES))
-    def picture(job: Id, index: int, request: Request) -> FileResponse:
+    def picture(job: Id, index: Index, request: Request) -> FileResponse:
         """A finished picture's file."""
         found = app.jobs.store.picture(app.jobs.brief(job, owner(request)).id, index)
         if found and Path(found.path).is_file():
@@ -45,7 +43,7 @@ def routes(app: App) -> APIRouter:
         raise UnknownName("picture", str(index), [])
 
     @api.get("/jobs/{job}/pictures/{index}/thumbnail", **sent_as("image/jpeg"))
-    async def thumbnail(job: Id, index: int, request: Request) -> Response:
+    async def thumbnail(job: Id, index: Index, request: Request) -> Response:
         """A finished picture as a small JPEG, its longer side 256 pixels."""
         found = await asyncio.to_thread(app.jobs.store.picture, app.jobs.brief(job, owner(request)).id, index)
         if not found or not Path(found.path).is_file():
@@ -55,7 +53,7 @@ def routes(app: App) -> APIRouter:
         return Response(content, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=86400"})
 
     @api.get("/jobs/{job}/pictures/{index}/returned/{place}", **sent_as(*PICTURE_TYPES))
-    def returned(job: Id, index: int, place: int, request: Request) -> FileResponse:
+    def returned(job: Id, index: Index, place: Index, request: Request) -> FileResponse:
         """A file shown with a picture: its mask, or the painting cut out by it."""
         of_it = [
             path

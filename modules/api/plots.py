@@ -14,7 +14,7 @@ from modules.api.routing import KnownFields, account, owner, router, sent_as
 from modules.app.app import App
 from modules.base.accounts import Role
 from modules.base.errors import Invalid, UnknownName
-from modules.base.limits import Id
+from modules.base.limits import Id, Index
 from modules.params.known_axes import axes_of
 from modules.params.network_axes import NETWORK_AXES
 from modules.params.plot_axes import Axis, Tab
@@ -33,8 +33,8 @@ class AxisInfo(BaseModel):
 
 
 class Vote(KnownFields):
-    better: int = Field(ge=0, description="The picture's number.")
-    worse: int = Field(ge=0, description="That of the other one.")
+    better: Index = Field(description="The picture's number.")
+    worse: Index = Field(description="That of the other one.")
 
 
 def routes(app: App) -> APIRouter:
@@ -59,7 +59,7 @@ def routes(app: App) -> APIRouter:
         return plot_json(record, mapped_cells(record))
 
     @api.get("/jobs/{job}/pictures/{index}/infotext")
-    def infotext(job: Id, index: int, request: Request) -> dict[str, str]:
+    def infotext(job: Id, index: Index, request: Request) -> dict[str, str]:
         """A picture's generation data."""
         found = app.jobs.store.picture(app.jobs.brief(job, owner(request)).id, index)
         if found is None:

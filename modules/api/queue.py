@@ -20,7 +20,7 @@ from modules.api.routing import KnownFields, account, owner, router, sent_as
 from modules.app.app import App
 from modules.base.accounts import Role
 from modules.base.errors import UnknownName
-from modules.base.limits import Id
+from modules.base.limits import Id, Index
 from modules.requests.again import input_names, recorded_form, run_again
 from modules.store.jobs import DONE, ENDED, FAILED, INTERRUPTED, QUEUED, RUNNING, JobRecord
 
@@ -96,7 +96,7 @@ def add_listing(api: APIRouter, app: App) -> None:
         return recorded_form(app, app.jobs.get(job, owner(request)), account(request))
 
     @api.get("/{job}/inputs/{place}", **sent_as("image/png"))
-    def input_picture(job: Id, place: int, request: Request) -> FileResponse:
+    def input_picture(job: Id, place: Index, request: Request) -> FileResponse:
         """An input picture of the job, PNG; 404 if it was deleted."""
         names = input_names(app.jobs.get(job, owner(request)).params)
         folder = app.data_of(owner(request)).paths.inputs

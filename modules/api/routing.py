@@ -15,7 +15,6 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 from starlette.datastructures import Headers
-from starlette.types import Scope
 
 from modules.api.errors import Refusal
 from modules.base.accounts import Account, Role
@@ -43,11 +42,6 @@ def sent_as(*kinds: str) -> dict[str, Any]:
     """Return what a route declares whose body is no JSON: its class of responses, and the content types it sends."""
     replies = {200: {"description": "The content", "content": {kind: {} for kind in kinds}}}
     return {"response_class": Response, "responses": replies}
-
-
-def inner_path(scope: Scope) -> str:
-    """The path below `--subpath`."""
-    return scope["path"].removeprefix(scope.get("root_path", ""))
 
 
 @dataclass(frozen=True)

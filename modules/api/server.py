@@ -50,7 +50,7 @@ from modules.api import (
     worker,
 )
 from modules.api.access import refuse
-from modules.api.routing import inner_path
+from modules.api.forwarding import inner_path
 from modules.api.schema import Api
 from modules.app.app import App
 from modules.base.errors import NotFound
@@ -112,9 +112,10 @@ def build_api(app: App) -> FastAPI:
         openapi_url=None,
         strict_content_type=False,
     )
-    for face in FACES:
-        api.include_router(face.routes(app))
-    errors.handle(api)
+    routers = [face.routes(app) for face in FACES]
+    for router in routers:
+        api.include_router(router)
+    errors.handle(api, [route for router in routers for route in router.routes])
     api.mount("/easel/static", StaticFiles(directory=STATIC))
     api.add_api_route("/docs", docs, include_in_schema=False)
     api.add_api_route("/openapi.json", schema, include_in_schema=False)

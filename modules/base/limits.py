@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
-from annotated_types import MaxLen
+from annotated_types import Ge, Le, MaxLen
 from pydantic import AfterValidator, Field
 
 MAX_PROMPT = 100_000          # characters; the grammar is linear, so this bounds time and memory
@@ -22,6 +22,7 @@ MAX_SEARCH = 200              # characters of a search
 MAX_SETTING = 10_000          # a setting that is a text
 MAX_NOTES = 200_000           # characters of a person's notes on a model
 MAX_ITEMS = 1_000             # of a list of names
+MAX_INDEX = 10**9             # a number of a picture, of how many are wanted
 MAX_VALUES = 10_000           # values in free JSON, nested ones too
 MAX_JSON = 200_000            # values, names and containers in a request's JSON
 MAX_DEPTH = 64                # nesting of its values
@@ -32,6 +33,7 @@ MAX_STRENGTH = 100.0          # of a network
 
 Name = Annotated[str, MaxLen(MAX_NAME)]
 Id = Annotated[str, MaxLen(MAX_ID)]
+Index = Annotated[int, Ge(0), Le(MAX_INDEX)]
 FilePath = Annotated[str, MaxLen(MAX_PATH)]
 # a file in base64, or the name of one that is kept
 EncodedPicture = Annotated[

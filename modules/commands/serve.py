@@ -26,9 +26,9 @@ from modules.api import server
 from modules.api.access import Access
 from modules.api.compression import Compressed
 from modules.api.extension_routes import start_extension_routes
+from modules.api.forwarding import inner_path
 from modules.api.gate import Gate
 from modules.api.page_calls import PageCalls
-from modules.api.routing import inner_path
 from modules.api.starting import BROKEN_PAGE, STARTING
 from modules.app.app import App
 from modules.app.page_sessions import file_paths

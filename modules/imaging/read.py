@@ -117,6 +117,9 @@ def too_many_pixels() -> TooLarge:
     return error
 
 
+LARGEST_TEXT_CHUNK = 4 * MAX_INFOTEXT      # bytes: a character of UTF-8 has at most four
+
+
 def too_much_text() -> TooLarge:
     return TooLarge(
         "The picture's generation data is longer than any prompt.", f"Up to {MAX_INFOTEXT:,} characters are read."
@@ -173,7 +176,9 @@ def png_chunks(content: memoryview) -> Iterator[tuple[bytes, memoryview]]:
 
 
 def chunk_text(kind: bytes, data: memoryview) -> tuple[str, str]:
-    """Return keyword and text of a chunk whose kind is in TEXTS. Raises InvalidImage."""
+    """Return keyword and text of a chunk whose kind is in TEXTS. Raises InvalidImage or TooLarge."""
+    if len(data) > LARGEST_TEXT_CHUNK:      # before it is copied
+        raise too_much_text()
     keyword, _, rest = bytes(data).partition(b"\0")
     return keyword.decode("latin-1"), TEXTS[kind](rest)
 

@@ -44,7 +44,7 @@ class PlotEstimate:
     taken: int
     swaps: int
     seconds: float | None
-    grid: tuple[int, int]
+    grid: list[int]
     grid_megabytes: float
     too_large: bool
 
@@ -67,7 +67,7 @@ def plot_estimate(app: App, asked: Submission, account: Account) -> PlotEstimate
     share = (pictures - taken * each) / pictures if pictures else 0.0
     seconds = app.jobs.unfinished.throughput.seconds(work * share)
     return PlotEstimate(
-        shape, pictures, taken * each, swaps, seconds, (width, height), width * height * BYTES_OF_PIXEL / 1e6,
+        shape, pictures, taken * each, swaps, seconds, [width, height], width * height * BYTES_OF_PIXEL / 1e6,
         bool(settings.img_max_size_mp and width * height > settings.img_max_size_mp * 1e6),
     )
 
