@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,8 +12,6 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
-
 from modules.base.border import logged, outcome
 from modules.base.errors import JobFailed, PicturesRefused, WebUIError, error_data, sentence
 from modules.engine import messages as events
@@ -22,7 +19,6 @@ from modules.engine.engine import Engine, EngineListeners, ImageTask
 from modules.engine.messages import RETURNED, Emit, JobSpec
 from modules.engine.waiting import MOST_BEGUN
 from modules.models.device import Device
-from modules.models.vae.preview import preview_jpeg
 from modules.pipelines.result import LeftOut, Result
 from modules.sampling.questions import Interrupted, Predict, RestoreFaces, Upscale, Weights
 from modules.store.jobs import DONE, FAILED, INTERRUPTED
@@ -33,6 +29,7 @@ from modules.worker.hooks.errands import Errand
 from modules.worker.job_kinds import JobPlan, plan_job
 from modules.worker.moments.moment_planner import moments_of
 from modules.worker.moments.protocol import Moments
+from modules.worker.previews import Previewer
 from modules.worker.saving import Where, beside_files, save_image
 from modules.worker.saving_grids import save_grid
 
@@ -44,7 +41,6 @@ WORK = (Predict, Upscale, RestoreFaces)   # questions that show that a job has b
 ON_CPU, ON_GPU = 2, 8       # pictures of one job made side by side, unless the settings say how many
 PLOT_ON_CPU = 8             # cells of a plot, as many of these as are no larger than so many pixels together
 PLOT_PIXELS = PLOT_ON_CPU * 256 * 256
-PREVIEW_SECONDS = 0.25      # a job's previews come no faster
 MOST_NOTES = 100            # that a job's owner is told; each is written to disk, and a batch may have as many as files
 
 
@@ -58,7 +54,6 @@ class JobProgress:
     fractions: dict[int, float] = field(default_factory=dict)       # how far each is sampled
     sampled: float = 0.0                                            # their sum
     begun: bool = False
-    previewed: float = 0.0
     interrupted: bool = False
     noted: dict[str, None] = field(default_factory=dict)            # what its owner was told
     refused: int = 0                                                # pictures that the safety checker refused
@@ -93,6 +88,7 @@ class JobRunner:
         self.io = ThreadPoolExecutor(1, "io")      # files and news; one thread, so that they keep their order
         placement = config.place()
         self.device = Device(config.library, config.tokenizer(), placement, self._tell_model)
+        self.previewer = Previewer(self.device, emit, self._later)
         self.where = Where(config.outputs, config.cache, self.device.described, config.notes)
         self.faults = fault_injector(config)
         self.engine = Engine(
@@ -257,21 +253,8 @@ class JobRunner:
         step = min(ask.step, steps)      # DPM adaptive takes as many as it likes
         progress.reach(picture.index, step / steps)
         self._emit(events.Progress(picture.job, picture.index, step, steps, progress.fraction))
-        every = progress.plan.settings.show_progress_every_n_steps
-        wanted = progress.plan.shows_previews and every > 0 and ask.step % every == 0
-        if wanted and ask.preview is not None and time.monotonic() - progress.previewed > PREVIEW_SECONDS:
-            progress.previewed = time.monotonic()
-            logged(self._preview, progress, picture, ask.weights, ask.preview)
-
-    def _preview(self, progress: JobProgress, picture: ImageTask[Result], weights: Weights, latent: Tensor) -> None:
-        look = self.device.preview(weights, progress.plan.settings.show_progress_type)
-        cell = self.device.loaded(weights).facts.latent.cell
-        height, width = (side * cell for side in latent.shape[1:])
-
-        def draw() -> None:
-            self.emit(events.Preview(picture.job, picture.index, preview_jpeg(look(latent), width, height)))
-
-        self._later(draw)
+        if progress.plan.shows_previews:
+            self.previewer.show(picture.job, picture.index, progress.plan.settings, ask)
 
     # The io thread
 
@@ -386,6 +369,7 @@ class JobRunner:
         if progress.plan.grids.grids and progress.done:
             logged(self._make_grids, progress)
         del self.jobs[progress.spec.id]
+        self.previewer.forget(progress.spec.id)
         self.emit(progress.outcome)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from modules.engine.messages import JobSpec
+from modules.engine.messages import JobSpec, Preview
 from modules.params import infotext
 from modules.prompts.grammar import emphasised
 from tests.golden_data import GOLDEN, assemble_models
@@ -23,7 +24,10 @@ pytestmark = pytest.mark.slow      # each draws with a model
 HOOKS = GOLDEN / "hooks"
 TRACES = ("trace-inpaint-masked", "trace-sdxl", "trace-interrupt")
 EFFECTS = ("cfgden-x-inplace-unipc", "every-sampling-hires", "order", "own-axis", "own-network-lora")
-NOT_OF_A_PICTURE = {"module_imported", "show", "ui", "ui_settings", "before_ui", "model_loaded", "postprocessing_ui"}
+NOT_OF_A_PICTURE = {
+    "module_imported", "show", "ui", "ui_settings", "before_ui", "before_component", "after_component", "model_loaded",
+    "postprocessing_ui",
+}
 COMPARED = (
     "args", "already_decoded", "batch_index", "denoiser", "image", "image_cond", "images", "index", "infotexts", "mba",
     "mask_for_overlay", "overlay_image", "same_object", "samples", "sampling_step", "sigma", "text_cond",
@@ -114,8 +118,7 @@ def written(shop: HookedShop, name: str, source: str) -> None:
 
 
 def small(job: str, **own: Any) -> JobSpec:
-    payload = {"prompt": "a red circle", "steps": 3, "width": 64, "height": 64, "seed": 3, "sampler_name": "Euler"}
-    case = {"id": job, "endpoint": "/sdapi/v1/txt2img", "payload": {**payload, **own}}
+    case = {"id": job, "endpoint": "/sdapi/v1/txt2img", "payload": {**SMALL, **own}}
     return hooked_spec(case)
 
 
@@ -135,6 +138,37 @@ def test_a_hook_may_make_pictures_of_its_own_and_an_error_is_told_once(shop):
     assert len([each for each in warned if "failing failed in process_batch: ValueError: on purpose" in each.message]) == 1
 
 
+def test_a_job_goes_on_with_the_batches_that_are_left(shop):
+    """A run that was killed has told of its first picture; that one is neither drawn nor saved again."""
+    written(shop, "marking", MARKING)
+    job = small("whole", n_iter=2)
+    with shop.open():
+        _, [first, second], _ = shop.made(job)
+        rest = replace(job, id="rest", done=(0,), paths=(first.path,))
+        ended, [again], _ = shop.made(rest)
+        previews = shop.of("rest", Preview)
+    assert (ended.state, again.index, again.infotext) == ("done", 1, second.infotext)
+    assert np.array_equal(pixels(again), pixels(second)) and "Batches: 1" in again.infotext
+    assert {each.index for each in previews} == {1}
+
+
+def test_hooks_are_called_for_each_cell_of_a_plot_and_each_line_of_a_file(shop):
+    written(shop, "marking", MARKING)
+    plot = ["Seed", "3,4", [], "Steps", "2,3", [], "Nothing", "", []]
+    with shop.open():
+        case = {"id": "plot", "endpoint": "/sdapi/v1/txt2img", "payload": {
+            **SMALL, "script_name": "x/y/z plot", "script_args": plot}}
+        ended, made, warned = shop.made(hooked_spec(case, shop.host))
+        lines = {"script_name": "prompts from file or textbox", "script_args": [False, False, "start", "cat\n--seed 9"]}
+        _, drawn, _ = shop.made(hooked_spec({**case, "id": "lines", "payload": {**SMALL, **lines}}, shop.host))
+    assert (ended.state, warned) == ("done", [])
+    cells = [infotext.parse_infotext(each.infotext, emphasised) for each in made if each.kind == "image"]
+    assert [(each["Seed"], each["Steps"], each["Batches"]) for each in cells] == [
+        ("3", "2", "0"), ("4", "2", "0"), ("3", "3", "0"), ("4", "3", "0")]
+    assert [each.index for each in made if each.kind == "grid"] == [4]
+    assert [infotext.parse_infotext(each.infotext, emphasised)["Seed"] for each in drawn if each.kind == "image"] == ["3", "9"]
+
+
 def test_a_job_without_extensions_takes_the_plain_way(shop):
     with shop.open():
         ended, [made], _ = shop.made(small("plain"))
@@ -152,6 +186,20 @@ def test_a_listener_that_changes_nothing_leaves_the_picture_as_it_is(shop, tmp_p
     assert np.array_equal(*found)
 
 
+SMALL = {"prompt": "a red circle", "steps": 3, "width": 64, "height": 64, "seed": 3, "sampler_name": "Euler"}
+MARKING = """
+from modules import scripts
+
+class Marking(scripts.Script):
+    def title(self):
+        return "Marking"
+
+    def show(self, is_img2img):
+        return scripts.AlwaysVisible
+
+    def process_batch(self, p, *args, batch_number, **kwargs):
+        p.extra_generation_params["Batches"] = batch_number
+"""
 AGAIN = """
 import gradio as gr
 from modules import processing, scripts, shared

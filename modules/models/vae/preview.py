@@ -33,9 +33,13 @@ Look = Callable[[Tensor], Tensor]      # latent (C, h, w) → picture (3, H, W) 
 def preview_jpeg(colours: Tensor, width: int, height: int) -> bytes:
     """Return a picture (3, H, W) in about [−1, 1] as a JPEG of that size."""
     pixels = ((colours + 1) * 127.5).clamp(0, 255).to(torch.uint8).permute(1, 2, 0)
-    image = Image.fromarray(pixels.cpu().numpy()).resize((width, height), Image.Resampling.BICUBIC)
+    return jpeg_of(Image.fromarray(pixels.cpu().numpy()).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def jpeg_of(image: Image.Image) -> bytes:
+    """Return a picture as a preview's JPEG."""
     out = io.BytesIO()
-    image.save(out, "jpeg", quality=80)
+    image.convert("RGB").save(out, "jpeg", quality=80)
     return out.getvalue()
 
 

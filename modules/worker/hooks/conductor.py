@@ -106,6 +106,8 @@ class Conductor:
         step = min(ask.step, steps)
         fraction = min(1.0, (job.state.job_no + step / steps) / batches)
         self.emit(events.Progress(errand.job, errand.index, step, steps, fraction))
+        if job.shows_previews:
+            self.runner.previewer.show(errand.job, errand.index, job.settings, ask)
 
     def close(self, error: BaseException) -> None:
         """The engine has stopped: nobody waits for it any longer."""
@@ -123,6 +125,7 @@ class Conductor:
 
     def _end(self, spec: JobSpec, ended: events.Ended | Exception | None) -> None:
         self.jobs.pop(spec.id, None)
+        self.runner.previewer.forget(spec.id)
         self.host.generation = None
         if isinstance(ended, Exception):
             unforeseen = None if isinstance(ended, WebUIError) else ended

@@ -66,6 +66,22 @@ class Delivery:
         self.told: dict[int, tuple[Image.Image, str]] = {}      # the picture that stands at each number
         self.known: dict[int, Shown] = {}                       # by the picture's identity
 
+    def earlier(self, places: range) -> list[Shown]:
+        """Return the pictures at these places that an earlier run of the job has made; [] if not all are there."""
+        paths = dict(zip(self.job.spec.done, self.job.spec.paths, strict=False))
+        found = [paths.get(self.numbers[place]) for place in places if place < len(self.numbers)]
+        if len(found) < len(places) or not all(path and Path(path).is_file() for path in found):
+            return []
+        pairs = zip(places, found, strict=True)
+        return [self.told_before(self.numbers[place], Path(path)) for place, path in pairs if path]
+
+    def told_before(self, number: int, path: Path) -> Shown:
+        with Image.open(path) as opened:
+            image = opened.copy()
+        shown = Shown(image, str(image.info.get("parameters", "")), path=path)
+        self.told[number], self.known[id(image)] = (image, shown.infotext), shown
+        return shown
+
     # --- one picture ---
 
     def kept(self, p: Any, picture: HookedPicture, image: Image.Image, result: Result, infotext: str) -> list[Shown]:
@@ -161,7 +177,7 @@ class Delivery:
         image = draw_grid(GridLayout(cell, params.cols, len(params.imgs)), params.imgs, colours)
         grid = Shown(image, shown[0].infotext, kind=GRID)
         image.info["parameters"] = grid.infotext
-        if s.grid_save:
+        if s.grid_save and not (self.job.depth == 1 and self.earlier(range(len(shown), len(shown) + 1))):
             grid.path = self.saved_grid(p, grid)
         self.known[id(image)] = grid
         return grid if s.return_grid else None

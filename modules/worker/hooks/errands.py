@@ -32,15 +32,16 @@ class ErrandDesk:
     alone: bool                     # the job's pictures share no call
     turn: float = 0.0
     changed: Condition = field(default_factory=Condition)
+    first_number: int = 0           # of the pictures in the making, among the job's
     broken: BaseException | None = None      # why the engine answers no more
 
     def do(self, tasks: Sequence[Task[T]], first: int = 0) -> list[T]:
         """Let the engine carry tasks out side by side, and return their results.
 
-        first: the number of the first task's picture. Raises the first error of a task.
+        first: the number of the first task's picture, counted from `first_number`. Raises the first error of a task.
         """
         errands = [
-            Errand(boxed(task), self.spec.id, first + place, self.spec.owner, self.turn, self.alone)
+            Errand(boxed(task), self.spec.id, self.first_number + first + place, self.spec.owner, self.turn, self.alone)
             for place, task in enumerate(tasks)
         ]
         self.engine.begin(errands)

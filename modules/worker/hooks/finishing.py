@@ -20,6 +20,7 @@ from modules.pipelines.result import Result, SideImage
 from modules.pipelines.safety import checked_image
 from modules.pipelines.txt2img import FACE_KEYS, insisted
 from modules.plugins.host import surface
+from modules.requests.extension_scripts import EXTENSION_SCRIPT
 from modules.requests.patterns import below_outputs
 from modules.sampling.questions import RestoreFaces, ready
 from modules.worker.hooks.delivery import SHOWN_BESIDE, Delivery, Shown
@@ -60,6 +61,18 @@ class Finisher:
         outputs = job.around.where.outputs / job.spec.folder
         own = getattr(s, f"outdir_{what}") or getattr(s, f"outdir_{job.spec.kind}_{what}")
         return outputs.joinpath(*below_outputs(own))
+
+    def taken_over(self, p: Any, number: int, finished: FinishedPictures) -> bool:
+        """Add the pictures of a batch that an earlier run of the job has made; False if it is to be made.
+
+        Not of scripts that make as many pictures as they like: where they would stand is not known.
+        """
+        job = self.job
+        if job.depth > 1 or EXTENSION_SCRIPT in job.spec.params or job.scripts_of(p).hears("postprocess_batch_list"):
+            return False
+        earlier = self.delivery.earlier(range(number * p.batch_size, (number + 1) * p.batch_size))
+        finished.shown += earlier
+        return bool(earlier)
 
     def finish(self, p: Any, number: int, drawn: list[HookedPicture], finished: FinishedPictures) -> None:
         """Call the hooks after decoding, and keep the pictures."""

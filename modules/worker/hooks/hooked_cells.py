@@ -93,7 +93,7 @@ class HookedCells:
         if self.plot:
             self.apply_axes(own, self.plot, cell)
         numbers = self.numbers(cell)
-        delivery.numbers = numbers
+        delivery.numbers, job.desk.first_number = numbers, numbers.start
         delivery.further_facts = {number: grid_facts_of(self.plan, number) for number in numbers}
         delivery.show_all(job.process_images(own))
         for number in numbers:

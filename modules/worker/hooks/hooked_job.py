@@ -14,10 +14,11 @@ from typing import Any
 
 from PIL import Image
 
-from modules.engine.messages import Emit, JobSpec
+from modules.engine.messages import Emit, JobSpec, Preview
 from modules.imaging.inputs import load_input
 from modules.library.catalog import ModelFile
 from modules.library.library import Library, Remembering
+from modules.models.vae.preview import jpeg_of
 from modules.params.img2img import Img2Img
 from modules.params.txt2img import Generation, Txt2Img
 from modules.pipelines import hires, img2img, txt2img
@@ -105,8 +106,16 @@ class HookedJob:
         """Tell how far the job is. of_batch: how far the batch in the making is"""
         self.around.progress(min(1.0, (self.state.job_no + of_batch) / max(1, self.state.job_count)))
 
+    @property
+    def shows_previews(self) -> bool:
+        """Return whether half-made images may be seen: nobody checks them."""
+        safety = self.around.safety
+        return self.settings.live_previews_enable and not (safety and safety.withholds)
+
     def show_image(self, image: Any) -> None:
-        """A picture that an extension wants shown is a preview; those of the sampler are shown already."""
+        """Show a picture of an extension's as the preview of the one in the making."""
+        if self.shows_previews and isinstance(image, Image.Image):
+            self.around.emit(Preview(self.spec.id, self.desk.first_number, jpeg_of(image)))
 
     # --- p ---
 
@@ -195,7 +204,7 @@ class HookedJob:
             self.state._skipped = False
             if self.state.interrupted or self.state.stopping_generation:
                 break
-            if not self.batch(p, number, finished):
+            if not self.finisher.taken_over(p, number, finished) and not self.batch(p, number, finished):
                 break
             self.state.nextjob()
         self.tags.deactivate(p)
