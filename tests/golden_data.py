@@ -11,12 +11,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from modules.base.fields import defaults
+from modules.base.fields import checker, defaults
 from modules.engine.messages import JobSpec
 from modules.imaging.inputs import save_input
 from modules.library.catalog import Catalog
 from modules.library.library import Library
-from modules.library.model_kinds import MODEL_KINDS, UPSCALER, ModelKind
+from modules.library.model_kinds import CONTROLNET, MODEL_KINDS, UPSCALER, ModelKind
+from modules.params.control import ControlUnit
+from modules.params.control_dialects import unit_fields
 from modules.params.img2img import Img2Img
 from modules.params.txt2img import Txt2Img
 from modules.pipelines.img2img import SOFT_KEYS
@@ -52,9 +54,11 @@ def spec(case: dict[str, Any]) -> JobSpec:
         overrides["s_min_uncond"] = payload.pop("s_min_uncond")
     overrides = {name: value for name, value in overrides.items() if name not in WITHOUT_EFFECT}
     known = FIELDS[kind]
+    units = control_units(payload)
     unknown = (payload.keys() - known.keys()) | (overrides.keys() - set(SETTING_NAMES))
     assert not unknown, f"not known to Easel: {unknown}"
     given = {name: float(value) if isinstance(known[name], float) else value for name, value in payload.items()}
+    given |= {"control": units} if units else {}
     params = painted_over(given) if kind == "img2img" else resolve_request(Txt2Img(**given))
     return JobSpec(case["id"], "test", kind, asdict(params), asdict(change_settings(Settings(), overrides)))
 
@@ -66,6 +70,22 @@ def painted_over(given: dict[str, Any]) -> Img2Img:
     pictures = tuple(kept(name) for name in given.pop("init_images"))
     mask = kept(given.pop("mask")) if "mask" in given else ""
     return resolve_img2img(Img2Img(**given, init_images=pictures, mask=mask), Settings())
+
+
+def control_units(payload: dict[str, Any]) -> tuple[ControlUnit, ...]:
+    """The units of a recorded call, taken out of it."""
+    scripts = payload.get("alwayson_scripts", {})
+    if [name.lower() for name in scripts] != ["controlnet"]:
+        return ()
+    [units] = payload.pop("alwayson_scripts").values()
+    return tuple(
+        checker(ControlUnit).validate_python(with_kept_pictures(unit_fields(unit))) for unit in units["args"]
+    )
+
+
+def with_kept_pictures(fields: dict[str, Any]) -> dict[str, Any]:
+    names = ("image", "mask", "effective_region_mask")
+    return fields | {name: kept(fields[name]) for name in names if fields.get(name)}
 
 
 def kept(name: str) -> str:
@@ -109,7 +129,8 @@ def golden_library(folder: Path) -> Library:
     """The golden models of every kind, and the upscalers that ship with Easel;
     `folder` holds the assembled checkpoints.
     """
-    return with_folders(library(folder, GOLDEN / "models"), UPSCALER, SHIPPED / "RealESRGAN")
+    found = with_folders(library(folder, GOLDEN / "models"), UPSCALER, SHIPPED / "RealESRGAN")
+    return with_folders(found, CONTROLNET, control_models(folder / "ControlNet"))
 
 
 def assemble_models(folder: Path) -> Path:
@@ -122,4 +143,13 @@ def assemble_models(folder: Path) -> Path:
         sys.argv = arguments
     for path in (models / "Stable-diffusion").iterdir():
         (folder / path.name).write_bytes(path.read_bytes())
+    return folder
+
+
+def control_models(folder: Path) -> Path:
+    """The golden ControlNet under both names that it was recorded with: one tells that its outputs are averaged."""
+    folder.mkdir(exist_ok=True)
+    content = (GOLDEN / "models/ControlNet/tiny_control_canny.safetensors").read_bytes()
+    for name in ("tiny_control_canny", "tiny_control_shuffle"):
+        (folder / f"{name}.safetensors").write_bytes(content)
     return folder

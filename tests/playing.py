@@ -130,7 +130,10 @@ def close(case: Case, difference: np.ndarray) -> bool:
 
 def fields(text: str) -> list[tuple[str, str]]:
     """Generation data that A1111 writes as well, in order."""
-    return [pair for pair in infotext.parse_infotext(text, emphasised).items() if pair[0] not in LOST]
+    return [
+        pair for pair in infotext.parse_infotext(text, emphasised).items()
+        if pair[0] not in LOST and not pair[0].startswith("Control unit")
+    ]
 
 
 def setting(case: Case, name: str) -> Any:

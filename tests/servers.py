@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,7 @@ def with_tiny_model(folder: Path) -> Path:
     models.mkdir(parents=True)
     for path in (GOLDEN / "models/Stable-diffusion").glob("tiny-sd1.*"):
         (models / path.name).write_bytes(path.read_bytes())
+    shutil.copytree(GOLDEN / "models/ControlNet", folder / "models/ControlNet")
     return folder
 
 

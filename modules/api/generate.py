@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ from pydantic import BeforeValidator
 
 from modules.api.errors import Refusal
 from modules.api.info import decode_base64, most_pixels
-from modules.api.replies import ImagesReply, failure, rendered
+from modules.api.replies import PICTURES_OF_UNITS, ImagesReply, failure, rendered
 from modules.api.requests import (
     AS_SETTINGS,
     DrawRequest,
@@ -30,6 +31,7 @@ from modules.app.app import App
 from modules.app.kept_inputs import keep_input
 from modules.base.accounts import Account, Role
 from modules.params.batch import Img2ImgBatch
+from modules.params.control import ControlUnit
 from modules.params.txt2img import Txt2Img
 from modules.requests.drawing import fields_of
 from modules.requests.submit import Submission, Submitted, submit
@@ -57,9 +59,9 @@ def routes(app: App) -> APIRouter:
 
 async def begin_generation(app: App, body: DrawRequest, caller: Account) -> Submitted:
     """Start the job of a body once there is room to decode its pictures."""
-    pixels = (
-        await asyncio.to_thread(most_pixels, (*body.init_images, body.mask)) if isinstance(body, Img2ImgRequest) else 0
-    )
+    pictures = [getattr(unit, name) for unit in body.control for name in PICTURES_OF_UNITS]
+    pictures += [*body.init_images, body.mask] if isinstance(body, Img2ImgRequest) else []
+    pixels = await asyncio.to_thread(most_pixels, filter(None, pictures)) if pictures else 0
     async with app.decoding.room(pixels):
         return await asyncio.to_thread(start_generation, app, body, caller)
 
@@ -83,6 +85,8 @@ def start_generation(app: App, body: DrawRequest, caller: Account) -> Submitted:
         if isinstance(body, Img2ImgRequest)
         else ("txt2img", txt2img_request(body))
     )
+    if body.control:
+        request = replace(request, control=kept_units(app, body.control, caller))
     saved = body.save_images and not body.do_not_save_samples
     asked = Submission(kind, request, overrides_of(body), saved, body.force_task_id or "", body.alwayson_scripts)
     submitted = submit(app, asked, caller)
@@ -107,6 +111,18 @@ def img2img_request(app: App, body: Img2ImgRequest, caller: Account) -> Img2ImgB
         init_images=tuple(keep_input(app, caller, decode_base64(image)) for image in body.init_images),
         mask=keep_input(app, caller, decode_base64(body.mask)) if body.mask else "",
     )
+
+
+def kept_units(app: App, units: Sequence[ControlUnit], caller: Account) -> tuple[ControlUnit, ...]:
+    """Return the units with the pictures of those that are on stored. Raises InvalidImage, TooLarge or OverQuota."""
+    kept = []
+    for unit in units:
+        pictures = {name: getattr(unit, name) if unit.enabled else "" for name in PICTURES_OF_UNITS}
+        stored: dict[str, Any] = {
+            name: each and keep_input(app, caller, decode_base64(each)) for name, each in pictures.items()
+        }
+        kept.append(replace(unit, **stored))
+    return tuple(kept)
 
 
 def overrides_of(body: RequestOptions) -> dict[str, Any]:

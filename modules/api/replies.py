@@ -24,6 +24,7 @@ OF_THE_REQUEST = (
     "subseed_strength", "width", "height", "sampler_name", "cfg_scale", "steps", "batch_size",
     "seed_resize_from_w", "seed_resize_from_h",
 )
+PICTURES_OF_UNITS = ("image", "mask", "effective_region_mask")
 RESOLVED = ("seed", "subseed", "sampler_name", "scheduler")      # values that a request may leave open
 
 
@@ -48,10 +49,16 @@ def rendered(body: DrawRequest, record: JobRecord, settings: Settings, notes: Se
     paths = [path for picture in sent for path in (picture.path, *picture.facts.get(RETURNED, ()))]
     files = [base64.b64encode(Path(path).read_bytes()).decode() for path in paths]
     parameters = checker(type(body)).dump_python(body, mode="json") | {name: record.params[name] for name in RESOLVED}
+    parameters |= {"control": [without_pictures(unit) for unit in parameters["control"]]}
     if not getattr(body, "include_init_images", True):
         parameters |= {"init_images": None, "mask": None}
     info = json.dumps(information(body, record, settings, notes))
     return json.dumps({"images": files, "parameters": parameters, "info": info}).encode()
+
+
+def without_pictures(unit: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a ControlNet unit without its pictures, which may be many megabytes."""
+    return {name: None if name in PICTURES_OF_UNITS else value for name, value in unit.items()}
 
 
 def grids_first(record: JobRecord) -> list[OutputRecord]:

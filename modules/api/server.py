@@ -15,6 +15,7 @@ from modules.api import (
     accounts,
     agent_scheduler,
     cards,
+    controlnet,
     data,
     data_edits,
     data_files,
@@ -58,6 +59,7 @@ from modules.base.errors import NotFound
 STATIC = Path(__file__).parent / "static"
 FACES = (
     generate,
+    controlnet,
     extension_keeping,
     extensions,
     extras,
@@ -94,7 +96,9 @@ FACES = (
     data_edits,
 )
 # neither a route nor the page's
-AREAS = ("/sdapi/", "/easel/v1/", "/easel/static/", "/internal/", "/sd_extra_networks/", "/agent-scheduler/")
+AREAS = (
+    "/sdapi/", "/easel/v1/", "/easel/static/", "/internal/", "/sd_extra_networks/", "/agent-scheduler/", "/controlnet/",
+)
 API_DESCRIPTION = """\
 Routes under `/sdapi/v1` are those of AUTOMATIC1111's API: same names, same defaults, same replies.
 Routes under `/easel/v1` follow jobs by their id, from anywhere, also after the connection that asked for them is

@@ -143,6 +143,12 @@ SAFETY_CHECKER = ModelKind(
     name="safety_checker", label="safety checker", endings=(".safetensors", ".bin", ".ckpt", ".pth", ".pt"),
     where=("safety_checker",), chosen=True,
 )
+CONTROLNET = ModelKind(
+    name="controlnet", label="ControlNet", endings=(".safetensors", ".ckpt", ".pth", ".bin", ".pt"),
+    where=("--controlnet-dir", "ControlNet"), chosen=True,
+)
 
 # in the order of their tabs
-MODEL_KINDS = (EMBEDDING, HYPERNETWORK, CHECKPOINT, LORA, VAE, UPSCALER, GFPGAN, CODEFORMER, SAFETY_CHECKER)
+MODEL_KINDS = (
+    EMBEDDING, HYPERNETWORK, CHECKPOINT, LORA, VAE, UPSCALER, GFPGAN, CODEFORMER, SAFETY_CHECKER, CONTROLNET,
+)

@@ -21,6 +21,8 @@ from modules.models.checkpoint.families import FAMILIES
 from modules.models.checkpoint.family import Family
 from modules.models.checkpoint.loaded_model import LoadedModel
 from modules.models.checkpoint.loader import load_checkpoint, load_vae_file
+from modules.models.control.networks import ControlNetworks
+from modules.models.control.residuals import AddControl
 from modules.models.faces.restoring import FaceRestorers
 from modules.models.lora.adapters import AdapterFiles, Adapters
 from modules.models.lora.runtime import Under
@@ -144,6 +146,7 @@ class Device:
         self.upscalers = Upscalers(library.of("upscaler"), placement.device, placement.unet)
         self.face_restorers = FaceRestorers(library.catalogs, placement.device)
         self.safety_checkers = SafetyCheckers(library, placement.device)
+        self.control_networks = ControlNetworks(library, placement.device, placement.unet)
         self._taesd: dict[str, Taesd] = {}                          # by the beginning of their files' names
         self._previews: WeakKeyDictionary[Vae, LatentPreview] = WeakKeyDictionary()
         self.answers: dict[type[Question], Answers] = {
@@ -228,7 +231,7 @@ class Device:
         ready.adapters.bring_texts(ask.weights)
         return ready.text.read(ask, self.words(ask))
 
-    def prepared(self, asks: Sequence[Predict]) -> tuple[LoadedModel, Sequence[Predict], Under]:
+    def prepared(self, asks: Sequence[Predict]) -> tuple[LoadedModel, Sequence[Predict], Under, AddControl]:
         """Return the arguments of `predict_batch`, with the model's weights prepared for the questions.
 
         Networks that all of them have are merged into the weights; otherwise each row's own are applied beside them.
@@ -236,7 +239,8 @@ class Device:
         sets = {ask.weights.networks for ask in asks}
         merged = asks[0].weights if len(sets) == 1 else asks[0].weights.plain
         ready = self.ready(merged)
-        return ready.model, asks, ready.adapters.unmerged.under(sets - {merged.networks})
+        control = self.control_networks.adding([cond.extras for ask in asks for cond in ask.conds], ready.model)
+        return ready.model, asks, ready.adapters.unmerged.under(sets - {merged.networks}), control
 
     def words(self, ask: Encode) -> PromptEmbeddings:
         files = self.files.words(ask.reading.embeddings)

@@ -13,9 +13,11 @@ from torch import Tensor, nn
 
 from modules.models.checkpoint.family import CallArguments
 from modules.models.checkpoint.loaded_model import LoadedModel, config_of
+from modules.models.control.residuals import AddControl, uncontrolled
 from modules.models.lora.runtime import NetworkUses, Under
 from modules.models.optimizations.fp8 import working
 from modules.sampling.cond_extras import UNetInputs
+from modules.sampling.control import controls_of
 from modules.sampling.questions import Cond, Predict
 
 
@@ -35,7 +37,10 @@ def unpatched(sets: Sequence[NetworkUses]) -> AbstractContextManager[None]:
 
 
 def predict_batch(
-    model: LoadedModel, questions: Sequence[Predict], under: Under = unpatched
+    model: LoadedModel,
+    questions: Sequence[Predict],
+    under: Under = unpatched,
+    control: AddControl = uncontrolled,
 ) -> list[tuple[Tensor, ...]]:
     """Answer each question with one clean estimate (C, h, w) per conditioning, in its order.
 
@@ -47,7 +52,8 @@ def predict_batch(
         sharing = [rows[place] for place in places]
         x = torch.stack([row.x for row in sharing])
         seen = input_scale(model, x, sharing)
-        given, named = model.family.denoiser.arguments(model.unet, with_extras(UNetInputs(x * seen), sharing), sharing)
+        call = model.family.denoiser.arguments(model.unet, with_extras(UNetInputs(x * seen), sharing), sharing)
+        given, named = control(call, [controls_of(row.cond.extras) for row in sharing])
         with under([row.networks for row in sharing]):
             # not in a helper: the stack at this call stays short
             out = model.unet(*given, **named)[0].float()

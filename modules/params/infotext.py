@@ -55,6 +55,7 @@ ORDER = (
     "Hires schedule type",
     "Hires prompt",
     "Hires negative prompt",
+    *(f"ControlNet {place}" for place in range(10)),
     "Soft inpainting enabled",
     "Soft inpainting schedule bias",
     "Soft inpainting preservation strength",

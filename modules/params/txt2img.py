@@ -9,6 +9,7 @@ from annotated_types import MaxLen
 
 from modules.base.fields import Checkbox, Choice, Choices, Number, Param, Slider, Text
 from modules.base.limits import MAX_PROMPT, Json, JsonObject, Name
+from modules.params.control import MOST_UNITS, ControlUnit
 
 # the seeds of a 64-bit generator, a negative one as its two's complement
 MIN_SEED, MAX_SEED = -(2**63), 2**64 - 1
@@ -43,6 +44,7 @@ class Generation:
     script_name: Name = ""                                             # one of `params.scripts`
     script_args: Annotated[tuple[Json, ...], MaxLen(100)] = ()         # its arguments, in A1111's order
     extensions: JsonObject = field(default_factory=dict)               # arguments of extensions: name → argument → value
+    control: Annotated[tuple[ControlUnit, ...], MaxLen(MOST_UNITS)] = ()      # ControlNet's units
 
     @property
     def pictures(self) -> int:

@@ -36,6 +36,8 @@ class Canvas:
     box: Box | None = None                      # the painting's place in the original; None: everywhere
     colours: Image.Image | None = None          # the picture that colour correction matches; None: `image`
     start: Image.Image | None = None            # the picture as it was sent, if it is to be saved
+    sent: Image.Image | None = None             # the picture before it was resized; None: `image`
+    drawn: Image.Image | None = None            # L, its mask as it is used, as large as the mask that was sent
 
 
 def canvas_for(params: Img2Img, settings: Settings, load: Load, enlarger: Enlarger, name: str) -> Task[Canvas]:
@@ -53,13 +55,15 @@ def canvas_of(picture: Image.Image, params: Img2Img, load: Load, enlarger: Enlar
     size = params.width, params.height
     if mask := mask_for(params, load):
         if not params.inpaint_full_res:
-            return (yield from whole(picture, mask, params, enlarger))
+            return replace((yield from whole(picture, mask, params, enlarger)), sent=picture, drawn=mask)
         if box := masks.region(mask, params.inpaint_full_res_padding):
-            return (yield from close_up(picture, mask, masks.in_shape(box, size, mask.size), params, enlarger))
+            box = masks.in_shape(box, size, mask.size)
+            return replace((yield from close_up(picture, mask, box, params, enlarger)), sent=picture, drawn=mask)
     return Canvas(
         picture
         if params.resize_mode == LATENT_RESIZE
-        else (yield from brought(picture, params.resize_mode, size, enlarger))
+        else (yield from brought(picture, params.resize_mode, size, enlarger)),
+        sent=picture,
     )
 
 

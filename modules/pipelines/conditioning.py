@@ -11,6 +11,8 @@ import torch
 
 from modules.base.errors import ModelMismatch
 from modules.library.catalog import ModelFile
+from modules.pipelines.control import controlled_stage
+from modules.pipelines.control_maps import StartPicture
 from modules.pipelines.plan import Pass, with_networks
 from modules.pipelines.result import ExtraParams
 from modules.pipelines.sampling import negative_left_out, refiner_takes_over, trained_levels
@@ -45,9 +47,15 @@ class StageModel:
     encoder: Timeline[Weights]
 
 
-def first_stage(pass_: Pass, extra: ExtraParams, show: Show, layers: Layers = ()) -> Task[Stage]:
-    """Return the checkpoint's stage, followed by the refiner's if there is one."""
+def first_stage(
+    pass_: Pass, extra: ExtraParams, show: Show, layers: Layers = (), start: StartPicture | None = None
+) -> Task[Stage]:
+    """Return the checkpoint's stage, followed by the refiner's if there is one, which ControlNet has no part in.
+
+    start: the picture of ControlNet units that have none of their own
+    """
     stage = yield from checkpoint_stage(pass_, extra, show, layers)
+    stage = yield from controlled_stage(pass_, stage, start)
     refiner = pass_.files.refiner
     if refiner is None or refiner == pass_.files.checkpoint:
         return stage

@@ -14,7 +14,8 @@ from torch.nn.functional import interpolate
 from modules.params.hires import LATENT_MODES, LATENT_UPSCALER, Target, hires_target, second_pass
 from modules.params.txt2img import Txt2Img
 from modules.pipelines.conditioning import first_stage, grey_image
-from modules.pipelines.plan import Files, ImagePlan, Pass, base_pass, evaluations_of, unet_tiles
+from modules.pipelines.control import returned_maps
+from modules.pipelines.plan import Files, ImagePlan, Pass, base_pass, evaluations_of, unet_tiles, units_of_pass
 from modules.pipelines.result import ExtraParams, Result, SideImage
 from modules.pipelines.sampling import Strength, resumed, with_strength
 from modules.pipelines.txt2img import decode_image, decode_question, from_noise, sampled
@@ -53,6 +54,8 @@ def hires_pass(first: Pass[Txt2Img]) -> Pass[Txt2Img]:
         frame=(size.width, size.height),
         first_step=first.steps,
         encoder=Timeline.always(first.weights) if same else None,
+        control=units_of_pass(files, second=True),
+        second=True,
     )
 
 
@@ -66,7 +69,8 @@ def generate(plan: ImagePlan[Txt2Img, None]) -> Task[Result]:
     latent, complete = yield from from_noise(first, extra)
     if complete:
         last, latent, complete = yield from continued(first, second, latent, extra)
-    return Result((yield from decode_image(last, latent, extra)), complete, extra)
+    pixels = yield from decode_image(last, latent, extra)
+    return Result(pixels, complete, extra, tuple(returned_maps(plan)))
 
 
 def continued(first: Pass, second: Pass, small: Tensor, extra: ExtraParams) -> Task[tuple[Pass, Tensor, bool]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import md5
+from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -23,6 +24,8 @@ from modules.params.img2img import FILLS, LATENT_NOISE, LATENT_NOTHING, NOT_MASK
 from modules.params.infotext import Pair
 from modules.pipelines.canvas import Canvas, Finished, Load, canvas_for, finished
 from modules.pipelines.conditioning import first_stage
+from modules.pipelines.control import returned_maps
+from modules.pipelines.control_maps import StartPicture
 from modules.pipelines.plan import Files, ImagePlan, Pass, base_pass, each_image
 from modules.pipelines.result import ExtraParams, Result, SideImage
 from modules.pipelines.sampling import Strength, resumed, trained_levels, with_strength
@@ -115,7 +118,7 @@ def shared(make: Canvases, weights: Weights) -> Canvases:
 
 def generate(plan: ImagePlan[Img2Img, Img2ImgSource]) -> Task[Result]:
     [only], source = plan.passes, plan.source
-    return (yield from paint(only, source.canvases(source.image), source.fill_seed))
+    return (yield from paint(only, source.canvases(source.image), source.fill_seed, plan))
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,13 +132,26 @@ class Painting:
     extra: ExtraParams
 
 
-def paint(pass_: Pass[Img2Img], making: Task[Canvas], fill_seed: int) -> Task[Result]:
-    """Encode the canvas's picture, noise it, sample it, and put the result in its place."""
+def paint(
+    pass_: Pass[Img2Img], making: Task[Canvas], fill_seed: int, plan: ImagePlan[Img2Img, Any] | None = None
+) -> Task[Result]:
+    """Encode the canvas's picture, noise it, sample it, and put the result in its place.
+
+    plan: the picture's, whose ControlNet maps are returned with it
+    """
     begun = yield from begin_painting(pass_, making, fill_seed)
     latent, complete = yield from sample_canvas(pass_, begun.facts, begun.hole, begun.stage)
-    painting = yield from decode_image(pass_, latent, begun.extra)
+    start = control_start(pass_, begun.canvas)
+    painting = yield from decode_image(pass_, latent, begun.extra, start)
     done = finished(begun.canvas, painting, softly_changed(pass_, begun.hole, latent), pass_.settings)
-    return collect_images(pass_, done, complete, begun.extra)
+    result = collect_images(pass_, done, complete, begun.extra)
+    maps = returned_maps(plan, start) if plan else ()
+    return replace(result, returned=(*result.returned, *maps))
+
+
+def control_start(pass_: Pass[Img2Img], canvas: Canvas) -> StartPicture:
+    """Return the picture for ControlNet units that have none of their own."""
+    return StartPicture(canvas.sent or canvas.image, canvas.drawn, canvas.box, pass_.params.resize_mode)
 
 
 def begin_painting(pass_: Pass[Img2Img], making: Task[Canvas], fill_seed: int) -> Task[Painting]:
@@ -192,7 +208,8 @@ def shown_stage(
     pass_: Pass[Img2Img], canvas: Canvas, facts: ModelFacts, extra: ExtraParams, layers: tuple[GuidanceLayer, ...] = ()
 ) -> Task[Stage]:
     """Return the checkpoint's stage; a model of InstructPix2Pix is guided by the picture as well."""
-    stage = yield from first_stage(pass_, extra, partial(canvas_image, pass_, canvas), layers)
+    start = control_start(pass_, canvas)
+    stage = yield from first_stage(pass_, extra, partial(canvas_image, pass_, canvas), layers, start)
     edits = facts.image_channels == facts.latent_channels
     return replace(stage, guidance=pix2pix_guidance(stage.guidance, pass_.params.image_cfg_scale)) if edits else stage
 

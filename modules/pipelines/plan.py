@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from modules.library.catalog import ModelFile
+from modules.params.control import ControlUnit
 from modules.params.txt2img import Generation, counted_on
 from modules.pipelines.networks import PromptNetworks
 from modules.prompts import grammar
@@ -24,10 +25,24 @@ from modules.sampling.weights import Fp8, Hypertile, Weights
 from modules.settings.options import Settings
 
 if TYPE_CHECKING:
+    from modules.pipelines.control_maps import MapMaker
     from modules.pipelines.result import Result
 
 P = TypeVar("P", bound=Generation)      # the declared class of the request
 S = TypeVar("S")                        # the type of a task's input beside the request
+
+
+@dataclass(frozen=True)
+class PlannedUnit:
+    """A ControlNet unit that takes part, with its model and what makes its map.
+
+    frame: the request's width and height, which the map's resolution may follow
+    """
+
+    unit: ControlUnit
+    model: ModelFile | None      # None: the unit needs none
+    maps: MapMaker
+    frame: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -39,6 +54,7 @@ class Files:
     refiner: ModelFile | None = None
     networks: PromptNetworks = PromptNetworks()
     hires: Files | None = None            # the second pass's files, if there is one
+    control: tuple[PlannedUnit, ...] = ()
     notes: tuple[str, ...] = ()           # remarks on files that are missing
 
 
@@ -83,6 +99,8 @@ class Pass(Generic[P]):
     # weights whose text encoders encode the prompts; None: those of `over_time`
     encoder: Timeline[Weights] | None = None
     moments: PictureMoments | None = None      # of extensions that take part; None: there is none
+    control: tuple[PlannedUnit, ...] = ()
+    second: bool = False                  # true for hires fix's second pass
 
     @property
     def sampler(self) -> Sampler:
@@ -118,6 +136,7 @@ class ImagePlan(Generic[P, S]):
     passes: tuple[Pass[P], ...]                             # in order
     generate: Callable[[ImagePlan[P, S]], Task[Result]]     # makes the image task
     source: S                                               # the task's input beside the request, such as a picture
+    returns_maps: bool = False                              # the maps of its ControlNet units are returned with it
 
     def task(self) -> Task[Result]:
         """Return the image task."""
@@ -153,7 +172,15 @@ def base_pass(params: P, settings: Settings, files: Files, clock: Clock | None =
     clock = clock or Clock(evaluations_of(params), None, settings.use_old_scheduling)
     networks = networks_over_time(params, settings, files.networks, clock)
     size, weights = (params.width, params.height), weights_of(params, settings, files)
-    return Pass(params, settings, files, weights, networks, clock, size, params.steps, params.steps)
+    control = files.control if files.hires is None else units_of_pass(files, second=False)
+    return Pass(
+        params, settings, files, weights, networks, clock, size, params.steps, params.steps, control=control
+    )
+
+
+def units_of_pass(files: Files, second: bool) -> tuple[PlannedUnit, ...]:
+    """Return the units that take part in hires fix's first or second pass."""
+    return tuple(each for each in files.control if each.unit.takes_part(second))
 
 
 def evaluations_of(params: Generation) -> int:

@@ -12,6 +12,8 @@ from torch import Tensor
 from modules.base.errors import WebUIError
 from modules.params.txt2img import Txt2Img
 from modules.pipelines.conditioning import first_stage, grey_image
+from modules.pipelines.control import finished_by_units, returned_maps
+from modules.pipelines.control_maps import StartPicture
 from modules.pipelines.plan import Files, ImagePlan, Pass, base_pass
 from modules.pipelines.result import ExtraParams, Result, SideImage
 from modules.pipelines.sampling import sampling
@@ -32,7 +34,8 @@ def generate(plan: ImagePlan[Txt2Img, None]) -> Task[Result]:
     """Encode the prompts, sample a latent, decode it. Interrupted, the newest estimate is decoded."""
     [only], extra = plan.passes, ExtraParams()
     latent, complete = yield from from_noise(only, extra)
-    return Result((yield from decode_image(only, latent, extra)), complete, extra)
+    pixels = yield from decode_image(only, latent, extra)
+    return Result(pixels, complete, extra, tuple(returned_maps(plan)))
 
 
 def from_noise(pass_: Pass, extra: ExtraParams) -> Task[tuple[Tensor, bool]]:
@@ -56,10 +59,15 @@ def sampled(flow: Flow, stage: Stage, begun: Tensor | None = None) -> Task[tuple
         return stop.latest, False
 
 
-def decode_image(pass_: Pass, latent: Tensor, extra: ExtraParams) -> Task[np.ndarray]:
-    """Decode the latent, and restore faces if the settings want that; if restoring fails, it is skipped with a note."""
+def decode_image(
+    pass_: Pass, latent: Tensor, extra: ExtraParams, start: StartPicture | None = None
+) -> Task[np.ndarray]:
+    """Decode the latent, and restore faces if the settings want that; if restoring fails, it is skipped with a note.
+
+    start: the picture of ControlNet units that have none of their own
+    """
     s = pass_.settings
-    pixels = yield from insisted(decode_question(pass_, latent))
+    pixels = finished_by_units(pass_, (yield from insisted(decode_question(pass_, latent))), start)
     if not s.face_restoration:
         return pixels
     if s.save_images_before_face_restoration:

@@ -29,6 +29,7 @@ SHAPES_PICTURES = frozenset(
         "extra_networks",
         "upscaling",
         "face-restoration",
+        "control-net",
         "hypertile",
     }
 )

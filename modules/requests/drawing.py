@@ -13,6 +13,7 @@ from modules.app.account_data import AccountData
 from modules.app.app import App
 from modules.imaging.folders import upright_size
 from modules.params.batch import Img2ImgBatch
+from modules.params.control import enabled_units
 from modules.params.img2img import Img2Img
 from modules.params.known_names import KnownNames
 from modules.params.scripts import resolve_script, styles_wait
@@ -28,7 +29,8 @@ Params = TypeVar("Params", bound=Generation)
 
 
 def txt2img_params(app: App, request: Txt2Img, mine: AccountData) -> dict[str, Any]:
-    """Return the parameters of a txt2img job. Raises Invalid or UnknownName."""
+    """Return the parameters of a txt2img job. Raises Invalid, UnknownName or InvalidImage."""
+    check_unit_pictures(request, mine.paths.inputs)
     known = known_names(app, mine)
     resolved = resolve_request(resolve_script(styled_request(fields_of(Txt2Img, request), known), "txt2img", known))
     return asdict(resolved) | unstyled(request, known.styles)
@@ -39,12 +41,20 @@ def img2img_params(app: App, request: Img2ImgBatch, mine: AccountData) -> dict[s
 
     Raises Invalid, UnknownName, Forbidden, InvalidImage or TooLarge.
     """
+    check_unit_pictures(request, mine.paths.inputs)
     if request.batch_source:
         return batch_params(app, request, mine)
     check_inputs(mine.paths.inputs, request.init_images, "init_images")
     check_inputs(mine.paths.inputs, filter(None, (request.mask,)), "mask")
     scaled = with_scaled_size(request, mine.paths.inputs)
     return single_params(scaled, known_names(app, mine), mine.settings.current)
+
+
+def check_unit_pictures(request: Generation, inputs: Path) -> None:
+    """Raise InvalidImage for a picture of a ControlNet unit that is not there."""
+    for unit in enabled_units(request.control):
+        pictures = (unit.image, unit.mask, unit.effective_region_mask)
+        check_inputs(inputs, filter(None, pictures), "control")
 
 
 def single_params(request: Img2ImgBatch, known: KnownNames, server: Settings) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from modules.base.fields import defaults
+from modules.params.control import ControlUnit
 
 R = TypeVar("R")
 
@@ -16,6 +17,10 @@ def known_fields(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def recorded_request(cls: type[R], params: Mapping[str, Any]) -> R:
-    """Return the request in a job's parameters; JSON has lists for tuples."""
-    values = known_fields(cls, params)
-    return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+    """Return the request in a job's parameters; JSON has lists for tuples, and objects for units."""
+    values = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in known_fields(cls, params).items()
+    }
+    if units := values.get("control"):
+        values["control"] = tuple(recorded_request(ControlUnit, each) for each in units)
+    return cls(**values)

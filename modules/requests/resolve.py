@@ -14,6 +14,7 @@ from modules.params.img2img import Img2Img
 from modules.params.scripts import RANDOM_SEEDS, Request
 from modules.params.txt2img import Txt2Img
 from modules.prompts import grammar
+from modules.requests.control import resolve_units
 from modules.sampling.samplers import SAMPLERS
 from modules.sampling.schedules import SCHEDULES
 from modules.settings.options import Settings
@@ -33,12 +34,14 @@ def resolve_request(params: Request) -> Request:
         )
     check_joined(params.prompt, "prompt")
     names = second_pass_names(params) if isinstance(params, Txt2Img) and params.enable_hr else {}
+    seed = draw_seed(params.seed)
     return with_values(
         params,
         sampler_name=sampler,
         scheduler=scheduler,
-        seed=draw_seed(params.seed),
+        seed=seed,
         subseed=draw_seed(params.subseed),
+        control=resolve_units(params, seed),
         refiner_checkpoint=own_model(params.refiner_checkpoint),
         **names,
     )

@@ -70,6 +70,7 @@ class PictureRows:
     evaluation: int
     timesteps: bool             # True for the samplers of A1111's DDIM family
     preview: Tensor | None
+    step: int = 0               # that of the evaluation before
 
     @property
     def guidance(self) -> Guidance:
@@ -77,7 +78,7 @@ class PictureRows:
 
     @cached_property
     def conds(self) -> tuple[Cond, ...]:
-        return replace(self.guidance, alone=never).conds(self.evaluation, self.ask.sigma)
+        return replace(self.guidance, alone=never).conds(self.evaluation, self.ask.sigma, self.step)
 
     @cached_property
     def skips_negative(self) -> bool:

@@ -136,7 +136,9 @@ def evaluation(pictures: Sequence[SampledPicture], heard: Collection[str], count
     if MASK_BLEND in heard:
         asks = yield from blended_asks(pictures, asks)
     rows = BatchRows([
-        PictureRows(picture.stage, each[-1], count.evaluation, picture.timesteps, picture.preview)
+        PictureRows(
+            picture.stage, each[-1], count.evaluation, picture.timesteps, picture.preview, count.sampling_step
+        )
         for picture, each in zip(pictures, asks, strict=True)
     ])
     found = yield from guided_estimates(rows, heard)

@@ -12,6 +12,7 @@ from math import inf
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from modules.sampling.cond_extras import CondExtras
+from modules.sampling.control import ControlTimeline
 from modules.sampling.flows import Denoise, Flow
 from modules.sampling.questions import Cond, Interrupted, Predict, Task, Weights
 from modules.sampling.schedules import ModelSigmas
@@ -63,14 +64,21 @@ class Guidance:
     alone: When = never                      # true where the negative prompt is skipped
     even: Callable[[list[Cond]], list[Cond]] = list      # makes conditionings equally long, the negative prompt's last
     extras: CondExtras = field(default_factory=dict)      # of every row
+    control: ControlTimeline | None = None
 
-    def conds(self, evaluation: int, sigma: float) -> tuple[Cond, ...]:
+    def conds(self, evaluation: int, sigma: float, step: int = 0) -> tuple[Cond, ...]:
         """Return the positive conditionings, then the negative one unless it is skipped.
 
         All are equally long; the negative one's length counts even if it is skipped.
+        step: that of the evaluation before, which control counts by
         """
         positive = equally_long([schedule.at(evaluation) for schedule, _ in self.positive])
         conds = self.even([*positive, self.negative.at(evaluation)])
+        if self.control:
+            conds = [
+                cond.with_extras(self.control.at(step, negative=place == len(positive)))
+                for place, cond in enumerate(conds)
+            ]
         if self.alone(evaluation, sigma):
             conds = conds[:-1]
         return tuple(cond.with_extras(self.extras) for cond in conds)
@@ -82,6 +90,8 @@ class Guidance:
         (Liu et al. 2022, arXiv:2206.01714): away + Σ weight · scale · (toward − away).
         Without a negative prompt the first positive one stands in for it, and as in A1111 the scale is 1.
         """
+        if self.control:
+            estimates = self.control.changed(estimates, len(self.positive))
         towards, negative = estimates[: len(self.positive)], estimates[len(self.positive):]
         away, scale = (negative[0], self.scale) if negative else (towards[0], 1.0)
         clean = away
@@ -136,17 +146,17 @@ def guided(sampler: Flow, stage: Stage, clean: Tensor | None = None) -> Task[Ten
 
     clean: the preview before the first answer
     """
-    evaluation = 0
+    evaluation = step = 0
     try:
         ask = next(sampler)
         while True:
             if stage.after and stage.over(evaluation, ask.sigma):
                 stage = yield from stage.after()
             asks = layered_asks(stage.layers, ask)
-            conds = stage.guidance.conds(evaluation, ask.sigma)
+            conds = stage.guidance.conds(evaluation, ask.sigma, step)
             estimates = yield predict_for(stage, evaluation, asks[-1], conds, clean)
             clean, away = stage.guidance.combine(estimates)
-            evaluation += 1
+            evaluation, step = evaluation + 1, ask.step
             answer = layered_answer(stage.layers, asks, clean)
             if ask.apart:
                 answer = stacked_estimates(answer, layered_answer(stage.layers, asks, away))

@@ -23,8 +23,8 @@ class Pix2PixGuidance(Guidance):
 
     image_scale: float
 
-    def conds(self, evaluation: int, sigma: float) -> tuple[Cond, ...]:
-        *positive, negative = Guidance.conds(self, evaluation, sigma)
+    def conds(self, evaluation: int, sigma: float, step: int = 0) -> tuple[Cond, ...]:
+        *positive, negative = Guidance.conds(self, evaluation, sigma, step)
         blank = {name: extra.blank() for name, extra in negative.extras.items() if name == SHOWN_IMAGE}
         return *positive, negative, negative.with_extras(blank)
 

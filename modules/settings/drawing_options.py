@@ -130,6 +130,10 @@ class DrawingSettings:
     ESRGAN_tile: Annotated[int, Param("Tile size for upscalers", Slider(0, 512, 16), "Models enlarge a picture piece by piece, in tiles of this side in pixels; 0 takes all of it at once.", "ESRGAN tile", section="upscaling")] = 192
     ESRGAN_tile_overlap: Annotated[int, Param("Tile overlap for upscalers", Slider(0, 48), "So many pixels the tiles share; with few, seams may show.", "ESRGAN tile overlap", section="upscaling")] = 8
 
+    control_net_unit_count: Annotated[int, Param("ControlNet units", Slider(1, 10), "So many units the forms show; reload the page after a change.", section="control-net")] = 3
+    control_net_no_detectmap: Annotated[bool, Param("Do not append detectmap to output", Checkbox(), "Pictures come without the maps that ControlNet followed.", section="control-net")] = False
+    control_net_inpaint_blur_sigma: Annotated[int, Param("Blur of inpaint_only's seam", Slider(1, 64), "Over so many pixels the preprocessor inpaint_only blends what is painted with the picture.", section="control-net")] = 7
+
     face_restoration: Annotated[bool, Param("Restore faces", Checkbox(), "Find the faces of every picture and draw them anew; the model's files go into models/Codeformer or models/GFPGAN.", section="face-restoration")] = False
     face_restoration_model: Annotated[str, Param("Face restoration model", Choice(("CodeFormer", "GFPGAN")), "What draws them.", "Face restoration", section="face-restoration")] = "CodeFormer"
     code_former_weight: Annotated[float, Param("CodeFormer weight", Slider(0, 1, 0.01), "0 restores most, 1 keeps most of the face.", "Face restoration weight", section="face-restoration")] = 0.5

@@ -177,6 +177,9 @@ class Flags:
     codeformer_models_path: Path | None = flag(
         FILES_GROUP, "one more folder of CodeFormer's files", type=existing_folder, metavar="FOLDER"
     )
+    controlnet_dir: Path | None = flag(
+        FILES_GROUP, "one more folder of ControlNets", type=existing_folder, metavar="FOLDER"
+    )
     batch_dir: tuple[Path, ...] = flag(
         FILES_GROUP,
         "folders that all users of a shared server may run batches in (default: none)",

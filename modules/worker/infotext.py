@@ -9,6 +9,7 @@ from modules.base.fields import at_default, declared_params
 from modules.base.version import VERSION
 from modules.library.upscalers import BUILT_IN
 from modules.params import infotext
+from modules.params.control_infotext import unit_pairs
 from modules.params.hires import LATENT_MODES
 from modules.params.infotext import Pair
 from modules.params.txt2img import Generation
@@ -31,7 +32,7 @@ def image_infotext(plan: ImagePlan, extra: Mapping[str, object], before: Mapping
     negative = grammar.strip_comments(plan.params.negative_prompt)
     pairs = dict([
         *basics(plan), *face_pairs(plan), *model_pairs(plan), *variation(plan), *setting_pairs(plan),
-        *hires_pairs(plan, extra), *extra.items(), *end(plan),
+        *unit_pairs(plan.params), *hires_pairs(plan, extra), *extra.items(), *end(plan),
     ])
     return infotext.write_infotext(prompt, negative, infotext.ordered(pairs, before))
 

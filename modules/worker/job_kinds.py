@@ -44,6 +44,7 @@ from modules.settings.options import Settings
 from modules.settings.safety_checking import safety_action, safety_setting
 from modules.worker import infotext
 from modules.worker.batch import Member, batch_reader, in_turn, members, of_entry, plan_batch
+from modules.worker.control_plans import with_control, with_maps
 from modules.worker.moments.protocol import Moments, heard_plans
 from modules.worker.picture_specs import picture_specs, template_pairs
 from modules.worker.planners import planner_of
@@ -190,9 +191,10 @@ def plan_txt2img(spec: JobSpec, library: Library, inputs: Path, moments: Moments
     """Plan a txt2img job. Raises UnknownName or ModelError for a model, Invalid for a script's lines."""
     cells = each_request(Txt2Img, spec)
     library = Remembering(library.catalogs, library.approximations)
+    read = partial(load_input, inputs)
     plans: list[ImagePlan] = []
     for params, settings in cells.requests:
-        plans += heard_plans(moments, params, settings, partial(txt2img_plans, settings, library))
+        plans += heard_plans(moments, params, settings, partial(txt2img_plans, settings, library, read))
     return with_grids(plan_images(plans, cells.notes), cells.grids, recorded_request(Txt2Img, spec.params), spec.save)
 
 
@@ -202,11 +204,13 @@ def with_grids(plan: JobPlan, grids: GridSet, params: Generation, saved: bool) -
     return replace(plan, grids=own)
 
 
-def txt2img_plans(settings: Settings, library: Library, params: Txt2Img) -> list[ImagePlan]:
+def txt2img_plans(settings: Settings, library: Library, read: Load, params: Txt2Img) -> list[ImagePlan]:
     if not params.enable_hr:
-        return each_image(txt2img.plan_single_pass(params, settings, files_for(library, params, settings)))
+        files = with_control(files_for(library, params, settings), params, library, read)
+        return with_maps(each_image(txt2img.plan_single_pass(params, settings, files)))
     params = enlargeable(params, settings, library)
-    return each_image(hires.plan_hires(params, settings, files_of_both(library, params, settings)))
+    files = with_control(files_of_both(library, params, settings), params, library, read)
+    return with_maps(each_image(hires.plan_hires(params, settings, files)))
 
 
 def each_request(cls: type[Request], spec: JobSpec) -> Cells:
@@ -275,14 +279,16 @@ def img2img_plan(library: Library, read: Load, cells: Cells, moments: Moments | 
 
 
 def img2img_plans(library: Library, read: Load, settings: Settings, params: Img2Img) -> Sequence[ImagePlan]:
-    return img2img.plans(params, settings, files_for(library, params, settings), read)
+    files = with_control(files_for(library, params, settings), params, library, read)
+    return with_maps(img2img.plans(params, settings, files, read))
 
 
 def scripted(library: Library, read: Load, settings: Settings, params: Img2Img) -> Sequence[ImagePlan]:
     """Return the image plans of a script that makes each image in several passes."""
     script, arguments = IMAGE_SCRIPTS[params.script_name], script_arguments(params)
     params = with_standing_networks(script.request(params, arguments), settings)
-    return script.plans(ScriptRun(params, arguments, settings, files_for(library, params, settings), library, read))
+    files = with_control(files_for(library, params, settings), params, library, read)
+    return script.plans(ScriptRun(params, arguments, settings, files, library, read))
 
 
 def upscaler_here(library: Library, name: str) -> tuple[str, Sequence[str]]:

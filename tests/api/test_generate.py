@@ -134,7 +134,7 @@ def test_a_value_outside_its_limits_is_422_and_named(client, field, value):
 
 @pytest.mark.parametrize(("field", "value"), [
     ("script_name", "Custom code"),
-    ("alwayson_scripts", {"ControlNet": {"args": []}}),
+    ("alwayson_scripts", {"AnimateDiff": {"args": []}}),
 ])
 def test_what_is_not_there_yet_is_refused_by_name(client, field, value):
     assert refused(client, 422, **{field: value})["detail"][0]["loc"][-1] == field

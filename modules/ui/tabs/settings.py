@@ -23,6 +23,7 @@ TITLES: Mapping[str, str] = {
     "vae": "VAE",
     "img2img": "img2img",
     "upscaling": "Upscaling",
+    "control-net": "ControlNet",
     "face-restoration": "Face restoration",
     "extra_networks": "Extra networks",
     "optimizations": "Optimisations",

@@ -1,0 +1,107 @@
+"""ControlNet units: a picture, the map made of it, and the model that makes others follow the map.
+
+Names, labels and defaults are those of the ControlNet extension's API and form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Ge, Le, MaxLen
+
+from modules.base.fields import Checkbox, Choice, Param, Radio, Slider
+from modules.base.limits import EncodedPicture
+from modules.params.preprocessors import NO_PREPROCESSOR, REFERENCE, Preprocessor, find_preprocessor
+
+MOST_UNITS = 10
+NO_CONTROL_MODEL = "None"
+BALANCED, PROMPT_MODE, CONTROL_MODE = CONTROL_MODES = (
+    "Balanced", "My prompt is more important", "ControlNet is more important",
+)
+STRETCH_MAP, CROP_MAP, FILL_MAP = MAP_RESIZE_MODES = ("Just Resize", "Crop and Resize", "Resize and Fill")
+BOTH_PASSES, FIRST_PASS_ONLY, SECOND_PASS_ONLY = HIRES_OPTIONS = ("Both", "Low res only", "High res only")
+UNION_TYPES = (
+    "OpenPose", "Depth", "Soft Edge", "Hard Edge", "Normal Map", "Segmentation", "Tile", "Inpaint", "Unknown",
+)      # the first eight in the order of a union model's tasks
+SOFTENING = 0.825      # factor of an output's strength from each to the one before
+SOFT_OUTPUTS = 13      # outputs of SD 1's ControlNet, whose ramp those with fewer share
+SOFT_SECOND_PASS = ("canny", "mlsd")      # in names of preprocessors whose second pass is always softened
+
+LayerWeight = Annotated[float, Ge(-10), Le(10)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlUnit:
+    """One unit. Pictures are names of `imaging.inputs`."""
+
+    enabled: Annotated[bool, Param("Enable", Checkbox(), "The unit takes part; a picture that is dropped on it enables it.")] = True
+    image: EncodedPicture = ""                       # "": in img2img the picture that the job starts from
+    mask: EncodedPicture = ""                        # for inpainting: what is white is painted
+    module: Annotated[str, Param("Preprocessor", Choice("preprocessors"), "Makes the map of the picture; none takes the picture as the map.")] = NO_PREPROCESSOR
+    model: Annotated[str, Param("Model", Choice("control_models"), "The ControlNet that makes pictures follow the map.")] = NO_CONTROL_MODEL
+    weight: Annotated[float, Param("Control Weight", Slider(0, 2, 0.05), "How strongly the map counts.")] = 1.0
+    resize_mode: Annotated[str, Param("Resize Mode", Radio(MAP_RESIZE_MODES), "How a map of another shape is brought to the picture's size.")] = CROP_MAP
+    processor_res: Annotated[int, Param("Preprocessor Resolution", Slider(64, 2048, 8, (-1, 4096)), "The shorter side of the picture that the preprocessor sees, in pixels.", form=512)] = -1
+    threshold_a: Annotated[float, Param("Threshold A", Slider(-1, 255, 0.01, (-1, 65_536)), "The preprocessor's first value; -1 is its usual one.")] = -1.0
+    threshold_b: Annotated[float, Param("Threshold B", Slider(-1, 255, 0.01, (-1, 65_536)), "The preprocessor's second value; -1 is its usual one.")] = -1.0
+    guidance_start: Annotated[float, Param("Starting Control Step", Slider(0, 1, 0.01), "After which share of the steps the map begins to count.")] = 0.0
+    guidance_end: Annotated[float, Param("Ending Control Step", Slider(0, 1, 0.01), "After which share of the steps the map counts no more.")] = 1.0
+    pixel_perfect: Annotated[bool, Param("Pixel Perfect", Checkbox(), "The preprocessor's resolution follows from the picture's size.")] = False
+    control_mode: Annotated[str, Param("Control Mode", Radio(CONTROL_MODES), "Whether the prompt or the map yields where they differ.")] = BALANCED
+    hr_option: Annotated[str, Param("Hires-Fix Option", Radio(HIRES_OPTIONS), "The passes of hires fix in which the unit takes part.")] = BOTH_PASSES
+    # img2img's Only masked: the unit's own picture is cropped as the start picture is; the extension's form has it off
+    inpaint_crop_input_image: Annotated[bool, Param("Crop input image based on A1111 mask", Checkbox(), "With Only masked, the unit's picture is cut where the picture is.", form=False)] = True
+    save_detected_map: bool = True                   # the map is returned beside the pictures
+    advanced_weighting: Annotated[tuple[LayerWeight, ...], MaxLen(16)] = ()      # of each output, instead of weight and mode
+    effective_region_mask: EncodedPicture = ""       # the unit counts where it is white
+    union_control_type: Annotated[str, Param("Union Control Type", Choice(UNION_TYPES), "What the map is, for a model of several types; Unknown follows from the preprocessor.")] = "Unknown"
+
+    map_seed: int = -1                               # of a map that is drawn; the job's, where it is resolved
+
+    @property
+    def preprocessor(self) -> Preprocessor:
+        return find_preprocessor(self.module)
+
+    @property
+    def needs_model(self) -> bool:
+        return self.preprocessor.name not in REFERENCE
+
+    @property
+    def sliders(self) -> tuple[float, float, float]:
+        """Resolution and both thresholds as they count: one out of range is the preprocessor's usual one."""
+        own = self.preprocessor
+        return (
+            own.resolution.effective(self.processor_res), own.a.effective(self.threshold_a),
+            own.b.effective(self.threshold_b),
+        )
+
+    @property
+    def only_prompted(self) -> bool:
+        """True if the negative prompt's estimate does not see the map."""
+        return self.control_mode == CONTROL_MODE or self.averaged
+
+    @property
+    def averaged(self) -> bool:
+        """True for a model of shuffled pictures, whose outputs are averaged over the picture; its name tells."""
+        return "shuffle" in self.model.casefold()
+
+    def strengths(self, outputs: int, second_pass: bool = False) -> tuple[float, ...]:
+        """Return the factor of each output, the middle block's last."""
+        if self.advanced_weighting:
+            return self.advanced_weighting[:outputs]
+        soft = self.control_mode != BALANCED or (
+            second_pass and any(each in self.preprocessor.name for each in SOFT_SECOND_PASS)
+        )
+        if not soft:
+            return (self.weight,) * outputs
+        return tuple(self.weight * SOFTENING ** (SOFT_OUTPUTS - 1 - place) for place in range(outputs))
+
+    def takes_part(self, second_pass: bool) -> bool:
+        """Return whether it counts in hires fix's first or second pass."""
+        return self.hr_option != (FIRST_PASS_ONLY if second_pass else SECOND_PASS_ONLY)
+
+
+def enabled_units(units: Sequence[ControlUnit]) -> tuple[ControlUnit, ...]:
+    return tuple(unit for unit in units if unit.enabled)

@@ -1,0 +1,121 @@
+"""ControlNet's units as programs write them: older names of fields, numbers for choices, pictures in several shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from modules.base.fields import defaults
+from modules.params.control import (
+    CONTROL_MODE,
+    CONTROL_MODES,
+    CROP_MAP,
+    FILL_MAP,
+    HIRES_OPTIONS,
+    MAP_RESIZE_MODES,
+    NO_CONTROL_MODEL,
+    STRETCH_MAP,
+    ControlUnit,
+)
+from modules.params.preprocessors import NO_PREPROCESSOR, REFERENCE, find_preprocessor
+
+ALIASES: Mapping[str, str] = {
+    "input_image": "image", "mask_image": "mask", "guidance": "guidance_end", "preprocessor": "module",
+    "hr_options": "hr_option", "union_type": "union_control_type", "crop": "inpaint_crop_input_image",
+    "region": "effective_region_mask",
+}
+OLD_RESIZE_MODES: Mapping[str, str] = {
+    "scale to fit (inner fit)": CROP_MAP, "inner fit (scale to fit)": CROP_MAP,
+    "envelope (outer fit)": FILL_MAP, "outer fit (shrink to fit)": FILL_MAP, "3": STRETCH_MAP,
+}
+# of UI and memory, which say nothing about a picture
+WORDS_FOR_NOTHING = ("", "none")
+
+
+def unit_fields(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a unit's fields under their own names. Unknown ones are left out, and nulls are defaults.
+
+    A unit that does not say whether it is enabled is, if it names a model or a preprocessor that needs none.
+    Raises ValueError for two names of one field with values that differ.
+    """
+    named: dict[str, Any] = {}
+    for key, value in given.items():
+        name = ALIASES.get(key, key)
+        if value is None or name not in defaults(ControlUnit):
+            continue
+        if name in named and named[name] != value:
+            raise ValueError(f"{key} and {name} are one field, and differ")
+        named[name] = value
+    named |= {name: read(named[name]) for name, read in READ.items() if name in named}
+    if given.get("guessmode") in (True, "true", "True"):
+        named["control_mode"] = CONTROL_MODE
+    named |= pictures_in(named)
+    named.setdefault("enabled", names_something(named))
+    return named
+
+
+def names_something(named: Mapping[str, Any]) -> bool:
+    module, model = str(named.get("module", "")).strip(), str(named.get("model", "")).strip()
+    return model.casefold() not in WORDS_FOR_NOTHING or module.casefold() in REFERENCE
+
+
+def chosen_of(known: tuple[str, ...], older: Mapping[str, str] | None = None) -> Callable[[Any], Any]:
+    """Return the reader of a choice: its word in any case, an older word, or its place."""
+    places = [str(place) for place in range(len(known))]
+
+    def read(value: Any) -> Any:
+        text = str(value).strip()
+        if older and text.casefold() in older:
+            return older[text.casefold()]
+        if text in places and not isinstance(value, bool):
+            return known[places.index(text)]
+        return next((each for each in known if each.casefold() == text.casefold()), value)
+
+    return read
+
+
+def read_name(value: Any) -> Any:
+    """Return a model's name; words for none are one."""
+    return NO_CONTROL_MODEL if str(value).strip().casefold() in WORDS_FOR_NOTHING else value
+
+
+def read_module(value: Any) -> Any:
+    """Return a preprocessor's name or label as it is written, if there is one. Raises UnknownName."""
+    if str(value).strip().casefold() in WORDS_FOR_NOTHING:
+        return NO_PREPROCESSOR
+    find_preprocessor(str(value))
+    return value
+
+
+def read_whole_number(value: Any) -> Any:
+    """Return a whole number also where it is written as 512.0; other numbers are the usual one."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return value
+    return int(number) if number == number // 1 and abs(number) < 2**31 else -1
+
+
+READ: Mapping[str, Callable[[Any], Any]] = {
+    "module": read_module,
+    "model": read_name,
+    "resize_mode": chosen_of(MAP_RESIZE_MODES, OLD_RESIZE_MODES),
+    "control_mode": chosen_of(CONTROL_MODES),
+    "hr_option": chosen_of(HIRES_OPTIONS),
+    "processor_res": read_whole_number,
+}
+
+
+# Pictures ---------------------------------------------------------------------------------------------
+
+
+def pictures_in(named: Mapping[str, Any]) -> dict[str, Any]:
+    """Return picture and mask, which may come as one value: `{image, mask}`, `[image, mask]` or a list of such."""
+    image = named.get("image")
+    if isinstance(image, list | tuple):
+        several = bool(image) and isinstance(image[0], Mapping)
+        image = image[0] if several else dict(zip(("image", "mask"), image, strict=False))
+    if not isinstance(image, Mapping):
+        return {}
+    found = {name: image[name] for name in ("image", "mask") if isinstance(image.get(name), str)}
+    return {"image": "", **found}

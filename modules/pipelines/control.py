@@ -1,0 +1,160 @@
+"""Control of a pass: its units' maps become hints of ControlNets over the steps, and changes of what is estimated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn.functional import max_pool2d
+
+from modules.imaging.colour import to_lab, to_rgb
+from modules.imaging.control.recolouring import grown_and_blurred, with_intensity
+from modules.imaging.control.resampling import Levels
+from modules.params.control import UNION_TYPES, ControlUnit
+from modules.pipelines.control_maps import StartPicture, map_for_pass, shown_map
+from modules.pipelines.plan import ImagePlan, Pass, PlannedUnit
+from modules.sampling.control import Control, ControlTimeline, TimedControl
+from modules.sampling.control_changes import ColourFix, EstimateChange, KeptAround
+from modules.sampling.guidance import Stage
+from modules.sampling.questions import EncodeImage, Task
+
+COLOUR_FIX, RECOLOUR = "tile_colorfix", "recolor_"      # how names of such preprocessors begin
+MASKED = 0.5      # a pixel of a mask above this is painted
+# the type of a union's hint, by the preprocessor's control type
+UNION_TYPE_OF = {
+    "OpenPose": "OpenPose", "Depth": "Depth", "Scribble": "Soft Edge", "SoftEdge": "Soft Edge", "Canny": "Hard Edge",
+    "Lineart": "Hard Edge", "MLSD": "Hard Edge", "NormalMap": "Normal Map", "Segmentation": "Segmentation",
+    "Tile": "Tile", "Inpaint": "Inpaint",
+}
+
+
+def controlled_stage(pass_: Pass[Any], stage: Stage, start: StartPicture | None) -> Task[Stage]:
+    """Return the stage with the control of the pass's units; itself if there are none."""
+    if not pass_.control:
+        return stage
+    timed, changes = [], []
+    for planned in pass_.control:
+        if planned.model:
+            timed.append(timed_control(pass_, planned, start))
+        changes += yield from estimate_changes(pass_, planned, start)
+    timeline = ControlTimeline(tuple(timed), pass_.steps, tuple(changes))
+    return replace(stage, guidance=replace(stage.guidance, control=timeline))
+
+
+def timed_control(pass_: Pass[Any], planned: PlannedUnit, start: StartPicture | None) -> TimedControl:
+    """Return a unit's control over the steps."""
+    unit, model = planned.unit, planned.model
+    assert model is not None
+    control = Control(
+        model.sha256 or "", hint_of(map_for_pass(pass_, planned, start)), unit.strengths(OUTPUTS, pass_.second),
+        region_of(planned), unit.averaged, union_task(unit),
+    )
+    return TimedControl(control, unit.guidance_start, unit.guidance_end, unit.only_prompted)
+
+
+OUTPUTS = 13      # of SD 1's ControlNet; those with fewer take the first
+
+
+def hint_of(levels: Levels) -> Tensor:
+    """Return a map as a hint (3, H, W) in [0, 1]; what its mask paints is −1."""
+    hint = levels_tensor(levels)
+    if len(hint) == 3:
+        return hint
+    painted = (hint[3:] > MASKED).float()
+    return hint[:3] * (1 - painted) - painted
+
+
+def levels_tensor(levels: Levels) -> Tensor:
+    """Convert (H, W, C) uint8 to (C, H, W) in [0, 1]."""
+    return torch.from_numpy(levels.astype(np.float32) / 255).permute(2, 0, 1).contiguous()
+
+
+def region_of(planned: PlannedUnit) -> Tensor | None:
+    """Return the mask (H, W) in [0, 1] where the unit counts."""
+    name = planned.unit.effective_region_mask
+    if not name:
+        return None
+    return torch.from_numpy(np.asarray(planned.maps.load(name).convert("L"), dtype=np.float32) / 255)
+
+
+def union_task(unit: ControlUnit) -> int:
+    """Return the number of the hint's type for a union model; what is not known is taken for an edge."""
+    asked = unit.union_control_type
+    if asked == UNION_TYPES[-1]:
+        asked = next((UNION_TYPE_OF[each] for each in unit.preprocessor.types if each in UNION_TYPE_OF), "Hard Edge")
+    return UNION_TYPES.index(asked)
+
+
+# What else units change -------------------------------------------------------------------------------
+
+
+def estimate_changes(
+    pass_: Pass[Any], planned: PlannedUnit, start: StartPicture | None
+) -> Task[list[EstimateChange]]:
+    """Return the changes of estimates that a unit's preprocessor asks for."""
+    unit = planned.unit
+    name, (_, reach, sharpness) = unit.preprocessor.name, unit.sliders
+    if not name.startswith(COLOUR_FIX) and not keeps_around(unit, start):
+        return []
+    levels = levels_tensor(map_for_pass(pass_, planned, start))
+    facts = yield pass_.facts
+    encoded = yield EncodeImage(pass_.weights, levels[:3] * 2 - 1)
+    picture, weight = facts.latent.to_network(encoded), min(1.0, max(0.0, unit.weight))
+    if keeps_around(unit, start):
+        painted = max_pool2d((levels[3:] > MASKED).float()[None], 10, stride=8, padding=1)[0, 0]
+        return [KeptAround(picture, painted.to(picture), weight)]
+    sharp = sharpness / 100 if name.endswith("+sharp") else 0.0
+    return [ColourFix(picture, int(reach) * (2 if pass_.second else 1), weight, sharp)]
+
+
+def keeps_around(unit: ControlUnit, start: StartPicture | None) -> bool:
+    """Return whether the unit keeps its picture around what it paints; img2img's own mask does that already."""
+    return unit.preprocessor.name == "inpaint_only" and not (start and start.mask)
+
+
+def finished_by_units(pass_: Pass[Any], pixels: np.ndarray, start: StartPicture | None) -> np.ndarray:
+    """Return a decoded picture (H, W, 3) uint8 with what its units put back into it."""
+    for planned in pass_.control:
+        unit = planned.unit
+        if unit.preprocessor.name.startswith(RECOLOUR):
+            pixels = with_own_light(pixels, map_for_pass(pass_, planned, start), unit.preprocessor.name)
+        elif keeps_around(unit, start):
+            sigma = pass_.settings.control_net_inpaint_blur_sigma
+            pixels = painted_into(pixels, map_for_pass(pass_, planned, start), sigma)
+    return pixels
+
+
+def with_own_light(pixels: np.ndarray, levels: Levels, preprocessor: str) -> np.ndarray:
+    """Return the picture with the map as its luminance, or as its intensity."""
+    if levels.shape != pixels.shape:
+        return pixels
+    if preprocessor == "recolor_luminance":
+        lab = to_lab(pixels)
+        lab[:, :, 0] = levels[:, :, 0]
+        return to_rgb(lab)
+    return with_intensity(pixels, levels[:, :, 0])
+
+
+def painted_into(pixels: np.ndarray, levels: Levels, sigma: int) -> np.ndarray:
+    """Return the picture of a map with a mask, and what was painted in it; they blend over σ pixels."""
+    if levels.shape[:2] != pixels.shape[:2]:
+        return pixels
+    mask = grown_and_blurred(levels[:, :, 3].astype(np.float32) / 255, sigma)[:, :, None]
+    return np.rint(pixels * mask + levels[:, :, :3] * (1 - mask)).astype(np.uint8)
+
+
+# Maps to be seen --------------------------------------------------------------------------------------
+
+
+def returned_maps(plan: ImagePlan[Any, Any], start: StartPicture | None = None) -> Iterator[Image.Image]:
+    """Yield the maps that are returned with a picture, as A1111 orders them: each unit's, the larger first."""
+    if plan.returns_maps:
+        for planned in plan.files.control:
+            if planned.unit.save_detected_map:
+                for pass_ in reversed(plan.passes):
+                    yield shown_map(map_for_pass(pass_, planned, start))

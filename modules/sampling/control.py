@@ -1,0 +1,101 @@
+"""Control of sampling by a map: what a ControlNet is given in a row of a UNet call, and when it counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from modules.sampling.cond_extras import CondExtras, UNetInputs
+from modules.sampling.control_changes import EstimateChange
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+CONTROL = "control"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Control:
+    """One ControlNet's part in one row of a UNet call.
+
+    hint: (3, H, W) in [0, 1], −1 where an inpainting model paints; as large as the picture
+    strengths: the factor of each output, the middle block's last
+    region: (H, W) in [0, 1], where it counts; None: everywhere
+    averaged: each output is its mean over the picture
+    task: the number of the hint's type, for a model of several
+    """
+
+    sha256: str
+    hint: Tensor
+    strengths: tuple[float, ...]
+    region: Tensor | None = None
+    averaged: bool = False
+    task: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Controls:
+    """The controls of one row, an extra of its conditioning. Rows without any may share its call.
+
+    ControlNets are networks of their own, asked beside the UNet's call (`models/control`): nothing is applied to its
+    inputs here.
+    """
+
+    key: ClassVar[None] = None
+
+    controls: tuple[Control, ...]
+
+    def apply(self, inputs: UNetInputs, extras: Sequence[Any]) -> UNetInputs:
+        return inputs
+
+    def blank(self) -> Controls:
+        return Controls(())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TimedControl:
+    """A control that counts from one share of the steps to another, both included.
+
+    only_prompted: the negative prompt's row does not see it
+    """
+
+    control: Control
+    start: float = 0.0
+    end: float = 1.0
+    only_prompted: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ControlTimeline:
+    """The controls of a pass.
+
+    steps: of the pass, which the shares are of
+    """
+
+    controls: tuple[TimedControl, ...]
+    steps: int
+    changes: tuple[EstimateChange, ...] = ()
+
+    def changed(self, estimates: Sequence[Tensor], positive: int) -> list[Tensor]:
+        """Return the rows' estimates, of which so many are of positive prompts, as the units change them."""
+        found = list(estimates)
+        for each in self.changes:
+            found = [each.change(estimate, place >= positive) for place, estimate in enumerate(found)]
+        return found
+
+    def at(self, step: int, negative: bool) -> CondExtras:
+        """Return the extras of a row at a step, as A1111 counts it: that of the evaluation before."""
+        share = step / self.steps
+        found = tuple(
+            each.control
+            for each in self.controls
+            if each.start <= share <= each.end and not (negative and each.only_prompted)
+        )
+        return {CONTROL: Controls(found)} if found else {}
+
+
+def controls_of(extras: Mapping[str, Any]) -> tuple[Control, ...]:
+    """Return the controls among a conditioning's extras."""
+    found: Controls | None = extras.get(CONTROL)
+    return found.controls if found else ()

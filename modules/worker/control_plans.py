@@ -1,0 +1,45 @@
+"""ControlNet's units in the plans of pictures: their models found, and the maps that are returned."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from modules.library.catalog import ModelFile
+from modules.library.control_models import find_control_model
+from modules.library.library import Library
+from modules.params.control import ControlUnit, enabled_units
+from modules.params.txt2img import Generation
+from modules.pipelines.canvas import Load
+from modules.pipelines.control_maps import MapMaker
+from modules.pipelines.plan import Files, ImagePlan, PlannedUnit
+
+PlanOfImage = TypeVar("PlanOfImage", bound=ImagePlan[Any, Any])
+
+
+def with_control(files: Files, params: Generation, library: Library, load: Load) -> Files:
+    """Return the files with the request's ControlNet units, and with those of the second pass if there is one.
+
+    Raises UnknownName or ModelError for a unit's model.
+    """
+    units = enabled_units(params.control)
+    if not units:
+        return files
+    maps, frame = MapMaker(load), (params.width, params.height)
+    planned = tuple(PlannedUnit(unit, control_file(library, unit), maps, frame) for unit in units)
+    hires = files.hires and replace(files.hires, control=planned)
+    return replace(files, control=planned, hires=hires)
+
+
+def control_file(library: Library, unit: ControlUnit) -> ModelFile | None:
+    """Return the unit's model with its hash; None if it needs none."""
+    if not unit.needs_model:
+        return None
+    return library.of("controlnet").hashed(find_control_model(library, unit.model))
+
+
+def with_maps(plans: list[PlanOfImage]) -> list[PlanOfImage]:
+    """Return the plans of one request, whose maps are returned with its last picture if the settings want them."""
+    if not plans or not plans[-1].files.control or plans[-1].settings.control_net_no_detectmap:
+        return plans
+    return [*plans[:-1], replace(plans[-1], returns_maps=True)]

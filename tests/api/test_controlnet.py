@@ -1,0 +1,108 @@
+"""ControlNet over the API: the extension's arguments and routes."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+
+import pytest
+from PIL import Image
+
+from tests.golden_data import GOLDEN
+
+SHAPES = base64.b64encode((GOLDEN / "inputs/cn_shapes.png").read_bytes()).decode()
+SMALL = {"steps": 2, "width": 64, "height": 64, "seed": 1, "sampler_name": "Euler", "prompt": "a red circle"}
+UNIT = {"module": "canny", "model": "tiny_control_canny [e95b407b]", "processor_res": 64, "image": SHAPES}
+
+
+def asked(client, *units, name="ControlNet", to="txt2img", **more):
+    scripts = {name: {"args": list(units)}}
+    return client.post(f"/sdapi/v1/{to}", json={**SMALL, "alwayson_scripts": scripts, **more})
+
+
+def made(client, *units, **more):
+    reply = asked(client, *units, **more)
+    assert reply.status_code == 200, reply.text
+    return reply.json()
+
+
+@pytest.mark.slow
+def test_a_picture_follows_its_unit_and_comes_with_the_map(client):
+    plain = client.post("/sdapi/v1/txt2img", json=SMALL).json()
+    reply = made(client, UNIT)
+    assert len(plain["images"]) == 1 and len(reply["images"]) == 2 and reply["images"][0] != plain["images"][0]
+    drawn = Image.open(io.BytesIO(base64.b64decode(reply["images"][1])))
+    with Image.open(GOLDEN / "images/controlnet/canny/1.png") as canny:
+        assert drawn.tobytes() == canny.convert("RGB").tobytes()
+    [text] = json.loads(reply["info"])["infotexts"]
+    assert 'ControlNet 0: "Module: canny, Model: tiny_control_canny [e95b407b], Weight: 1.0' in text
+    assert reply["parameters"]["control"][0]["image"] is None
+
+
+@pytest.mark.slow
+def test_without_units_that_are_on_the_picture_is_the_plain_one(client):
+    plain = client.post("/sdapi/v1/txt2img", json=SMALL).json()["images"]
+    off = made(client, UNIT | {"enabled": False}, {"image": SHAPES}, {})["images"]
+    assert off == plain
+
+
+@pytest.mark.slow
+def test_img2img_gives_its_own_picture(client):
+    unit = {name: value for name, value in UNIT.items() if name != "image"}
+    reply = made(client, unit, to="img2img", init_images=[SHAPES], name="controlnet", denoising_strength=0.9)
+    assert len(reply["images"]) == 2
+    bare = made(client, unit, to="img2img", init_images=[SHAPES], override_settings={"control_net_no_detectmap": True})
+    assert len(bare["images"]) == 1
+
+
+@pytest.mark.parametrize(("unit", "told"), [
+    ({"model": "no_such_model"}, "no_such_model"), ({"module": "cany"}, "cany"), ({"weight": 9}, "weight"),
+    ({"image": None}, "unit 0 has no picture"), ({"model": "None", "enabled": True}, "unit 0 has no model"),
+    ({"guidance_start": 0.8, "guidance_end": 0.2}, "guidance_end"), ({"image": "aGVsbG8="}, "picture"),
+    ({"module": "depth_midas"}, "dpt_hybrid-midas-501f0c75.pt"), ({"control_mode": "more"}, "control_mode"),
+])
+def test_a_unit_that_cannot_be_is_refused_by_name(client, unit, told):
+    reply = asked(client, UNIT | unit)
+    assert reply.status_code in (404, 422) and told in reply.text, reply.text
+
+
+@pytest.mark.parametrize("args", [[True, "canny", "model"], "canny", [[1]]])
+def test_arguments_by_place_are_refused_in_words(client, args):
+    reply = client.post("/sdapi/v1/txt2img", json={**SMALL, "alwayson_scripts": {"controlnet": {"args": args}}})
+    assert reply.status_code == 422 and "list of units" in reply.text
+
+
+def test_the_lists_that_clients_poll(client):
+    assert client.get("/controlnet/version").json() == {"version": 3}
+    assert client.get("/controlnet/settings").json() == {"control_net_unit_count": 3}
+    assert client.get("/controlnet/model_list?update=true").json() == {"model_list": ["tiny_control_canny [e95b407b]"]}
+    modules = client.get("/controlnet/module_list").json()
+    assert modules["module_detail"]["canny"]["sliders"][1]["name"] == "Low Threshold"
+    assert "softedge_pidinet" in client.get("/controlnet/module_list?alias_names=true").json()["module_list"]
+    types = client.get("/controlnet/control_types").json()["control_types"]
+    assert types["Canny"] == {
+        "module_list": ["none", "canny", "invert (from white bg & black line)"],
+        "model_list": ["None", "tiny_control_canny [e95b407b]"],
+        "default_option": "canny", "default_model": "tiny_control_canny [e95b407b]",
+    }
+    assert types["Depth"]["default_model"] == "None"
+
+
+def test_detect_makes_the_map_alone(client):
+    body = {"controlnet_module": "canny", "controlnet_input_images": [SHAPES], "controlnet_processor_res": 128}
+    reply = client.post("/controlnet/detect", json=body).json()
+    drawn = Image.open(io.BytesIO(base64.b64decode(reply["images"][0])))
+    with Image.open(GOLDEN / "controlnet-api/canny-cn_shapes-128-100-200-0.png") as canny:
+        assert reply["info"] == "Success" and drawn.tobytes() == canny.tobytes()
+
+
+@pytest.mark.parametrize(("body", "told"), [
+    ({"controlnet_module": "nosuch"}, "Module not available"), ({"controlnet_module": "hed"}, "ControlNetHED.pth"),
+    ({"controlnet_module": "canny"}, "No image selected"),
+    ({"controlnet_module": "inpaint_only", "controlnet_input_images": [SHAPES]}, "requires `controlnet_masks`"),
+    ({"controlnet_module": "canny", "controlnet_input_images": ["aGVsbG8="]}, "picture"),
+])
+def test_detect_refuses_as_the_extension_does(client, body, told):
+    reply = client.post("/controlnet/detect", json=body)
+    assert reply.status_code == 422 and told in reply.text

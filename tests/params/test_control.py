@@ -1,0 +1,207 @@
+"""ControlNet's units: strengths, windows, the forms in which programs and pictures name them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from modules.base.errors import UnknownName
+from modules.base.fields import checker
+from modules.params.control import CONTROL_MODE, CONTROL_MODES, PROMPT_MODE, ControlUnit
+from modules.params.control_dialects import unit_fields
+from modules.params.control_infotext import told_units, unit_pairs
+from modules.params.infotext import parse_infotext
+from modules.params.preprocessors import CONTROL_TYPES, PREPROCESSORS, find_preprocessor, of_type, usual_preprocessor
+from modules.params.txt2img import Txt2Img
+from modules.prompts.grammar import emphasised
+from tests.golden_data import GOLDEN
+
+REPLIES = json.loads((GOLDEN / "controlnet-api/get.json").read_text())
+
+
+def unit(**given):
+    return checker(ControlUnit).validate_python(unit_fields(given))
+
+
+# Strengths --------------------------------------------------------------------------------------------
+
+
+def test_the_ramp_of_modes():
+    """SDXL's ten outputs have the first ten of SD 1's thirteen."""
+    one = ControlUnit(weight=0.8)
+    assert one.strengths(13) == (0.8,) * 13
+    soft = replace(one, control_mode=PROMPT_MODE)
+    assert soft.strengths(13)[-1] == 0.8 and soft.strengths(13)[0] == pytest.approx(0.8 * 0.825**12)
+    assert soft.strengths(10) == soft.strengths(13)[:10] == replace(one, control_mode=CONTROL_MODE).strengths(10)
+    own = tuple(each / 10 for each in range(13))
+    assert replace(soft, advanced_weighting=own).strengths(13) == own
+
+
+@pytest.mark.parametrize(("module", "soft"), [("canny", True), ("mlsd", True), ("none", False), ("invert", False)])
+def test_edges_are_softened_in_the_second_pass(module, soft):
+    one = ControlUnit(module=module)
+    assert (one.strengths(13, second_pass=True)[0] < 1) == soft
+    assert one.strengths(13)[0] == 1
+
+
+def test_a_shuffle_model_and_a_mode_leave_the_negative_prompt_alone():
+    assert ControlUnit(control_mode=CONTROL_MODE).only_prompted and not ControlUnit().only_prompted
+    assert ControlUnit(model="control_v11e_sd15_shuffle [526bfdae]").only_prompted
+
+
+def test_values_out_of_range_are_the_preprocessors_usual_ones():
+    assert unit(module="canny", processor_res=64, threshold_a=900, threshold_b=64).sliders == (64, 100, 64)
+    assert unit(module="none", threshold_a=64).sliders == (512, 0.5, 0.5)
+    assert unit(module="invert", processor_res=64).sliders[0] == 0.5
+
+
+# Programs ---------------------------------------------------------------------------------------------
+
+
+CLIENTS = [
+    ({"input_image": "AA", "module": "canny", "model": "m", "lowvram": True, "processor_res": 64, "guidance": 0.5},
+     {"image": "AA", "guidance_end": 0.5, "processor_res": 64}),
+    ({"image": {"image": "AA", "mask": "BB"}, "model": "m", "resize_mode": 2, "control_mode": 1},
+     {"image": "AA", "mask": "BB", "resize_mode": "Resize and Fill", "control_mode": "My prompt is more important"}),
+    ({"image": ["AA", "BB"], "model": "m", "resize_mode": "Scale to Fit (Inner Fit)", "guessmode": True},
+     {"image": "AA", "mask": "BB", "resize_mode": "Crop and Resize", "control_mode": "ControlNet is more important"}),
+    ({"image": [{"image": "AA", "mask": None}], "model": "m", "resize_mode": 3, "hr_option": "HIGH RES ONLY"},
+     {"image": "AA", "mask": "", "resize_mode": "Just Resize", "hr_option": "High res only"}),
+    ({"image": "AA", "mask_image": "BB", "module": "None", "model": "m", "use_preview_as_input": False},
+     {"mask": "BB", "module": "none"}),
+    ({"module": "invert (from white bg & black line)", "model": "m", "threshold_a": 0.1, "pulid_mode": "Fidelity"},
+     {"module": "invert (from white bg & black line)", "threshold_a": 0.1}),
+]
+
+
+@pytest.mark.parametrize(("sent", "meant"), CLIENTS)
+def test_what_clients_send_is_understood(sent, meant):
+    found = unit(**sent)
+    assert {name: getattr(found, name) for name in meant} == meant and found.enabled
+
+
+def test_a_unit_that_names_nothing_is_off_unless_it_says_so():
+    assert not unit(image="AA").enabled and not unit(module="canny").enabled
+    assert unit(module="canny", enabled=True).enabled and unit(module="reference_only").enabled
+    assert not unit(model="m", enabled=False).enabled
+
+
+@pytest.mark.parametrize("sent", [
+    {"weight": 3}, {"control_mode": "stronger"}, {"resize_mode": 7}, {"guidance_start": -1}, {"model": ["m"]},
+    {"image": "AA", "input_image": "BB"}, {"control_mode": True}, {"advanced_weighting": ["x"]},
+])
+def test_what_cannot_be_is_refused(sent):
+    with pytest.raises(ValueError):      # pydantic's errors are such
+        unit(**sent)
+
+
+def test_an_unknown_preprocessor_is_named():
+    with pytest.raises(UnknownName, match="cany"):
+        unit(module="cany")
+
+
+# Generation data --------------------------------------------------------------------------------------
+
+
+def texts(*units):
+    return dict(unit_pairs(Txt2Img(control=units)))
+
+
+def read(line, notes=None):
+    text = f"a cat\nSteps: 5, Sampler: Euler, CFG scale: 7, {line}"
+    return told_units(parse_infotext(text, emphasised), [] if notes is None else notes)
+
+
+TODAY = (
+    "Module: canny, Model: control_v11p_sd15_canny [d14c016b], Weight: 1.0, Resize Mode: Crop and Resize, Processor Res: "
+    "512, Threshold A: 100, Threshold B: 200, Guidance Start: 0.0, Guidance End: 1.0, Pixel Perfect: False, Control Mode: "
+    "Balanced"
+)
+
+
+def test_a_unit_is_written_as_the_extension_writes_it():
+    canny = ControlUnit(module="canny", model="control_v11p_sd15_canny [d14c016b]")
+    assert texts(canny) == {"ControlNet 0": TODAY}
+    assert texts(replace(canny, enabled=False), canny) == {"ControlNet 0": TODAY}      # numbered without those off
+
+
+def test_what_the_extension_loses_has_a_key_of_its_own():
+    full = ControlUnit(
+        module="inpaint", model="m", image="1f2e3d4c5b6a7f" * 4, mask="aabbccddeeff00" * 4, hr_option="High res only",
+        advanced_weighting=(1.0, 0.5), union_control_type="Tile", inpaint_crop_input_image=False,
+    )
+    assert texts(full)["Control unit 0"] == (
+        "Hr Option: High res only, Image: 1f2e3d4c5b6a, Mask: aabbccddeeff, Layer Weights: 1/0.5, Union Type: Tile, "
+        "Crop: False"
+    )
+    line = ", ".join(f'{key}: "{value}"' for key, value in texts(full).items())
+    [back] = read(line)
+    assert (back["image"], back["mask"]) == ("1f2e3d4c5b6a", "aabbccddeeff")
+    again = checker(ControlUnit).validate_python(back)
+    sliders = {"processor_res": -1, "threshold_a": -1.0, "threshold_b": -1.0, "image": full.image, "mask": full.mask}
+    assert replace(again, **sliders) == full
+
+
+def test_a_models_name_cannot_break_the_text():
+    assert '"a' not in texts(ControlUnit(model='"a, b: c"'))["ControlNet 0"]
+
+
+DIALECTS = [
+    f'ControlNet 0: "{TODAY}"',
+    'ControlNet 0: "Module: canny, Model: control_v11p_sd15_canny [d14c016b], Weight: 1, Resize Mode: 1, Low Vram: False, '
+    'Processor Res: 512, Threshold A: 100, Threshold B: 200, Guidance Start: 0, Guidance End: 1, Pixel Perfect: False, '
+    'Control Mode: 0, Hr Option: Both, Save Detected Map: True"',
+    'ControlNet 0: "preprocessor: canny, model: control_v11p_sd15_canny [d14c016b], weight: 1, starting/ending: (0, 1), '
+    'resize mode: Crop and Resize, pixel perfect: False, control mode: Balanced, preprocessor params: (512, 100, 200)"',
+    "ControlNet-0 Enabled: True, ControlNet-0 Module: canny, ControlNet-0 Model: control_v11p_sd15_canny [d14c016b], "
+    "ControlNet-0 Weight: 1, ControlNet-0 Guidance Start: 0, ControlNet-0 Guidance End: 1",
+    "ControlNet Enabled: True, ControlNet Module: canny, ControlNet Model: control_v11p_sd15_canny [d14c016b], "
+    "ControlNet Weight: 1, ControlNet Guidance Start: 0, ControlNet Guidance End: 1",
+    'Controlnet 0: "preprocessor: canny, model: control_v11p_sd15_canny [d14c016b], pixel_perfect: False, control_mode: 0"',
+]
+
+
+@pytest.mark.parametrize("line", DIALECTS)
+def test_all_forms_that_are_about_say_the_same(line):
+    [found] = read(line)
+    own = checker(ControlUnit).validate_python(found)
+    meant = ControlUnit(module="canny", model="control_v11p_sd15_canny [d14c016b]")
+    assert own.sliders == (512, 100, 200)
+    assert replace(own, processor_res=-1, threshold_a=-1.0, threshold_b=-1.0) == meant
+
+
+def test_what_cannot_be_read_is_noted_and_a_unit_that_is_off_is_none():
+    notes: list[str] = []
+    assert read('ControlNet 0: "Module: no such thing, Model: m"', notes) == () and "no such thing" in notes[0]
+    assert read("ControlNet-0 Enabled: False, ControlNet-0 Module: canny") == ()
+    assert [each["weight"] for each in read('ControlNet 1: "Weight: 2", ControlNet 0: "Weight: 1"')] == ["1", "2"]
+
+
+# Lists ------------------------------------------------------------------------------------------------
+
+
+def test_the_preprocessors_are_the_extensions():
+    assert [each.title for each in PREPROCESSORS if each.name != "facexlib"] == [
+        name for name in REPLIES["/controlnet/module_list?alias_names=true"]["json"]["module_list"] if name != "facexlib"
+    ]
+    for name, detail in REPLIES["/controlnet/module_list"]["json"]["module_detail"].items():
+        if name == "facexlib":      # it finds faces for other preprocessors, and makes no map
+            continue
+        sliders = [(each.label, each.value, each.low, each.high) for each in find_preprocessor(name).sliders]
+        assert sliders == [(each["name"], each["value"], each["min"], each["max"]) for each in detail["sliders"]], name
+
+
+def test_each_control_type_offers_the_extensions_preprocessors():
+    for name, lists in REPLIES["/controlnet/control_types"]["json"]["control_types"].items():
+        offered = {each.title for each in of_type(name)}
+        assert {each for each in lists["module_list"] if each != "facexlib"} == offered, name
+    assert {*REPLIES["/controlnet/control_types"]["json"]["control_types"]} == {*CONTROL_TYPES}
+
+
+def test_choosing_a_type_chooses_what_works_without_a_file():
+    assert [usual_preprocessor(each).name for each in ("Canny", "Scribble", "Tile", "Depth", "InstructP2P")] == [
+        "canny", "scribble_xdog", "tile_resample", "depth", "none",
+    ]
+    assert CONTROL_MODES[0] == "Balanced"
