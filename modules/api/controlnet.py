@@ -142,7 +142,7 @@ def runnable_preprocessor(name: str) -> Preprocessor:
         raise Invalid("Module not available", error.hint, "controlnet_module") from error
     if found.name not in MAPS:
         raise Invalid(
-            "Module not available", f"{found.title} is a network of its own, {found.file}, which Easel does not run.",
+            "Module not available", f"Easel does not run {found.title}{found.file and f', the network {found.file}'}.",
             "controlnet_module",
         )
     return found

@@ -69,7 +69,7 @@ def of_network(name: str, types: str, file: str, label: str = "", **sliders: Map
 
 
 FIDELITY = MapSlider("Style Fidelity (only for Balanced mode)", 0.5, 0.0, 1.0)
-GAMMA = MapSlider("Gamma Correction", 1.0, 0.1, 2.0, 0.001)
+GAMMA_SLIDER = MapSlider("Gamma Correction", 1.0, 0.1, 2.0, 0.001)
 VARIATION = MapSlider("Variation", 8.0, 3.0, 32.0, 1.0)
 SAFE_STEPS = MapSlider("Safe Steps", 2, 0, 10, 1)
 NEAR, BACKGROUND = MapSlider("Remove Near %", 0, 0, 100, 0.1), MapSlider("Remove Background %", 0, 0, 100, 0.1)
@@ -91,7 +91,7 @@ PREPROCESSORS = (
     of_network("pidinet_scribble", "Scribble SparseCtrl", PIDINET, "scribble_pidinet"),
     of_network("revision_clipvision", "Revision", VIT_G, a=NOISE),
     Preprocessor("reference_only", ("Reference",), a=FIDELITY),
-    Preprocessor("recolor_luminance", ("Recolor",), a=GAMMA),
+    Preprocessor("recolor_luminance", ("Recolor",), a=GAMMA_SLIDER),
     of_network("openpose_full", "OpenPose", BODY),
     of_network("normal_bae", "NormalMap", "scannet.pt"),
     of_network("mlsd", "MLSD", "mlsd_large_512_fp32.pth", a=MapSlider("MLSD Value Threshold", 0.1, 0.01, 2.0),
@@ -124,7 +124,7 @@ PREPROCESSORS = (
     of_network("revision_ignore_prompt", "Revision", VIT_G, a=NOISE),
     Preprocessor("reference_adain+attn", ("Reference",), a=FIDELITY),
     Preprocessor("reference_adain", ("Reference",), a=FIDELITY),
-    Preprocessor("recolor_intensity", ("Recolor",), a=GAMMA),
+    Preprocessor("recolor_intensity", ("Recolor",), a=GAMMA_SLIDER),
     of_network("openpose_hand", "OpenPose", BODY),
     of_network("openpose_faceonly", "OpenPose", BODY),
     of_network("openpose_face", "OpenPose", BODY),

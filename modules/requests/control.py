@@ -8,6 +8,7 @@ from modules.base.errors import Invalid, ModelMissing
 from modules.imaging.control.maps import MAPS
 from modules.params.control import NO_CONTROL_MODEL, ControlUnit
 from modules.params.img2img import Img2Img
+from modules.params.preprocessors import REFERENCE
 from modules.params.txt2img import Generation
 
 SEEDS_OF_MAPS = 2**32      # of NumPy's first generator
@@ -31,6 +32,11 @@ def resolve_units(params: Generation, seed: int) -> tuple[ControlUnit, ...]:
 def check_unit(unit: ControlUnit, place: int, from_picture: bool) -> None:
     """Raise the error of a unit that cannot take part, naming it."""
     own = unit.preprocessor
+    if own.name in REFERENCE:
+        raise Invalid(
+            f"ControlNet unit {place}: {own.name} is not among what Easel draws with.",
+            "Choose a preprocessor with a ControlNet.", field="control",
+        )
     if own.name not in MAPS:
         raise ModelMissing(
             f"ControlNet unit {place}: the preprocessor {own.title} is a network of its own, {own.file}, which Easel "

@@ -194,7 +194,4 @@ MAPS: Mapping[str, Preprocess] = {
     "shuffle": shuffled,
     "inpaint": unchanged_map,
     "inpaint_only": unchanged_map,
-    "reference_only": unchanged_map,
-    "reference_adain": unchanged_map,
-    "reference_adain+attn": unchanged_map,
 }
