@@ -153,6 +153,13 @@ class Picture:
         over = other.image.resize(self.image.size, Image.Resampling.LANCZOS)
         return replace(self, image=Image.blend(self.image, over, amount))
 
+    def in_colours_of(self, other: Image.Image) -> Self:
+        """Return the picture in the colours of another, with its own brightness: histograms matched in CIELAB."""
+        from modules.imaging.colour import corrected
+
+        like = other.convert("RGB").resize(self.image.size, Image.Resampling.LANCZOS)
+        return replace(self, image=corrected(self.image, like))
+
     def with_pair(self, key: str, value: str | float) -> Self:
         """Return the picture with a further pair of generation data."""
         return replace(self, pairs={**self.pairs, key: value})

@@ -17,10 +17,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from modules.base.accounts import Role
 from modules.base.errors import WebUIError
 from modules.plugins.host import Host
+from modules.plugins.native import NativeExtension
 
 log = logging.getLogger(__name__)
 # addresses that are Easel's and the page's, whether there is a route or not
 NOT_FOR_EXTENSIONS = ("/easel/", "/internal/", "/login", "/logout", "/gradio_api/", "/assets/", "/static/", "/file")
+DECLARED_ADDRESSES = "/easel/x/"     # of extensions of Easel's own API, each below its name
 PROBE = "0"      # stands for a path's parameter when two routes are compared
 
 
@@ -93,6 +95,8 @@ def start_extension_routes(host: Host, api: FastAPI, demo: Any) -> None:
     demo: the page's gradio Blocks; None without a page
     """
     apps: dict[str, ExtensionApp] = {}
+    for native in host.natives():
+        add_declared_routes(native, apps.setdefault(native.folder, ExtensionApp(native.folder)))
     for listener in host.listeners("app_started"):
         app = apps.setdefault(listener.extension, ExtensionApp(listener.extension))
         host.told_call(listener.extension, "app_started", listener.function, demo, app)
@@ -105,12 +109,20 @@ def start_extension_routes(host: Host, api: FastAPI, demo: Any) -> None:
         api.router.default = ExtensionRoutes(tuple(apps.values()), api.router.default)
 
 
+def add_declared_routes(native: NativeExtension, app: ExtensionApp) -> None:
+    """Add the routes of an extension of Easel's own API, below its name."""
+    for route in native.declaration.route_list:
+        address = f"{DECLARED_ADDRESSES}{native.name}{route.path}"
+        app.add_api_route(address, route.function, methods=[route.method])
+
+
 def drop_clashes(app: ExtensionApp, taken: Sequence[BaseRoute]) -> Iterator[str]:
     """Remove an application's routes whose address is taken, or is Easel's; yield their addresses."""
     for route in list(app.router.routes):
         path = getattr(route, "path", "")
         methods = sorted(getattr(route, "methods", None) or ["GET"])
-        clash = path.startswith(NOT_FOR_EXTENSIONS) or any(is_taken(path, method, taken) for method in methods)
+        easels = path.startswith(NOT_FOR_EXTENSIONS) and not path.startswith(DECLARED_ADDRESSES)
+        clash = easels or any(is_taken(path, method, taken) for method in methods)
         if clash or (isinstance(route, Mount) and path in ("", "/")):
             app.router.routes.remove(route)
             yield path or "/"

@@ -18,7 +18,7 @@ from modules.plugins.host import IN_USE, SWITCHED_OFF, ExtensionState
 from modules.plugins.manifest import find_extensions
 from modules.plugins.repository import repository_of
 from modules.plugins.scripts import TABS
-from modules.plugins.switches import LoadingMarker
+from modules.plugins.switches import ENABLED_EXAMPLES, LoadingMarker
 from modules.plugins.update_check import earlier_commits
 from modules.settings.flags import LOOPBACK
 
@@ -138,15 +138,21 @@ def state_named(app: App, name: str) -> ExtensionState:
 
 
 def set_enabled(app: App, name: str, enabled: bool) -> None:
-    disabled = [each for each in app.settings.foreign["disabled_extensions"] if each != name]
-    app.settings.keep("disabled_extensions", disabled if enabled else [*disabled, name])
+    wanted = not enabled
+    listed = "disabled_extensions"
+    if state_named(app, name).extension.is_example:
+        listed, wanted = ENABLED_EXAMPLES, enabled
+    others = [each for each in app.settings.foreign.get(listed, ()) if each != name]
+    app.settings.keep(listed, [*others, name] if wanted else others)
     if enabled:
         LoadingMarker(app.flags.paths.cache, app.extensions.process).forgive(name)
 
 
 def is_wanted(app: App, name: str) -> bool:
     crashed = LoadingMarker(app.flags.paths.cache, app.extensions.process).crashed()
-    return name not in (*app.settings.foreign["disabled_extensions"], *crashed)
+    foreign = app.settings.foreign
+    switched_on = name in foreign[ENABLED_EXAMPLES] if state_named(app, name).extension.is_example else True
+    return switched_on and name not in (*foreign["disabled_extensions"], *crashed)
 
 
 def item_of(state: ExtensionState) -> dict[str, Any]:

@@ -19,9 +19,11 @@ from modules.api.extension_routes import ExtensionRoutes, start_extension_routes
 from modules.base.bootstrap import say
 from modules.base.errors import Invalid
 from modules.commands.assemble import assemble
+from modules.commands.extension_author import AUTHOR_COMMANDS, add_author_commands, package_extension
 from modules.commands.extension_install import add_install_command, install
 from modules.plugins.check import FAILS, PARTLY, WORKS, Checked, check_extension
 from modules.plugins.installing import use_site_folder
+from modules.plugins.native import DECLARING_FILE
 from modules.settings.flags import Flags, Parser
 
 LONGEST_CHECK = 300
@@ -37,12 +39,17 @@ def extension(flags: Flags, rest: Sequence[str]) -> int:
     check.add_argument("--json", action="store_true", help="tell it as JSON")
     check.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)      # the process that loads one
     add_install_command(commands)
+    add_author_commands(commands)
     given = parser.parse_args(rest)
     if given.command == "install":
         return install(flags, given)
+    if given.command in AUTHOR_COMMANDS:
+        return AUTHOR_COMMANDS[given.command](flags, given)
     folder = given.folder.resolve()
     if not folder.is_dir():
         raise Invalid(f"{given.folder} is no folder.", "Name an extension's folder, or one with several of them.")
+    if given.command == "package":
+        return package_extension(flags, given, working(checked(flags, folder)))
     if given.alone:
         say(json.dumps(checked_here(flags, folder).plain()))
         return 0
@@ -51,9 +58,16 @@ def extension(flags: Flags, rest: Sequence[str]) -> int:
     return int(any(each.state == FAILS for each in found))
 
 
+def working(found: Checked) -> Checked:
+    """Return what was found of an extension. Raises Invalid if something is missing to it."""
+    if found.state != WORKS:
+        raise Invalid(f"{found.name} {found.state}: {reason(found)}", "Mend it first.")
+    return found
+
+
 def extension_folders(folder: Path) -> list[Path]:
     """Return the folder, or those in it if it has none of an extension's parts itself."""
-    kinds = ("scripts", "javascript", "localizations", "preload.py", "install.py", "style.css")
+    kinds = (DECLARING_FILE, "scripts", "javascript", "localizations", "preload.py", "install.py", "style.css")
     if any((folder / part).exists() for part in kinds):
         return [folder]
     return sorted((each for each in folder.iterdir() if each.is_dir()), key=lambda each: each.name.lower())

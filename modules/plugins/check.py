@@ -40,6 +40,9 @@ class Checked:
     javascript: int = 0
     packages: list[str] = field(default_factory=list)       # that it imports and that are not installed
     seconds: float = 0.0
+    version: str = ""           # of an extension of Easel's own API, as the two after it
+    easel: str = ""
+    licence: str = ""
 
     def plain(self) -> dict[str, Any]:
         return asdict(self)
@@ -58,6 +61,7 @@ def check_extension(host: Host, name: str, tabs: Sequence[str], routes: Sequence
     found.controls = sum(len(each.controls) for each in scripts)
     found.settings = list(host.owners.values()).count(name)
     found.tabs, found.routes = list(tabs), list(routes)
+    add_declared(host, name, found)
     found.callbacks = sorted(moment for moment in host.callbacks.moments() if of_extension(host, moment, name))
     found.problems = list(dict.fromkeys([*filter(None, [state.why]), *state.told]))
     found.seconds = round(sum(state.seconds.values()), 2)
@@ -66,6 +70,16 @@ def check_extension(host: Host, name: str, tabs: Sequence[str], routes: Sequence
     elif found.problems:
         found.state = PARTLY
     return found
+
+
+def add_declared(host: Host, name: str, found: Checked) -> None:
+    """Add what an extension of Easel's own API declares."""
+    for native in (each for each in host.natives() if each.folder == name):
+        declared = native.declaration
+        found.version, found.easel, found.licence = declared.version, declared.easel, declared.licence
+        found.scripts.append(declared.title)
+        found.hooks += sorted({each.moment.name for each in declared.listeners})
+        found.controls += len(declared.params)
 
 
 def overridden_hooks(loaded: LoadedScript) -> Iterator[str]:

@@ -33,6 +33,11 @@ class Extension:
         """The content of metadata.ini; empty if there is none, or if it is damaged."""
         return read_metadata_ini(self.folder / "metadata.ini")
 
+    @property
+    def is_example(self) -> bool:
+        """Whether it is one of those that come with Easel: off until somebody switches it on."""
+        return self.metadata.get("Easel", "Example", fallback="").strip().lower() == "yes"
+
     def files(self, kind: str, *endings: str) -> list[Path]:
         """Return the files of one of its folders with one of these endings, by name."""
         below = self.folder / kind

@@ -52,7 +52,7 @@ class PipRequest:
 def missing_packages(extension: Extension) -> list[str]:
     """Return the packages that its files import and that cannot be found, as far as reading the files shows."""
     own = {path.stem for path in extension.folder.rglob("*.py")} | {path.name for path in extension.folder.iterdir()}
-    given = {"modules", "launch", "gradio", "scripts", "extensions", *own, *sys.stdlib_module_names}
+    given = {"easel", "pytest", "modules", "launch", "gradio", "scripts", "extensions", *own, *sys.stdlib_module_names}
     names = {name for path in extension.folder.rglob("*.py") for name in imported_names(path)}
     return sorted(name for name in names - given if importlib.util.find_spec(name) is None)
 

@@ -11,6 +11,7 @@ from modules.base.files import write_atomically
 from modules.plugins.manifest import Extension
 from modules.settings.flags import Flags
 
+ENABLED_EXAMPLES = "enabled_examples"      # the setting that names the examples in use
 LARGEST_NOTE = 64 * 2**10       # bytes of the files here
 
 
@@ -62,7 +63,7 @@ def small_text(path: Path) -> str:
 def switched_off(flags: Flags, foreign: Mapping[str, Any], marker: LoadingMarker) -> Callable[[Extension], str]:
     """Return a function that says why an extension is not to be loaded; "" if it is.
 
-    foreign: A1111's settings `disabled_extensions` and `disable_all_extensions`
+    foreign: A1111's settings `disabled_extensions` and `disable_all_extensions`, and ENABLED_EXAMPLES
     """
     crashed = marker.crashed()
 
@@ -75,6 +76,8 @@ def switched_off(flags: Flags, foreign: Mapping[str, Any], marker: LoadingMarker
             return "The settings switch all extensions off."
         if extension.name in foreign.get("disabled_extensions", ()):
             return "It is switched off."
+        if extension.is_example and extension.name not in foreign.get(ENABLED_EXAMPLES, ()):
+            return "It is one of Easel's examples; switch it on to try it."
         if extension.name in crashed:
             return "Easel ended while it was being loaded; switch it on to try again."
         return ""

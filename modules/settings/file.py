@@ -14,7 +14,7 @@ from typing import Any
 from modules.base.errors import DiskFull, Unwritable
 from modules.base.files import write_atomically
 from modules.base.last_good import keep_last_good, last_good_path, set_aside
-from modules.settings.foreign import A1111_SETTINGS, remembered
+from modules.settings.foreign import A1111_SETTINGS, HIDDEN_SETTINGS, remembered
 from modules.settings.options import SETTING_NAMES, Settings, change_settings, is_server_setting, with_file
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class SettingsFile:
     @property
     def _usual_foreign(self) -> Mapping[str, Any]:
         """The defaults of all settings that are not Easel's own."""
-        return self.base._usual_foreign if self.base else {**A1111_SETTINGS, **self.declared}
+        return self.base._usual_foreign if self.base else {**A1111_SETTINGS, **HIDDEN_SETTINGS, **self.declared}
 
     def declare(self, name: str, default: Any) -> None:
         """Take an extension's setting into the list; Easel's own and A1111's of that name stay what they are."""

@@ -303,3 +303,6 @@ def same_type(value: Any, usual: Any) -> bool:
     if isinstance(usual, list):
         return isinstance(value, list) and len(value) <= MAX_ITEMS and all(same_type(each, "") for each in value)
     return isinstance(value, str) and len(value) <= MAX_SETTING
+
+# of Easel's own, set by switches and not by hand
+HIDDEN_SETTINGS: Mapping[str, Any] = {"enabled_examples": []}
