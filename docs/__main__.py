@@ -12,6 +12,7 @@ from typing import Any
 
 from PIL import Image
 
+from easel.moments import MOMENTS
 from modules.base.errors import Invalid
 from modules.base.fields import declared_params, defaults
 from modules.imaging.save import FileFormat, encode_image
@@ -130,6 +131,11 @@ def fields(cls: type, without: type | None = None) -> str:
     return table(("field", "default", ""), rows)
 
 
+def moments_table() -> str:
+    rows = [(f"`{each.name}`", f"`{each.value.__name__}`", each.about) for each in MOMENTS]
+    return table(("moment", "value", ""), rows)
+
+
 def programs() -> str:
     rows = [(each.name, ", ".join(each.aliases), each.places) for each in DIALECTS]
     return table(("program", "likewise", "where it writes"), rows)
@@ -163,6 +169,7 @@ def can_hold(content: bytes, part: FileMetadata) -> bool:
 
 
 TABLES: Mapping[str, Callable[[], str]] = {
+    "moments": moments_table,
     "settings": settings,
     "flags": flag_groups,
     "unused flags": unused_flags,
