@@ -160,7 +160,8 @@ def test_every_name_of_the_code_is_in_the_code(page):
 
 
 FLAG = re.compile(r"(?<![\w-])--[a-z][\w-]+")
-OTHERS = {      # curl's, pytest's, those of `users` and of `data`
+OTHERS = {      # curl's, pytest's, those of `users`, of `data`, of extensions' arguments and commands
+    "--extension", "--least",
     "--json", "--data-binary", "--dist", "--help", "--role",
     "--value", "--unset", "--author", "--rating", "--replace", "--regex", "--part", "--dry-run",
 }

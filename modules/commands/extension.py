@@ -49,7 +49,7 @@ def extension(flags: Flags, rest: Sequence[str]) -> int:
     if not folder.is_dir():
         raise Invalid(f"{given.folder} is no folder.", "Name an extension's folder, or one with several of them.")
     if given.command == "package":
-        return package_extension(flags, given, working(checked(flags, folder)))
+        return package_extension(flags, given, without_problems(checked(flags, folder)))
     if given.alone:
         say(json.dumps(checked_here(flags, folder).plain()))
         return 0
@@ -58,7 +58,7 @@ def extension(flags: Flags, rest: Sequence[str]) -> int:
     return int(any(each.state == FAILS for each in found))
 
 
-def working(found: Checked) -> Checked:
+def without_problems(found: Checked) -> Checked:
     """Return what was found of an extension. Raises Invalid if something is missing to it."""
     if found.state != WORKS:
         raise Invalid(f"{found.name} {found.state}: {reason(found)}", "Mend it first.")

@@ -41,7 +41,7 @@ def add_author_commands(commands: Any) -> None:
     run.add_argument("options", nargs=argparse.REMAINDER, help="the command and its flags")
 
 
-def existing_folder(path: Path) -> Path:
+def authors_folder(path: Path) -> Path:
     """Return a folder as it is on disk. Raises Invalid if there is none."""
     if not path.is_dir():
         raise Invalid(f"{path} is no folder.", "Name an extension's folder, or one with several of them.")
@@ -56,7 +56,7 @@ def begin_extension(flags: Flags, given: argparse.Namespace) -> int:
 
 def test_extension(flags: Flags, given: argparse.Namespace) -> int:
     """Run an extension's tests in a process of its own; pytest's exit code is the command's."""
-    folder = existing_folder(given.folder)
+    folder = authors_folder(given.folder)
     tests = folder / "tests"
     if not tests.is_dir():
         raise Invalid(f"{folder.name} has no tests.", "Put them into its folder tests, in files such as test_it.py.")
@@ -70,7 +70,7 @@ def test_extension(flags: Flags, given: argparse.Namespace) -> int:
 
 def package_extension(flags: Flags, given: argparse.Namespace, found: Checked) -> int:
     """Write an extension's zip file. found: what became of it when it was loaded"""
-    folder = existing_folder(given.folder)
+    folder = authors_folder(given.folder)
     facts = {"name": folder.name, "version": found.version or "0", "easel": found.easel, "licence": found.licence}
     target = given.to or Path(f"{folder.name}-{facts['version']}.zip")
     say(str(write_package(folder, facts, target)))

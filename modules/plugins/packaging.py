@@ -17,7 +17,7 @@ LEFT_OUT_NAMES = frozenset({
 })
 LEFT_OUT_ENDINGS = (".pyc", ".pyo", ".log", ".tmp")
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)        # of every file: the earliest that a zip file knows
-MOST_FILES, MOST_BYTES = 10_000, 200 * 2**20
+MOST_PACKAGED, MOST_PACKAGE_BYTES = 10_000, 200 * 2**20
 
 
 def packaged_files(folder: Path) -> Iterator[Path]:
@@ -33,10 +33,10 @@ def write_package(folder: Path, facts: dict[str, Any], target: Path) -> Path:
     """Write the zip file of an extension. facts: what its manifest says beside the files. Raises Invalid."""
     files = list(packaged_files(folder))
     size = sum(path.stat().st_size for path in files)
-    if len(files) > MOST_FILES or size > MOST_BYTES:
+    if len(files) > MOST_PACKAGED or size > MOST_PACKAGE_BYTES:
         raise Invalid(
             f"{folder.name} has {len(files):,} files of {size / 2**20:.0f} MiB together.",
-            f"A package has at most {MOST_FILES:,} files and {MOST_BYTES // 2**20} MiB.",
+            f"A package has at most {MOST_PACKAGED:,} files and {MOST_PACKAGE_BYTES // 2**20} MiB.",
         )
     hashes = {path.relative_to(folder).as_posix(): sha256(path.read_bytes()).hexdigest() for path in files}
     manifest = json.dumps({**facts, "files": hashes}, indent=1, sort_keys=True) + "\n"

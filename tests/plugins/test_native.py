@@ -303,3 +303,33 @@ def test_the_examples_have_what_an_extension_should_have(name):
     folder = ROOT / "extensions" / name
     assert {"README.md", "extension.py", "metadata.ini", "tests"} <= {path.name for path in folder.iterdir()}
     assert "Example = yes" in (folder / "metadata.ini").read_text()
+
+
+# The page that explains all this
+
+
+def documented_extension() -> tuple[str, str]:
+    """The code of docs/extending.md: the extension that its chapter writes, and the extension's tests."""
+    import re
+
+    chapter = (ROOT / "docs/extending.md").read_text("utf-8").partition("## Installing")[0]
+    blocks = re.findall(r"```python\n(.*?)```", chapter, re.DOTALL)
+    return "\n".join(block for block in blocks if "def test_" not in block), next(b for b in blocks if "def test_" in b)
+
+
+def test_the_extension_that_the_docs_write_does_what_they_say(host_of):
+    source, tests = documented_extension()
+    host = host_of(**{"soft-light": source})
+    [native] = host.natives()
+    ext, engine = native.declaration, FakeEngine()
+    assert {each.moment.name for each in ext.listeners} == {"planned", "conditioned", "denoised", "finished"}
+    a = ext.argument_class(amount=0.5)
+    assert engine.call(ext, moments.planned, engine.plan(), a).prompt == "a red fox, soft light"
+    assert engine.call(ext, moments.conditioned, engine.conditioning(), a).texts[0].vectors.max() < 1
+    assert engine.call(ext, moments.denoised, engine.step(), a).estimate.shape == (4, 16, 16)
+    assert (ext.takes_part(a), ext.takes_part(ext.default_arguments)) == (True, False)
+    assert ext.commands["list-presets"](0.6) == "fog" and ext.route_list[0].path == "/presets"
+    assert ext.infotext_key("amount") == "Soft light amount"
+    space: dict = {}
+    exec(tests, space)
+    space["test_it_looks_again_once"](SimpleNamespace(extension=ext), engine)

@@ -204,3 +204,16 @@ def test_the_examples_pass_their_own_tests(name, tmp_path):
     command = [sys.executable, str(ROOT / "webui.py"), "extension", "test", str(tmp_path / name)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_tests_that_the_docs_write_pass(tmp_path):
+    from tests.plugins.test_native import documented_extension
+
+    source, tests = documented_extension()
+    (tmp_path / "soft-light").mkdir()
+    (tmp_path / "soft-light/extension.py").write_text(source)
+    space = {}
+    exec(tests, space)
+    with open_studio(tmp_path / "soft-light") as studio:
+        space["test_at_zero_the_picture_is_as_without_it"](studio)
+        space["test_the_same_request_gives_the_same_picture"](studio)
