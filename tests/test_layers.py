@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = [
     {"base"},
     {"params", "prompts", "imaging", "settings", "sampling", "networks", "store"},
-    {"library", "metadata"}, {"models", "gallery"}, {"engine"}, {"plugins"}, {"app"}, {"requests"}, {"pipelines"}, {"worker"},
+    {"library", "metadata", "training"}, {"models", "gallery"}, {"engine"}, {"plugins"}, {"app"}, {"requests"}, {"pipelines"}, {"worker"},
     {"api", "ui", "surface"}, {"commands"},
 ]
 LEVEL = {package: level for level, packages in enumerate(LAYERS) for package in packages}

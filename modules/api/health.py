@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from modules.api.errors import refusal_body
 from modules.api.routing import router
 from modules.app.app import App
+from modules.app.fair_queue import DEVICE, FILES
 from modules.app.process_memory import resident_memory
 from modules.app.readiness import TAKES_JOBS, readiness
 from modules.base.accounts import Role
@@ -85,7 +86,7 @@ class Figures:
         for state, number in self.jobs.store.state_counts().items():
             recorded.add_metric([state], number)
         yield recorded
-        pictures = sum(job.left for device in (True, False) for job in self.jobs.unfinished.queue_order(device))
+        pictures = sum(job.left for lane in (DEVICE, FILES) for job in self.jobs.unfinished.queue_order(lane))
         yield GaugeMetricFamily("easel_queue_pictures", "Pictures that unfinished jobs have yet to make.", pictures)
 
     def _since_start(self) -> Iterator[Any]:

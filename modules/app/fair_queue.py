@@ -31,6 +31,8 @@ from modules.settings.queue_limits import QueueLimits
 
 FEW_PICTURES = 4      # a job of at most so many counts as interactive
 HEAD_START = 1.0      # in usual pictures' work, as all virtual times
+DEVICE, FILES, TRAINING = "device", "files", "training"      # lanes: what jobs are carried out by, each with a queue
+LANES = (DEVICE, FILES, TRAINING)
 
 LimitsOf = Callable[[str], QueueLimits]      # the limits of a role, by the current settings
 

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from threading import Lock
 from typing import Any
 
-from modules.app.fair_queue import LimitsOf, QueuedJob
+from modules.app.fair_queue import DEVICE, FILES, LimitsOf, QueuedJob
 from modules.app.live_job import Unrecorded
 from modules.app.quota import QUOTA_SECONDS, check_pictures, check_work
 from modules.app.tally import Tally
@@ -40,8 +40,10 @@ from modules.settings.options import Settings
 from modules.settings.queue_limits import QueueLimits
 from modules.store.jobs import (
     FAILED,
+    GIVEN_BACK,
     INTERRUPTED,
     PICTURES,
+    QUEUED,
     RUNNING,
     JobRecord,
     JobStore,
@@ -89,16 +91,16 @@ class Jobs:
         self,
         store: JobStore,
         process: JobProcess = JobProcess(),
-        needs_device: Callable[[str], bool] = lambda kind: True,
+        lane_of: Callable[[str], str] = lambda kind: DEVICE,
         on_output: Callable[[str, OutputRecord], None] = lambda job, output: None,
         hooks: Hooks | None = None,
     ) -> None:
-        """needs_device: do jobs of that kind need the device?
+        """lane_of: what jobs of a kind are carried out by
 
         on_output: called with a job and each of its outputs, before the job's end is told
         """
         self.store, self.process = store, process
-        self.needs_device, self.on_output, self.hooks = needs_device, on_output, hooks or Hooks()
+        self.lane_of, self.on_output, self.hooks = lane_of, on_output, hooks or Hooks()
         self.worker: Worker | None = None
         self.status = WorkerStatus(self.hooks)
         self.limits: LimitsOf = lambda role: QueueLimits()      # of a role
@@ -116,6 +118,7 @@ class Jobs:
             events.Preview: self.unfinished.preview,
             events.Made: self._made,
             events.Warned: self._warned,
+            events.Advanced: lambda event: store.forget_deaths(event.job),
             events.Ended: self._ended,
             events.WorkerReady: self._worker_ready,
             events.WorkerDied: self._worker_died,
@@ -148,7 +151,7 @@ class Jobs:
             self.store.set_state(record.id, FAILED, error_data(SET_ASIDE))
         else:
             log.info("Resuming job %s", record.id)
-            self.unfinished.add(record, self.needs_device(record.kind))
+            self.unfinished.add(record, self.lane_of(record.kind))
 
     def submit(self, asked: ResolvedRequest, account: Account) -> str:
         """Record a job and queue it; returns its id. Raises Invalid if the id is taken, Draining or OverQuota."""
@@ -166,7 +169,7 @@ class Jobs:
             process=self.process.mark,
             asked=pictures,
             role=account.role.name.lower(),
-            work=picture_work(asked.params) * pictures if self.needs_device(asked.kind) else 0.0,
+            work=picture_work(asked.params) * pictures if self.lane_of(asked.kind) == DEVICE else 0.0,
         )
         with self.asked():
             self._check_taken(record)
@@ -176,7 +179,7 @@ class Jobs:
                 raise Invalid(
                     f"There is a job {asked.task_id!r} already.", "Choose another task id, or none.", "force_task_id"
                 ) from error
-            self.unfinished.add(replace(record, place=place), self.needs_device(record.kind))
+            self.unfinished.add(replace(record, place=place), self.lane_of(record.kind))
         self.unfinished.tell_queue()
         return record.id
 
@@ -256,13 +259,13 @@ class Jobs:
 
     def _check_taken(self, record: JobRecord) -> None:
         """Raise WorkerDown, Draining or OverQuota if the job is not taken now."""
-        if self.needs_device(record.kind):
+        if self.lane_of(record.kind) != FILES:
             self.status.check()
         if self.mode == DRAINING:
             raise Draining("No new jobs are taken at the moment.", "The administrator lets the queue run empty.")
         limits = self.limits(record.role)
         if record.work and limits.pictures:
-            mine = [job for job in self.unfinished.queue_order(device=True) if job.owner == record.owner]
+            mine = [job for job in self.unfinished.queue_order(DEVICE) if job.owner == record.owner]
             unfinished, wanted = sum(job.left for job in mine), record.asked
             free_in = self.unfinished.seconds_until_done(mine, unfinished + wanted - limits.pictures)
             check_pictures(limits.pictures, wanted, unfinished, free_in)
@@ -296,7 +299,7 @@ class Jobs:
         record = self.store.get(queued.id)
         if self.worker is None or record is None or record.ended:      # unreadable
             raise JobFailed("The record of this job cannot be read.", "Ask for its pictures again.")
-        pace = self.unfinished.queues[self.needs_device(record.kind)].span(queued)
+        pace = self.unfinished.queues[self.lane_of(record.kind)].span(queued)
         alone = record.deaths > 0      # so that another death is this job's alone
         done = tuple(output.index for output in record.outputs)
         self.unfinished.throughput.begin(time.monotonic())
@@ -334,6 +337,9 @@ class Jobs:
             raise
 
     def _ended(self, event: events.Ended) -> None:
+        if event.state == GIVEN_BACK:
+            self._set_aside(event.job)
+            return
         try:
             self.store.set_state(event.job, event.state, event.error)
         # a full disk must not keep watchers waiting; the next start makes the rest
@@ -343,6 +349,13 @@ class Jobs:
         live = self.unfinished.remove(event.job)
         for tell in live.waiting if live else ():
             tell()
+
+    def _set_aside(self, job: str) -> None:
+        """Let a job that was paused wait, paused, until somebody lets it go on."""
+        self.store.set_paused(job, True)
+        self.store.set_state(job, QUEUED)
+        if record := self.store.brief(job):
+            self.unfinished.put_back(job, record.made, paused=True)
 
     def _missing(self, job: str) -> Unrecorded:
         return self._unrecorded.setdefault(job, Unrecorded())

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from modules.app.fair_queue import DEVICE
 from modules.engine import messages as events
 from modules.store.jobs import JobRecord, OutputRecord, made_count
 
@@ -16,7 +17,7 @@ class Live:
 
     owner: str
     pictures: int
-    device: bool = True                              # it needs the device; other jobs run beside it
+    lane: str = DEVICE                               # what it is carried out by
     before: float = 0.0                              # the fraction that an earlier run made
     step: int = 0
     steps: int = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from modules.app.fair_queue import DEVICE, LANES
 from modules.app.jobs import OPEN, QUEUE_MODES, Jobs
 from modules.app.live_job import Live
 from modules.base.errors import Conflict, Invalid
@@ -32,7 +33,7 @@ class QueueControl:
         """Put a waiting job before another waiting one of the same account; "" is the end. Raises Conflict."""
         with self.jobs.asked():
             waiting = self._waiting(job, owner)
-            queue = self.now.queues[waiting.device]
+            queue = self.now.queues[waiting.lane]
             if before and before not in [each.id for each in queue.waiting_of(waiting.owner)]:
                 self.jobs.brief(before, waiting.owner)
                 raise Conflict("The other job does not wait any more.", "Look at the queue again.")
@@ -45,10 +46,10 @@ class QueueControl:
     def pause(self, job: str, paused: bool, owner: str | None = None) -> None:
         """Pause a waiting job, or let it go on. Raises Conflict."""
         with self.jobs.asked():
-            device = self._waiting(job, owner).device
+            lane = self._waiting(job, owner).lane
             self.store.set_paused(job, paused)
             with self.now.changed:
-                self.now.queues[device].pause(job, paused)
+                self.now.queues[lane].pause(job, paused)
         self.now.tell_all()
 
     def set_mode(self, mode: str) -> None:
@@ -75,7 +76,7 @@ class QueueControl:
 
     def unfinished(self, owner: str | None, states: Collection[str] = (QUEUED, RUNNING)) -> list[str]:
         """Return the ids of an owner's unfinished jobs, or of everybody's, in the order in which they will begin."""
-        in_order = [job for device in (True, False) for job in self.now.queue_order(device)]
+        in_order = [job for lane in LANES for job in self.now.queue_order(lane)]
         mine, in_hand = [job.id for job in in_order if owner is None or job.owner == owner], self.now.in_hand()
         running, waiting = [job for job in mine if job in in_hand], [job for job in mine if job not in in_hand]
         return [*(running if RUNNING in states else ()), *(waiting if QUEUED in states else ())]
@@ -86,7 +87,7 @@ class QueueControl:
         if live is None:
             return WaitingTime(0, None)
         paused = self.is_paused(record.id) or (self.jobs.mode != OPEN and not self.now.is_in_hand(record.id))
-        usual = self.now.throughput.seconds(place.work) if live.device else None
+        usual = self.now.throughput.seconds(place.work) if live.lane == DEVICE else None
         return WaitingTime(place.ahead, None if paused else usual if live.eta is None else live.eta)
 
     def is_paused(self, job: str) -> bool:

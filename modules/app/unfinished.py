@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from threading import Condition
 
-from modules.app.fair_queue import FairQueue, LimitsOf, QueuedJob, QueuePlace
+from modules.app.fair_queue import DEVICE, LANES, FairQueue, LimitsOf, QueuedJob, QueuePlace
 from modules.app.live_job import Live
 from modules.app.throughput import Throughput
 from modules.app.work import picture_work
@@ -19,8 +19,7 @@ class UnfinishedJobs:
 
     def __init__(self, limits: LimitsOf) -> None:
         self.live: dict[str, Live] = {}               # in the order they were asked for
-        # the queues of jobs that need the device, and of those that run beside it
-        self.queues = {True: FairQueue(limits, 1), False: FairQueue(limits, 1)}
+        self.queues = {lane: FairQueue(limits, 1) for lane in LANES}
         self.throughput = Throughput()
         self.changed = Condition()                    # held while `live` and `queues` are looked at or changed, briefly
         self.stopping = False                         # watchers end now
@@ -29,35 +28,37 @@ class UnfinishedJobs:
 
     # The order --------------------------------------------------------------------------------------
 
-    def add(self, record: JobRecord, device: bool) -> None:
-        """Add a job at its place, without the pictures it has already; `device`: it needs the device."""
+    def add(self, record: JobRecord, lane: str) -> None:
+        """Add a job at its place, without the pictures it has already; lane: what it is carried out by."""
         pictures = max(1, record.asked)
         queued = QueuedJob(
             record.id, record.owner, record.role, max(0, pictures - record.made), picture_work(record.params),
             record.place, record.paused,
         )
         with self.changed:
-            self.live[record.id] = Live(record.owner, pictures, device, before=record.made / pictures)
-            self.queues[device].add(queued)
+            self.live[record.id] = Live(record.owner, pictures, lane, before=record.made / pictures)
+            self.queues[lane].add(queued)
 
     def take(self) -> QueuedJob | None:
         """Return the next job to hand over, which is in hand from now on; None if there is no room."""
         with self.changed:
-            return self.queues[True].take() or self.queues[False].take()
+            return next(filter(None, (queue.take() for queue in self.queues.values())), None)
 
-    def put_back(self, job: str, made: int) -> None:
-        """Let a job wait again that its worker lost, with the pictures that are made."""
+    def put_back(self, job: str, made: int, paused: bool = False) -> None:
+        """Let a job wait again that its worker lost or that is paused, with the pictures that are made."""
         with self.changed:
             live = self.live[job]
             live.before, live.fraction, live.step, live.began = made / live.pictures, 0.0, 0, None
-            self.queues[live.device].put_back(job)
+            self.queues[live.lane].put_back(job)
+            if paused:
+                self.queues[live.lane].pause(job, True)
 
     def remove(self, job: str) -> Live | None:
         """Remove an ended job; returns what it was."""
         with self.changed:
             for queue in self.queues.values():
                 queue.remove(job)
-            if not self.queues[True].in_hand:
+            if not self.queues[DEVICE].in_hand:
                 self.throughput.idle()
             return self.live.pop(job, None)
 
@@ -68,19 +69,20 @@ class UnfinishedJobs:
     def place_of(self, job: str) -> QueuePlace:
         with self.changed:
             live = self.live.get(job)
-            return self.queues[live.device].place_of(job) if live else QueuePlace(0, 0.0)
+            return self.queues[live.lane].place_of(job) if live else QueuePlace(0, 0.0)
 
     def running(self, owner: str | None = None) -> list[str]:
         """Return the unfinished jobs that make pictures, of one owner or of all: in hand first, then oldest first."""
         with self.changed:
-            in_hand = self.queues[True].in_hand
-            mine = [job for job, live in self.live.items() if live.device and (owner is None or live.owner == owner)]
+            in_hand = self.queues[DEVICE].in_hand
+            drawn = {job: live for job, live in self.live.items() if live.lane == DEVICE}
+            mine = [job for job, live in drawn.items() if owner is None or live.owner == owner]
             return sorted(mine, key=lambda job: job not in in_hand)
 
-    def queue_order(self, device: bool) -> list[QueuedJob]:
-        """Return the unfinished jobs that need the device, or run beside it, in the order in which they will begin."""
+    def queue_order(self, lane: str) -> list[QueuedJob]:
+        """Return the unfinished jobs of a lane in the order in which they will begin."""
         with self.changed:
-            return self.queues[device].in_order()
+            return self.queues[lane].in_order()
 
     def in_hand(self) -> set[str]:
         """Return the jobs that the worker has."""
@@ -105,7 +107,7 @@ class UnfinishedJobs:
         if (live := self.live.get(event.job)) and event.pictures:
             with self.changed:
                 done = round(live.before * live.pictures)
-                self.queues[live.device].resize(event.job, event.pictures - done)
+                self.queues[live.lane].resize(event.job, event.pictures - done)
             live.before *= live.pictures / event.pictures
             live.pictures = event.pictures
 
@@ -121,14 +123,14 @@ class UnfinishedJobs:
     def made(self, event: events.Made) -> None:
         """Count a picture of the queue as done."""
         with self.changed:
-            queued = self.queues[True].in_hand.get(event.job)
+            queued = self.queues[DEVICE].in_hand.get(event.job)
             if queued and event.kind == IMAGE:
                 self.throughput.made(time.monotonic(), queued.work)
-                self.queues[True].made(event.job)
+                self.queues[DEVICE].made(event.job)
 
     def set_room(self, event: events.WorkerReady) -> None:
         """Set how many pictures and jobs are handed over at a time."""
-        self.queues[True].window, self.queues[True].workers = event.at_once, event.workers
+        self.queues[DEVICE].window, self.queues[DEVICE].workers = event.at_once, event.workers
 
     # Watchers ---------------------------------------------------------------------------------------
 

@@ -31,7 +31,7 @@ from modules.store.accounts import AccountStore
 from modules.store.hashes import HashCache
 from modules.store.jobs import MODEL, JobStore, OutputRecord
 from modules.store.saving_notes import SavingNotes
-from modules.worker.planners import needs_device
+from modules.worker.planners import lane_of
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -55,7 +55,7 @@ def assemble(flags: Flags, process: ProcessFile | None = None, kinds: Sequence[M
         jobs=Jobs(
             JobStore(paths.database),
             JobProcess(process_name(process, paths.terminal_locks), partial(is_terminal, paths.terminal_locks)),
-            needs_device,
+            lane_of,
             hooks=hooks,
         ),
         tokenizer=cached_tokenizer(paths.configs / "clip"),

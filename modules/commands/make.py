@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from modules.app.fair_queue import FILES
 from modules.base.errors import Invalid
 from modules.base.fields import declared_params, defaults
 from modules.commands.assemble import assemble, terminal_process
@@ -30,7 +31,7 @@ def read_words(arguments: Sequence[str]) -> Submission:
 
     Raises Invalid or UnknownName.
     """
-    kinds = {kind.name: kind for kind in JOB_KINDS if not kind.device}
+    kinds = {kind.name: kind for kind in JOB_KINDS if kind.lane == FILES}
     name, *words = arguments or [""]
     if name not in kinds:
         raise Invalid(f"There is nothing called {name!r:.100} to make.", f"There are: {', '.join(kinds)}.")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 from modules.base.errors import OutOfMemory
 from modules.engine.image_task import ImageTask as ImageTask
 from modules.engine.scheduler import BatchWeights, next_batch, rows_of, unmixed
+from modules.engine.sharing import DeviceShare
 from modules.engine.waiting import JobQueue, WaitingRoom, lines_of
 from modules.sampling.questions import Interrupted, Question, Wait
 
@@ -64,6 +67,7 @@ class Engine:
         self.running: list[ImageTask] = []               # begun, in the order of their turns
         self.suspects: list[ImageTask] = []              # images of a batch that failed: each is asked alone
         self.waiting = WaitingRoom()
+        self.share = DeviceShare()
 
     def submit(self, pictures: Sequence[ImageTask], side_by_side: int = ALL) -> None:
         """Add the images of jobs.
@@ -104,10 +108,11 @@ class Engine:
     def step(self) -> None:
         """Answer the current image, and others whose questions fit in the same call."""
         self.suspects = [each for each in self.suspects if not each.ended]
-        batch = [self.suspects.pop(0)] if self.suspects else next_batch(self.running, self.rows, self.batch_weights)
+        batch = [self.suspects.pop(0)] if self.suspects else self._next_batch()
         self.told.before(batch)
         try:
-            answers = self.answer([picture.ask for picture in batch])
+            with self._timed(batch):
+                answers = self.answer([picture.ask for picture in batch])
         except Exception as error:       # noqa: BLE001  one image's own: which one's shows when each is asked alone
             self._recover(batch, error)
         else:
@@ -115,6 +120,32 @@ class Engine:
                 picture.advance(answer)
                 self._after(picture)
         self._begin()
+
+    def _next_batch(self) -> list[ImageTask]:
+        """Return the images of the next call, or a task of training."""
+        training, pictures = self._training(), self._pictures()
+        if training and (not pictures or self.share.is_due):
+            return training[:1]
+        return next_batch(self.running if not training else pictures, self.rows, self.batch_weights)
+
+    def _training(self) -> list[ImageTask]:
+        return [each for each in self.running if each.share is not None]
+
+    def _pictures(self) -> list[ImageTask]:
+        """Return the images that a call could serve now."""
+        return [each for each in self.running if each.share is None and not each.waits]
+
+    @contextmanager
+    def _timed(self, batch: Sequence[ImageTask]) -> Iterator[None]:
+        """Note what a call costs where training and pictures share the device."""
+        training, pictures = self._training(), self._pictures()
+        begun = time.perf_counter()
+        yield
+        seconds = time.perf_counter() - begun
+        if batch[0].share is not None:
+            self.share.training_took(seconds, bool(pictures))
+        elif training:
+            self.share.pictures_took(seconds, training[0].share or 0.0)
 
     def _admit(self, lines: Sequence[JobQueue]) -> None:
         for line in lines:

@@ -41,6 +41,8 @@ class ImageTask(Generic[T]):
     alone: bool = False             # True if it shares no call, so that every bit is reproducible
     # images of one batch begin together and are skipped together; None: the image is its own batch
     batch: int | None = None
+    # of a task of training: its share of the device's time while pictures wait; None: it makes a picture
+    share: float | None = None
     ask: Question = NoQuestion()
     interrupted: bool = False
     skipped: bool = False           # interrupted, but its job goes on

@@ -92,8 +92,13 @@ class Warned(Event):
 
 
 @dataclass(frozen=True)
+class Advanced(Event):
+    """What the job has done so far is kept: deaths of the program until now are none of its future's."""
+
+
+@dataclass(frozen=True)
 class Ended(Event):
-    """A job's last event: done, interrupted or failed; `error` is as in base.errors."""
+    """A job's last event: done, interrupted or failed; `error` is as in base.errors. A paused one waits again."""
 
     state: str
     error: Mapping[str, Any] | None = None

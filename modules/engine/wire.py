@@ -65,8 +65,8 @@ WIRE_MESSAGES = {
     cls.__name__: cls
     for cls in (
         Submit, Interrupt, Skip, StopWork, InHand, FaultDone, messages.JobSpec, messages.Started, messages.Progress,
-        messages.Preview, messages.Made, messages.Warned, messages.Ended, messages.WorkerState, messages.WorkerReady,
-        messages.WorkerMemory,
+        messages.Preview, messages.Made, messages.Warned, messages.Advanced, messages.Ended, messages.WorkerState,
+        messages.WorkerReady, messages.WorkerMemory,
     )
 }
 

@@ -24,6 +24,7 @@ from modules.models.checkpoint.loader import load_checkpoint, load_vae_file
 from modules.models.control.networks import ControlNetworks
 from modules.models.control.residuals import AddControl
 from modules.models.faces.restoring import FaceRestorers
+from modules.models.learning import improve, learn, trainable
 from modules.models.lora.adapters import AdapterFiles, Adapters
 from modules.models.lora.runtime import Under
 from modules.models.optimizations.attention import AUTOMATIC_BACKEND, AttentionChoice, AttentionLayers
@@ -56,6 +57,7 @@ from modules.sampling.questions import (
     WaitFor,
 )
 from modules.sampling.weights import Fp8, Weights
+from modules.training.questions import Improve, Learn, Prepare
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,9 @@ class Ready:
         self.merging, self.hypertiling = TokenMerging(model.unet), Hypertiling(model.unet)
         self.attention = AttentionLayers(model.unet, self.hypertiling)
         self.text = model.family.reads(model, tokenizer)
-        self.facts = ModelFacts(model.levels, model.latent, model.image_channels, self.fp8 is not None)
+        self.facts = ModelFacts(
+            model.levels, model.latent, model.image_channels, self.fp8 is not None, model.native_size
+        )
 
     @cached_property
     def vae(self) -> Vae:
@@ -120,9 +124,11 @@ class Answers:
     gradients: bool = False                                      # True if gradients are computed, for training
 
     @classmethod
-    def each(cls, answer: Callable[[Any], Any]) -> Answers:
+    def each(cls, answer: Callable[[Any], Any], gradients: bool = False) -> Answers:
         """Return a row that answers questions one after another."""
-        return cls(lambda questions: [answer(question) for question in questions], lambda questions: (questions,))
+        return cls(
+            lambda questions: [answer(question) for question in questions], lambda questions: (questions,), gradients
+        )
 
 
 Key = tuple[str, Fp8 | None]      # a checkpoint, and how it is stored
@@ -159,6 +165,9 @@ class Device:
             Upscale: Answers.each(self.enlarged),
             RestoreFaces: Answers.each(lambda ask: self.face_restorers.restore(ask.name, ask.pixels, ask.weight)),
             CheckSafety: Answers(self.flagged, lambda asks: (asks,)),
+            Prepare: Answers.each(lambda ask: ask.make(trainable(self.loaded(ask.weights).model)), gradients=True),
+            Learn: Answers.each(self.learnt, gradients=True),
+            Improve: Answers.each(improve, gradients=True),
             Wait: Answers.each(lambda ask: None),
             WaitFor: Answers.each(lambda ask: None),
         }
@@ -242,6 +251,12 @@ class Device:
         control = self.control_networks.adding([cond.extras for ask in asks for cond in ask.conds], ready.model)
         return ready.model, asks, ready.adapters.unmerged.under(sets - {merged.networks}), control
 
+    def learnt(self, ask: Learn) -> Sequence[float]:
+        """Return the losses of a student's examples, with the model's weights prepared."""
+        ready = self.ready(ask.weights)
+        ready.adapters.bring_texts(ask.weights)
+        return learn(ready.model, ready.text, ask)
+
     def words(self, ask: Encode) -> PromptEmbeddings:
         files = self.files.words(ask.reading.embeddings)
         return replace(
@@ -287,7 +302,8 @@ class Device:
 
     def _vae_file(self, sha256: str, latent: LatentFormat) -> Vae:
         if sha256 not in self._vaes:
-            module = load_vae_file(self.library.vaes.find(sha256).path)
+            with ordinary_tensors():
+                module = load_vae_file(self.library.vaes.find(sha256).path)
             self._drop_oldest(self._vaes)
             self._vaes[sha256] = Vae(module.to(self.placement.device, self.placement.vae), latent)
         self._vaes.move_to_end(sha256)
@@ -297,10 +313,11 @@ class Device:
         """Load a checkpoint: read the file first, since a broken one must not displace others; make room; move it."""
         self.told(checkpoint.title, "")
         try:
-            model = load_checkpoint(checkpoint, self.families)
-            self._drop_oldest(self._ready)
-            place = self.placement
-            model.to(place.device, unet=place.unet, vae=place.vae, text=place.text)
+            with ordinary_tensors():
+                model = load_checkpoint(checkpoint, self.families)
+                self._drop_oldest(self._ready)
+                place = self.placement
+                model.to(place.device, unet=place.unet, vae=place.vae, text=place.text)
             return Ready(model, self.tokenizer, self.files, fp8)
         finally:
             self.told("", checkpoint.title)
@@ -334,6 +351,13 @@ def tile(module: nn.Module, tiling: bool) -> None:
             if part.padding_mode == mode:      # all others have it too
                 return
             part.padding_mode = mode
+
+
+@contextmanager
+def ordinary_tensors() -> Iterator[None]:
+    """Have tensors made that training can use too: those made in inference mode take no part in gradients."""
+    with torch.inference_mode(False), torch.no_grad():
+        yield
 
 
 @contextmanager

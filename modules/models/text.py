@@ -133,11 +133,15 @@ class TextReader:
     def read(self, ask: Encode, words: PromptEmbeddings = PromptEmbeddings()) -> Meaning:
         """Return a conditioning of (77 · chunks, width) float32 for each of a prompt's texts over time."""
         if ask not in self._known:
-            self._known[ask] = self._read(ask, Vocabulary(words, self._widths(), self.tokenizer))
+            self._known[ask] = self.read_anew(ask, words)
             if len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
         self._known.move_to_end(ask)
         return self._known[ask]
+
+    def read_anew(self, ask: Encode, words: PromptEmbeddings) -> Meaning:
+        """Return the same, never remembered: the encoders or the words' vectors change from call to call."""
+        return self._read(ask, Vocabulary(words, self._widths(), self.tokenizer))
 
     def _widths(self) -> dict[str, int]:
         return {

@@ -11,14 +11,17 @@ from typing import Any
 
 from modules.app.account_data import AccountData
 from modules.app.app import App
+from modules.app.fair_queue import DEVICE, FILES, TRAINING
 from modules.base.accounts import Role
 from modules.base.registry import Registry
 from modules.params.batch import ExtrasBatch, Img2ImgBatch
 from modules.params.merge import Conversion, Extraction, Merge
+from modules.params.training import Training
 from modules.params.txt2img import Txt2Img
 from modules.requests.drawing import img2img_params, txt2img_params
 from modules.requests.enlarging import extras_params
 from modules.requests.merge import conversion_params, extraction_params, merge_params
+from modules.requests.training import training_params
 
 ResolveRequest = Callable[[App, Any, AccountData], dict[str, Any]]
 
@@ -32,8 +35,8 @@ class JobKind:
     resolve: app, request and the account's data → the parameters, plain data that leave nothing to chance
     planner: the worker's function for it, as `module:function`; imported by the worker alone, since it may need torch
     draws: True if it samples with a checkpoint, which must be there
-    device: True if it makes images on the device; other kinds run beside it, one job at a time
-        (worker/file_jobs.py)
+    lane: what it is carried out by, one queue each: the device's pictures; files beside it, one job at a time
+        (worker/file_jobs.py); training, which shares the device (worker/training)
     may: the least role that may ask for it
     makes_models: True if it writes model files; members need a setting for it
     """
@@ -43,10 +46,15 @@ class JobKind:
     resolve: ResolveRequest
     planner: str
     draws: bool = True
-    device: bool = True
+    lane: str = DEVICE
     may: Role = Role.GUEST
     makes_models: bool = False
     aliases: tuple[str, ...] = ()
+
+    @property
+    def device(self) -> bool:
+        """True if it makes images on the device."""
+        return self.lane == DEVICE
 
 
 JOB_KINDS: Registry[JobKind] = Registry(
@@ -55,7 +63,7 @@ JOB_KINDS: Registry[JobKind] = Registry(
         JobKind("txt2img", Txt2Img, txt2img_params, "modules.worker.job_kinds:plan_txt2img"),
         JobKind("img2img", Img2ImgBatch, img2img_params, "modules.worker.job_kinds:plan_img2img"),
         JobKind("extras", ExtrasBatch, extras_params, "modules.worker.job_kinds:plan_extras", draws=False),
-        JobKind("merge", Merge, merge_params, "modules.worker.model_files:plan_merge", draws=False, device=False,
+        JobKind("merge", Merge, merge_params, "modules.worker.model_files:plan_merge", draws=False, lane=FILES,
                 makes_models=True),
         JobKind(
             "convert",
@@ -63,7 +71,7 @@ JOB_KINDS: Registry[JobKind] = Registry(
             conversion_params,
             "modules.worker.model_files:plan_conversion",
             draws=False,
-            device=False,
+            lane=FILES,
             makes_models=True,
         ),
         JobKind(
@@ -72,8 +80,10 @@ JOB_KINDS: Registry[JobKind] = Registry(
             extraction_params,
             "modules.worker.model_files:plan_extraction",
             draws=False,
-            device=False,
+            lane=FILES,
             makes_models=True,
         ),
+        JobKind("train", Training, training_params, "modules.worker.training.planning:plan_training", lane=TRAINING,
+                may=Role.MEMBER),
     ),
 )

@@ -69,6 +69,7 @@ class ModelFacts:
     # channels the network sees beside the latent: 0, 4 (a picture) or 5 (a mask and a picture)
     image_channels: int = 0
     fp8: bool = False               # True if its weights are stored in 8 bits
+    native_size: int = 512          # pixels of the sides it was trained at
 
     @property
     def latent_channels(self) -> int:

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 QUEUED, RUNNING, DONE, INTERRUPTED, FAILED = "queued", "running", "done", "interrupted", "failed"
 ENDED = frozenset({DONE, INTERRUPTED, FAILED})
+GIVEN_BACK = "paused"      # how the worker ends a job that waits again, paused; no state of a record
 
 IMAGE, GRID, MODEL = "image", "grid", "model"      # kinds of outputs
 PICTURES = frozenset({IMAGE, GRID})
@@ -261,6 +262,11 @@ class JobStore:
     def set_queue_mode(self, mode: str) -> None:
         with self.database.open() as db:
             db.execute("INSERT OR REPLACE INTO queue_mode (id, mode) VALUES (0, ?)", (mode,))
+
+    def forget_deaths(self, job: str) -> None:
+        """Forget the program's deaths over a job that has kept what it did since."""
+        with self.database.open() as db:
+            db.execute("UPDATE jobs SET deaths = 0 WHERE id = ? AND deaths > 0", (job,))
 
     def count_deaths(self, jobs: Collection[str]) -> None:
         """Count a death of the program for the jobs that it worked on."""

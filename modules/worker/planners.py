@@ -6,6 +6,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from modules.app.fair_queue import DEVICE
 from modules.requests.kinds import JOB_KINDS
 
 # returns a JobPlan (worker/job_kinds.py), or FileWork for a kind without a device (worker/file_jobs.py)
@@ -19,7 +20,7 @@ def planner_of(kind: str) -> Planner:
     return found
 
 
-def needs_device(kind: str) -> bool:
-    """Return whether a kind needs the device; an unknown kind does, since its planning refuses it by name."""
+def lane_of(kind: str) -> str:
+    """Return what jobs of a kind are carried out by; an unknown kind's planning refuses it by name, in the device's."""
     row = JOB_KINDS.get(kind)
-    return row is None or row.device
+    return DEVICE if row is None else row.lane

@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from modules.app.fair_queue import TRAINING
 from modules.base.border import logged, outcome
 from modules.base.errors import JobFailed, PicturesRefused, WebUIError, error_data, sentence
 from modules.engine import messages as events
@@ -29,9 +30,12 @@ from modules.worker.hooks.errands import Errand
 from modules.worker.job_kinds import JobPlan, plan_job
 from modules.worker.moments.moment_planner import moments_of
 from modules.worker.moments.protocol import Moments
+from modules.worker.planners import lane_of
 from modules.worker.previews import Previewer
 from modules.worker.saving import Where, beside_files, save_image
 from modules.worker.saving_grids import save_grid
+from modules.worker.training.desk import TrainingTask
+from modules.worker.training.jobs import TrainingJobs
 
 if TYPE_CHECKING:
     from modules.worker.faults import FaultInjector
@@ -41,6 +45,7 @@ WORK = (Predict, Upscale, RestoreFaces)   # questions that show that a job has b
 ON_CPU, ON_GPU = 2, 8       # pictures of one job made side by side, unless the settings say how many
 PLOT_ON_CPU = 8             # cells of a plot, as many of these as are no larger than so many pixels together
 PLOT_PIXELS = PLOT_ON_CPU * 256 * 256
+TRAINING_STOP_SECONDS = 15      # for a run to keep its state when the server ends
 MOST_NOTES = 100            # that a job's owner is told; each is written to disk, and a batch may have as many as files
 
 
@@ -97,6 +102,7 @@ class JobRunner:
             batch_weights=self.device.batch_weights,
             told=EngineListeners(before=self._note_device, dropped=self._dropped),
         )
+        self.trainings = TrainingJobs(config.library, self.device.tokenizer, self.engine, self._emit)
         self.conductor = Conductor(self, config.extensions, self._emit) if config.extensions else None
         self.side_by_side = ON_CPU if placement.device.type == "cpu" else ON_GPU
         self.jobs: dict[str, JobProgress] = {}
@@ -119,10 +125,14 @@ class JobRunner:
 
     def stop(self) -> None:
         """After the step in hand; unfinished jobs stay recorded."""
+        self.trainings.stop(TRAINING_STOP_SECONDS)
         self.engine.stop()
 
     def submit(self, spec: JobSpec) -> None:
         """Decide a job's pictures and hand them to the engine; a job that cannot be planned ends here."""
+        if lane_of(spec.kind) == TRAINING:
+            self.trainings.submit(spec)
+            return
         if self.conductor and self.conductor.takes(spec):
             self.conductor.submit(spec)
             return
@@ -149,7 +159,7 @@ class JobRunner:
         return moments_of(self.config, spec)
 
     def interrupt(self, job: str) -> None:
-        if not (self.conductor and self.conductor.interrupt(job)):
+        if not (self.trainings.interrupt(job) or (self.conductor and self.conductor.interrupt(job))):
             self.engine.interrupt(job)
 
     def skip(self, job: str) -> None:
@@ -211,6 +221,7 @@ class JobRunner:
         with self.closing:
             self.failure = error
         self._emit(events.WorkerState("", error=sentence(error)))
+        self.trainings.close(error)
         if self.conductor:
             self.conductor.close(error)
         for job in list(self.jobs):
@@ -221,6 +232,9 @@ class JobRunner:
 
     def _watch(self, picture: ImageTask[Result]) -> None:
         """The engine moved a picture."""
+        if isinstance(picture, TrainingTask):
+            self._training_moved(picture)
+            return
         if self.conductor and isinstance(picture, Errand):
             self.conductor.moved(picture)
             return
@@ -236,6 +250,12 @@ class JobRunner:
             self._emit(events.Started(picture.job, len(progress.plan.numbers)))
         if isinstance(picture.ask, Predict):
             self._progress(progress, picture, picture.ask)
+
+    def _training_moved(self, task: TrainingTask) -> None:
+        if task.ended:
+            if not self.engine.running:
+                self._note_device([])
+            task.told()
 
     def _dropped(self, pictures: Sequence[ImageTask[Result]]) -> None:
         """Interrupted before they had begun."""

@@ -11,6 +11,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
+from modules.app.fair_queue import FILES
 from modules.base.border import outcome
 from modules.base.errors import error_data, sentence
 from modules.base.imports import TORCH, preload, uncollected
@@ -18,7 +19,7 @@ from modules.engine.messages import Emit, Ended, JobSpec, WorkerState
 from modules.store.jobs import FAILED, INTERRUPTED
 from modules.worker.config import WorkerConfig
 from modules.worker.file_jobs import FileJobs
-from modules.worker.planners import needs_device
+from modules.worker.planners import lane_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +47,7 @@ class ThreadWorker:
         self.thread.start()
 
     def submit(self, spec: JobSpec) -> None:
-        if not needs_device(spec.kind):
+        if lane_of(spec.kind) == FILES:
             self.files.submit(spec)
             return
         if spec.owner not in self.inboxes:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import pytest
 
+from modules.app.fair_queue import DEVICE, FILES
 from modules.app.jobs import JobProcess, Jobs, ResolvedRequest
 from modules.base.accounts import Account, Role
 from modules.base.errors import DiskFull, Invalid, UnknownName
@@ -274,7 +275,7 @@ def beside(tmp_path):
     """Jobs of which merges need no device, and what is told of their outputs."""
     outputs = []
     found = Jobs(
-        JobStore(tmp_path / "easel.sqlite"), needs_device=lambda kind: kind != "merge",
+        JobStore(tmp_path / "easel.sqlite"), lane_of=lambda kind: FILES if kind == "merge" else DEVICE,
         on_output=lambda job, output: outputs.append(output),
     )
     found.outputs = outputs

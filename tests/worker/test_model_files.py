@@ -10,12 +10,13 @@ from dataclasses import asdict
 import pytest
 from safetensors.torch import load_file, save_file
 
+from modules.app.fair_queue import FILES
 from modules.base.errors import Invalid, UnknownName
 from modules.base.files import new_file
 from modules.engine.messages import JobSpec, Made, Warned
 from modules.params.merge import Conversion, Extraction, Merge
 from modules.worker.file_jobs import FileJob, Stopped
-from modules.worker.planners import needs_device, planner_of
+from modules.worker.planners import lane_of, planner_of
 from tests.golden_data import GOLDEN, library
 
 TINY = GOLDEN / "models/Stable-diffusion/tiny-sd1.safetensors"
@@ -70,7 +71,7 @@ def test_a_model_file_is_an_output_of_its_job(models, kind):
     assert (
         made.facts == {"model_kind": "lora", "weights": 1} if kind == "extract_lora" else {"model_kind": "checkpoint"}
     )
-    assert run.path.exists() and temporary(run.path) == [] and not needs_device(kind)
+    assert run.path.exists() and temporary(run.path) == [] and lane_of(kind) == FILES
 
 
 class Killed(BaseException):

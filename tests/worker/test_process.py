@@ -15,6 +15,7 @@ from dataclasses import replace
 
 import pytest
 
+from modules.app.fair_queue import DEVICE, FILES
 from modules.app.jobs import Jobs, ResolvedRequest
 from modules.base.accounts import LOCAL_ACCOUNT
 from modules.base.errors import WorkerDown
@@ -235,7 +236,7 @@ def test_a_job_that_kills_twice_is_set_aside_one_that_kills_in_company_is_made_a
 
 
 def test_new_jobs_are_refused_with_the_time_to_come_back_while_the_worker_is_left_alone(tmp_path):
-    jobs = Jobs(JobStore(tmp_path / "easel.sqlite"), needs_device=lambda kind: kind != "merge")
+    jobs = Jobs(JobStore(tmp_path / "easel.sqlite"), lane_of=lambda kind: FILES if kind == "merge" else DEVICE)
     jobs.hear(WorkerHealth("", BROKEN, 6, 15.0, "SIGSEGV"))
     with pytest.raises(WorkerDown) as refused:
         jobs.submit(ResolvedRequest("txt2img", {}, Settings()), LOCAL_ACCOUNT)

@@ -56,6 +56,17 @@ def load_sample(picture: TrainingPicture, stream: np.random.Generator) -> Pictur
     return PictureSample(image, mask and fit_sample(mask, picture, crop, flipped), crop, flipped)
 
 
+def varies(picture: TrainingPicture) -> bool:
+    """Return whether a picture's pixels differ from step to step, apart from being mirrored."""
+    return picture.subset.random_crop or picture.subset.vary_colours
+
+
+def is_flipped(picture: TrainingPicture, stream: np.random.Generator) -> bool:
+    """Return whether `load_sample` will mirror the picture, given a stream of the same numbers."""
+    stream.random(2)
+    return picture.subset.flip and bool(stream.random() < 0.5)
+
+
 def split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     """Return a picture on white, and its transparency if it has any."""
     if image.mode != "RGBA":

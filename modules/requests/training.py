@@ -1,0 +1,146 @@
+"""A training's plan as a job's parameters: names resolved, folders allowed, nothing left to chance. No torch."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from modules.app.account_data import AccountData
+from modules.app.app import App
+from modules.app.folders import allowed_folder
+from modules.base.errors import Invalid, NotFound
+from modules.base.fields import checker
+from modules.imaging.dataset.dataset import TrainingData
+from modules.library.catalog import Catalog
+from modules.params.merge import LONGEST_NAME
+from modules.params.training import Training
+from modules.params.training_methods import method_of, with_method_defaults
+from modules.requests.merge import ELSEWHERE, FORBIDDEN
+from modules.requests.recorded import known_fields
+from modules.requests.training_data import data_set_of
+
+REPEATS = re.compile(r"^[0-9]{1,6}_")       # before the words in a folder's name
+USUAL_SIDE = 512                            # of a model that is not loaded yet; only shapes depend on it here
+TRAINABLE = ("lora", "textual-inversion", "hypernetwork")
+
+
+@dataclass(frozen=True)
+class RunPlace:
+    """What a job's parameters say beside the plan: the run's name and folder, and where its files go."""
+
+    run: str
+    run_folder: str
+    model_folder: str
+
+
+def training_params(app: App, request: Training, mine: AccountData) -> dict[str, Any]:
+    """Return the parameters of a training. Raises Invalid, UnknownName or Forbidden, naming the field."""
+    if request.resume:
+        return resumed_params(mine.paths.runs, request)
+    plan = with_method_defaults(request)
+    method = method_of(plan)
+    if method.name not in TRAINABLE:
+        raise Invalid(
+            f"Easel does not train by the method {method.title}.", f"It does: {', '.join(TRAINABLE)}.", "method"
+        )
+    for name, folder in named_folders(plan):
+        allowed_folder(mine.folders, folder, name)
+    pictures = checked_data(plan)
+    checkpoint = plan.pretrained_model_name_or_path or mine.settings.current.sd_model_checkpoint
+    found = app.models.checkpoints.find(checkpoint) if checkpoint else next(iter(app.models.checkpoints.list()), None)
+    if found is None:
+        raise Invalid(
+            "There is no checkpoint to train on.", "Put one into models/Stable-diffusion.",
+            "pretrained_model_name_or_path",
+        )
+    catalog = app.models.catalogs[method.kind]
+    name = free_training_name(plan, catalog)
+    steps = plan.max_train_steps or (0 if plan.max_train_epochs else method.steps(len(pictures.pictures)))
+    plan = replace(
+        plan, output_name=name, pretrained_model_name_or_path=found.name, max_train_steps=steps,
+        seed=secrets.randbelow(2**32) if plan.seed < 0 else plan.seed,
+    )
+    run = free_run(mine.paths.runs, name)
+    return asdict(plan) | asdict(RunPlace(run, str(mine.paths.runs / run), str(model_folder(plan, catalog))))
+
+
+def resumed_params(runs: Path, request: Training) -> dict[str, Any]:
+    """Return the parameters of a run that goes on. Raises NotFound or Invalid."""
+    from modules.store.run_folder import RunFolder
+
+    name = Path(request.resume).name
+    folder = RunFolder(runs / name)
+    if FORBIDDEN.search(name) or not folder.exists:
+        raise NotFound(f"There is no run called {name!r:.200}.", "webui.py train --list shows all.")
+    params = folder.params()
+    if request.max_train_steps:
+        params["max_train_steps"] = request.max_train_steps
+    return params | {"resume": name}
+
+
+def recorded_training(params: dict[str, Any]) -> Training:
+    """Return the plan in a job's parameters. Raises Invalid for one that this version does not know."""
+    found: Training = checker(Training).validate_python(known_fields(Training, params))
+    return found
+
+
+def named_folders(plan: Training) -> Iterator[tuple[str, str]]:
+    """Yield field and path of each folder that a plan reads from or writes to."""
+    for name in ("train_data_dir", "reg_data_dir", "conditioning_data_dir", "output_dir"):
+        if folder := getattr(plan, name):
+            yield name, folder
+    for dataset in plan.datasets:
+        for subset in dataset.subsets:
+            yield "image_dir", subset.image_dir
+            if subset.conditioning_data_dir:
+                yield "conditioning_data_dir", subset.conditioning_data_dir
+    for name in ("in_json", "template_file"):
+        if path := getattr(plan, name):
+            yield name, str(Path(path).parent)
+
+
+def checked_data(plan: Training) -> TrainingData:
+    """Return a plan's pictures. Raises Invalid for the first fatal problem."""
+    data = data_set_of(plan, USUAL_SIDE)
+    if fatal := [problem for problem in data.problems if problem.fatal]:
+        more = f" So are {len(fatal) - 1} more." if len(fatal) > 1 else ""
+        raise Invalid(
+            f"{fatal[0].path.name}: {fatal[0].message}{more}",
+            "Write captions beside the pictures, give class_tokens, or set allow_uncaptioned.", "train_data_dir",
+        )
+    return data
+
+
+def free_training_name(plan: Training, catalog: Catalog) -> str:
+    """Return the name of the new file: the plan's, else from its pictures' folder. Raises Invalid."""
+    folder = plan.train_data_dir or next((each.subsets[0].image_dir for each in plan.datasets if each.subsets), "")
+    name = (plan.output_name or plan.token_string or REPEATS.sub("", Path(folder).name) or "training").strip()
+    if not name.isprintable() or FORBIDDEN.search(name) or ELSEWHERE.search(name):
+        raise Invalid(
+            f"A file cannot be called {name[:80]!r}.", "Use letters, digits, spaces and -_.+() only.", "output_name"
+        )
+    if len(name.encode()) > LONGEST_NAME:
+        raise Invalid(f"The name {name[:40]!r} … is too long for a file.", "Choose a shorter one.", "output_name")
+    taken = any((model_folder(plan, catalog) / f"{name}{ending}").exists() for ending in catalog.kind.endings)
+    if taken and not plan.overwrite:
+        raise Invalid(
+            f"There is a file called {name} already.", "Choose another name, or set overwrite.", "output_name"
+        )
+    return name
+
+
+def model_folder(plan: Training, catalog: Catalog) -> Path:
+    """Return where the new file goes."""
+    return Path(plan.output_dir).expanduser().resolve() if plan.output_dir else catalog.roots[0]
+
+
+def free_run(runs: Path, name: str) -> str:
+    """Return a name for a run's folder that none has."""
+    first = f"{time.strftime('%Y-%m-%d')}-{name}"
+    others = (f"{first}-{number}" for number in range(2, 10_000))
+    return next(each for each in (first, *others) if not (runs / each).exists())

@@ -1,0 +1,104 @@
+"""A data set as the steps of a run see it: which pictures, in which order, with which words, at which crop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from modules.base.streams import stream
+from modules.imaging.dataset.dataset import TrainingData, TrainingPicture
+from modules.imaging.dataset.samples import PictureSample, is_flipped, load_sample, varies
+from modules.sampling.latent import LatentFormat
+from modules.sampling.questions import EncodeImage, SizeConditioning, Task
+from modules.sampling.weights import Weights
+from modules.training.noise import DrawPlace
+from modules.training.questions import Example
+
+VALIDATION_STEP = -1      # of the streams that validation draws from: the same numbers at every step
+LessonBatch = tuple[Example, ...]
+
+
+@dataclass(eq=False)
+class Lessons:
+    """The batches of a run. What a step gets follows from seed and step alone.
+
+    accumulation: batches of a step; reuses: latents of pictures that do not vary are kept in memory
+    """
+
+    data: TrainingData
+    weights: Weights
+    latent: LatentFormat
+    seed: int
+    accumulation: int = 1
+    reuses: bool = True
+    _kept: dict[tuple[str, bool], tuple[Tensor, Tensor | None]] = field(default_factory=dict)
+    _epoch: tuple[int, list[tuple[TrainingPicture, ...]]] = (-1, [])
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return self.data.steps_per_epoch(self.accumulation)
+
+    def at(self, step: int) -> Task[list[LessonBatch]]:
+        """Return the batches of a step, each of one size. Asks for the latents that it has not. Raises InvalidImage."""
+        epoch, place = divmod(step, self.steps_per_epoch)
+        if self._epoch[0] != epoch:
+            self._epoch = epoch, self.data.batches(stream(self.seed, "order", epoch))
+        found, slot = list[LessonBatch](), 0
+        for pictures in self._epoch[1][place * self.accumulation : (place + 1) * self.accumulation]:
+            batch = list[Example]()
+            for picture in pictures:
+                batch.append((yield from self.example(picture, DrawPlace(self.seed, step, slot), epoch + 1)))
+                slot += 1
+            found.append(tuple(batch))
+        return found
+
+    def held_out(self) -> Task[list[Example]]:
+        """Return the pictures to validate on: those held out, or without any the first ones trained on."""
+        pictures = self.data.held_out or [picture for picture in self.data.pictures if not picture.is_reg][:8]
+        return (yield from self.fixed(pictures))
+
+    def fixed(self, pictures: list[TrainingPicture] | tuple[TrainingPicture, ...]) -> Task[list[Example]]:
+        """Return pictures that are the same whenever they are asked for."""
+        found = []
+        for slot, picture in enumerate(pictures):
+            found.append((yield from self.example(picture, DrawPlace(self.seed, VALIDATION_STEP, slot), 1)))
+        return found
+
+    def example(self, picture: TrainingPicture, place: DrawPlace, epoch: int) -> Task[Example]:
+        """Return a picture as its step sees it."""
+        latent, mask, crop = yield from self._seen(picture, place)
+        width, height = picture.placement.bucket
+        frame = SizeConditioning(width, height, crop_left=crop[0], crop_top=crop[1])
+        caption = picture.caption_at(place.draws("caption"), max(0, place.step), epoch)
+        return Example(picture.path.name, caption, latent, place, frame, mask, self._weight(picture))
+
+    def _seen(self, picture: TrainingPicture, place: DrawPlace) -> Task[tuple[Tensor, Tensor | None, tuple[int, int]]]:
+        keeps = self.reuses and not varies(picture)
+        key = str(picture.path), is_flipped(picture, place.draws("picture"))
+        if keeps and key in self._kept:
+            return (*self._kept[key], picture.placement.centre)
+        sample = load_sample(picture, place.draws("picture"))
+        latent = yield EncodeImage(self.weights, sample_pixels(sample))
+        found = self.latent.to_network(latent).clone().cpu(), sample_mask(sample)
+        if keeps:
+            self._kept[key] = found
+        return (*found, sample.crop)
+
+    def _weight(self, picture: TrainingPicture) -> float:
+        if not picture.is_reg:
+            return 1.0
+        groups = (group for group in self.data.groups if any(each is picture for each in group.pictures))
+        return next(groups).prior_loss_weight
+
+
+def sample_pixels(sample: PictureSample) -> Tensor:
+    """Return a picture as (3, H, W) in [−1, 1]."""
+    return torch.from_numpy(np.asarray(sample.image, np.float32) / 127.5 - 1).permute(2, 0, 1).contiguous()
+
+
+def sample_mask(sample: PictureSample) -> Tensor | None:
+    """Return a picture's mask as (H, W) in [0, 1]."""
+    return None if sample.mask is None else torch.from_numpy(np.asarray(sample.mask, np.float32) / 255)

@@ -1,0 +1,73 @@
+"""Students: what is trained. A student's tensors take part in a model's networks for the length of a call."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+
+from torch import Tensor, nn
+
+from modules.training.noise import DrawPlace
+
+UNET = "unet"
+
+
+@dataclass(frozen=True, eq=False)
+class TrainableModel:
+    """A loaded model as training sees it.
+
+    networks: "unet", "text_encoder", "text_encoder_2" → module
+    unet_names: the UNet's modules by their names in checkpoints, where LoRAs call them so; else empty
+    token_rows: encoder → the row (width,) of a token in its table
+    """
+
+    networks: Mapping[str, nn.Module]
+    unet_names: Mapping[str, str] = field(default_factory=dict)
+    token_table: Mapping[str, Tensor] = field(default_factory=dict)      # "clip", "clip_l" … → (tokens, width)
+
+
+DrawPlaces = tuple[DrawPlace, ...]      # of the rows of a call
+
+
+class Student(ABC):
+    """What is trained.
+
+    tensors: by name, float32, in an order that never changes; they are leaves that require gradients
+    """
+
+    tensors: dict[str, Tensor]
+
+    @abstractmethod
+    def attached(self, model: TrainableModel, places: DrawPlaces) -> AbstractContextManager[None]:
+        """Return a context in which the model's networks have the student's tensors; `places` are the rows'."""
+
+    @abstractmethod
+    def part(self, name: str) -> str:
+        """Return the part of the model whose learning rate a tensor has: "unet", "text_encoder" …"""
+
+    @property
+    def trains_text(self) -> bool:
+        """True if texts are read differently after each step."""
+        return any(self.part(name) != UNET for name in self.tensors)
+
+    @property
+    def words(self) -> Mapping[str, Mapping[str, Tensor]]:
+        """The student's words in captions: word → encoder → vectors (count, width)."""
+        return {}
+
+    def after_step(self) -> None:      # noqa: B027  most have no limits
+        """Bring the tensors within their limits, if they have any."""
+
+    def zero_gradients(self) -> None:
+        for tensor in self.tensors.values():
+            tensor.grad = None
+
+
+MakeStudent = Callable[[TrainableModel], Student]
+
+
+def leaf(tensor: Tensor) -> Tensor:
+    """Return a tensor to be trained."""
+    return tensor.detach().float().clone().requires_grad_()

@@ -1,0 +1,203 @@
+"""From a job's parameters to a run: its pictures, its course, and what its files are made of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from modules.base.errors import Invalid
+from modules.engine.messages import JobSpec
+from modules.library.catalog import ModelFile
+from modules.library.family_detection import family_of_header
+from modules.library.library import Library
+from modules.library.safetensors_header import read_header
+from modules.params.training import Training
+from modules.params.training_course import read_rates
+from modules.params.training_methods import Method, method_of, with_method_defaults
+from modules.prompts.chunks import Tokenizer
+from modules.requests.training import recorded_training
+from modules.requests.training_data import data_set_of
+from modules.sampling.questions import Facts, ModelFacts, Task
+from modules.sampling.weights import Weights
+from modules.store.run_folder import RunFolder
+from modules.training.hypernetwork import HypernetworkShape, HypernetworkStudent
+from modules.training.inversion import WordStudent
+from modules.training.lessons import Lessons
+from modules.training.lora import Lora, LoraShape
+from modules.training.losses import LossRules
+from modules.training.noise import NoiseRules
+from modules.training.questions import LearningRules
+from modules.training.run import Course, Rates
+from modules.training.schedules import RateSchedule, known_schedule
+from modules.training.student import Student, TrainableModel
+
+# fields that may differ when a run goes on: they change nothing that was learnt
+HARMLESS = {
+    "max_train_steps", "max_train_epochs", "resume", "train_share", "state_every", "overwrite", "logging_dir",
+    "sample_every_n_steps", "sample_every_n_epochs", "sample_at_first", "sample_prompts", "sample_sampler",
+    "save_every_n_steps", "save_every_n_epochs", "save_last_n_steps", "save_last_n_epochs", "validate_every_n_steps",
+    "validate_every_n_epochs",
+}
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """A planned run. base: the checkpoint it is trained on; model_folder: where its files go."""
+
+    spec: JobSpec
+    request: Training
+    folder: RunFolder
+    model_folder: Path
+    base: ModelFile
+    library: Library
+    tokenizer: Tokenizer
+
+    @property
+    def method(self) -> Method:
+        return method_of(self.request)
+
+    @property
+    def weights(self) -> Weights:
+        vae = self.library.vaes.find(self.request.vae).sha256 or "" if self.request.vae else ""
+        return Weights(self.base.sha256 or "", vae)
+
+    @cached_property
+    def family(self) -> str:
+        """The name of the checkpoint's family; "" if its header does not tell."""
+        if self.base.path.suffix != ".safetensors":
+            return ""
+        header = read_header(self.base.path)
+        return family_of_header(header.metadata, header.shapes)
+
+    @cached_property
+    def hash(self) -> str:
+        """The hash of all that decides what is learnt."""
+        values = {name: value for name, value in self.spec.params.items() if name not in HARMLESS}
+        return sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()
+
+    def course(self) -> Task[tuple[Course, Lessons]]:
+        """Return the run's course and its batches. Asks for the model's facts, so it is loaded. Raises Invalid."""
+        facts: ModelFacts = yield Facts(self.weights)
+        request = self.request
+        data = data_set_of(request, facts.native_size, request.max_train_steps)
+        steps = data.steps(request.max_train_epochs, request.max_train_steps, request.gradient_accumulation_steps)
+        lessons = Lessons(
+            data, self.weights, facts.latent, request.seed, request.gradient_accumulation_steps, request.cache_latents
+        )
+        rate = request.learning_rate
+        texts = request.text_encoder_lr or ((rate,) if rate else ())
+        rates = {"unet": rates_of(request.unet_lr or rate)}
+        rates |= {text_part(place): rates_of(text) for place, text in enumerate(texts)}
+        course = Course(
+            self.weights, self.student, rules_of(request), steps, rates,
+            RateSchedule(
+                known_schedule(request.lr_scheduler or "constant"), steps, request.lr_warmup_steps or 0.0,
+                request.lr_decay_steps, request.lr_scheduler_num_cycles, request.lr_scheduler_power,
+                request.lr_scheduler_timescale, request.lr_scheduler_min_lr_ratio,
+            ),
+            request.optimizer_type, request.optimizer_arguments, clip_of(request), request.clip_grad_mode == "value",
+            request.stop_text_encoder_training, plan=self.hash,
+        )
+        return course, lessons
+
+    def student(self, model: TrainableModel) -> Student:
+        """Return what is trained, as it begins."""
+        return STUDENTS[self.method.name](self, model)
+
+
+def plan_training(spec: JobSpec, library: Library, tokenizer: Tokenizer) -> TrainingPlan:
+    """Plan a run. Raises UnknownName for a checkpoint that is gone by now, Invalid for parameters it cannot have."""
+    request = with_method_defaults(recorded_training(dict(spec.params)))
+    base = library.checkpoints.hashed(library.checkpoints.find(request.pretrained_model_name_or_path))
+    folder = RunFolder(Path(spec.params["run_folder"]))
+    plan = TrainingPlan(spec, request, folder, Path(spec.params["model_folder"]), base, library, tokenizer)
+    check_same(plan, folder.manifest())
+    return plan
+
+
+def check_same(plan: TrainingPlan, manifest: Mapping[str, Any]) -> None:
+    """Raise Invalid if a run would go on by another plan than it began with."""
+    if manifest and manifest.get("plan_hash", plan.hash) != plan.hash:
+        raise Invalid("This run began with another plan.", "Begin a new run, or leave what is learnt as it was.")
+
+
+def text_part(place: int) -> str:
+    """Return the name of a text encoder as a part of the model."""
+    return f"text_encoder_{place + 1}" if place else "text_encoder"
+
+
+def rates_of(text: str) -> Rates:
+    return read_rates(text) or [(0.0, -1)]
+
+
+def clip_of(request: Training) -> float:
+    """Return the limit of gradients, 0 is none."""
+    if request.clip_grad_mode == "disabled":
+        return 0.0
+    return read_rates(request.clip_grad_value)[0][0] if request.clip_grad_value else request.max_grad_norm
+
+
+def rules_of(request: Training) -> LearningRules:
+    """Return what a plan says of noise, loss, texts and precision."""
+    noise = NoiseRules(
+        request.noise_offset, request.noise_offset_random_strength, request.adaptive_noise_scale,
+        request.multires_noise_iterations, request.multires_noise_discount, request.ip_noise_gamma,
+        request.ip_noise_gamma_random_strength, request.min_timestep, request.max_timestep,
+    )
+    loss = LossRules(
+        request.loss_type, request.huber_schedule, request.huber_c, request.huber_scale, request.min_snr_gamma or 0.0,
+        request.debiased_estimation_loss, request.scale_v_pred_loss_like_noise_pred, request.v_pred_like_loss,
+    )
+    precision = "bf16" if request.full_bf16 else "fp16" if request.full_fp16 else request.mixed_precision
+    return LearningRules(
+        noise, loss, request.zero_terminal_snr, "No norm" if request.weighted_captions else "None",
+        request.clip_skip or 1, request.max_token_length // 75, precision, request.gradient_checkpointing,
+    )
+
+
+def lora_of(plan: TrainingPlan, model: TrainableModel) -> Student:
+    """Return a LoRA as it begins. Raises Invalid for another kind of network."""
+    return Lora(model, lora_shape(plan.request), plan.request.seed)
+
+
+def lora_shape(request: Training) -> LoraShape:
+    """Return a LoRA's size. Raises Invalid for arguments that are no numbers."""
+    if request.network_module != "networks.lora":
+        raise Invalid(f"Easel does not train networks of {request.network_module!r:.80}.", "It does: networks.lora.",
+                      "network_module")
+    given = request.network_arguments
+    try:
+        conv_dim, conv_alpha = int(given.get("conv_dim", 0)), float(given.get("conv_alpha", 0))
+    except ValueError as error:
+        raise Invalid(f"The network's arguments are no numbers: {error}.", "Write conv_dim=8 conv_alpha=4.",
+                      "network_args") from error
+    return LoraShape(
+        request.network_dim, request.network_alpha, conv_dim, conv_alpha, request.network_dropout,
+        request.scale_weight_norms, unet=not request.network_train_text_encoder_only,
+        text=not (request.network_train_unet_only or request.cache_text_encoder_outputs
+                  or request.stop_text_encoder_training < 0),
+    )
+
+
+def inversion_of(plan: TrainingPlan, model: TrainableModel) -> Student:
+    """Return a word's vectors as they begin: the tokens of its first words, "*" without any."""
+    request = plan.request
+    first = plan.tokenizer(request.init_word or "*") or plan.tokenizer("*")
+    return WordStudent(model, request.token_string or request.output_name, request.num_vectors_per_token or 1, first)
+
+
+def hypernetwork_of(plan: TrainingPlan, model: TrainableModel) -> Student:
+    request = plan.request
+    shape = HypernetworkShape(
+        request.layer_structure, request.activation_func, request.weight_init, request.add_layer_norm,
+        request.dropout_structure if request.use_dropout else (), request.hypernetwork_sizes,
+    )
+    return HypernetworkStudent(model, shape, request.seed)
+
+
+STUDENTS = {"lora": lora_of, "textual-inversion": inversion_of, "hypernetwork": hypernetwork_of}

@@ -1,0 +1,91 @@
+"""Runs: what they learn, and that they go on to the bit."""
+
+from __future__ import annotations
+
+import pytest
+
+from modules.base.errors import OutOfMemory
+from modules.sampling.questions import Encode, Reading, SizeConditioning
+from modules.training.hypernetwork import HypernetworkShape, HypernetworkStudent
+from modules.training.inversion import WordStudent
+from modules.training.questions import Learn
+from modules.training.run import train
+from modules.training.state import newest_state
+from tests.training.runs import SEED, Follower, carried_out, course_of, data_of, digest, lessons_of, lora, run_to
+
+pytestmark = pytest.mark.slow
+
+
+def inversion(model):
+    return WordStudent(model, "zorb", 2, [320, 2368])
+
+
+def hypernetwork(model):
+    return HypernetworkStudent(model, HypernetworkShape(dropout=(0, 0.1, 0)), SEED)
+
+
+STUDENTS = {"lora": (lora, 2e-3), "inversion": (inversion, 5e-3), "hypernetwork": (hypernetwork, 1e-3)}
+
+
+@pytest.mark.parametrize("name", STUDENTS)
+def test_a_run_goes_on_to_the_bit(device, weights, zorbs, tmp_path, name):
+    make, rate = STUDENTS[name]
+    course, data = course_of(weights, make, 8, rate), data_of(zorbs)
+    whole = run_to(device, course, lessons_of(device, weights, data), 8)
+    half = run_to(device, course, lessons_of(device, weights, data), 5)
+    half.write(tmp_path)
+    resumed = run_to(device, course, lessons_of(device, weights, data), 8, newest_state(tmp_path))
+    assert digest(half.tensors) != digest(whole.tensors)
+    assert digest(resumed.tensors) == digest(whole.tensors) and resumed.optimizer == whole.optimizer
+
+
+def test_a_lora_learns(device, weights, zorbs):
+    follower = Follower(validates_every=24)
+    course, data = course_of(weights, lora, 25, 1e-2), data_of(zorbs, 4, 0.0)
+    carried_out(device, train(course, lessons_of(device, weights, data), follower))
+    assert follower.losses[24] < 0.7 * follower.losses[0]
+
+
+@pytest.mark.parametrize(("make", "rate", "share"), [(inversion, 2e-2, 0.97), (hypernetwork, 4e-3, 0.9)])
+def test_others_learn(device, weights, zorbs, make, rate, share):
+    follower = Follower(validates_every=19)
+    course, data = course_of(weights, make, 20, rate), data_of(zorbs, 4, 0.0)
+    carried_out(device, train(course, lessons_of(device, weights, data), follower))
+    assert follower.losses[19] < share * follower.losses[0]
+
+
+def test_halves_of_a_batch_are_the_whole(device, weights, zorbs):
+    """Where memory is short the same pictures and noises go through the network in two calls."""
+    data = data_of(zorbs, 4)
+    whole = run_to(device, course_of(weights, lora, 2), lessons_of(device, weights, data), 2)
+    halves = run_to(device, course_of(weights, lora, 2, micro_batch=2), lessons_of(device, weights, data), 2)
+    for name, tensor in whole.tensors.items():
+        assert (tensor - halves.tensors[name]).abs().max() < 1e-4, name
+
+
+def test_memory_that_runs_out_halves_the_call(device, weights, zorbs):
+    follower = Follower()
+    task = train(course_of(weights, lora, 1), lessons_of(device, weights, data_of(zorbs, 4)), follower)
+    sizes, answer = [], None
+    with pytest.raises(StopIteration):
+        while True:
+            question = task.send(answer)
+            if isinstance(question, Learn):
+                sizes.append(len(question.examples))
+                if sizes[-1] > 2:
+                    question = task.throw(OutOfMemory("There is none.", ""))
+                    sizes.append(len(question.examples))
+            answer = device.answer([question])[0]
+    assert sizes == [4, 2, 2] and "going on with 2" in follower.notes[0]
+
+
+def test_reading_and_drawing_are_the_same_to_the_bit_around_a_run(device, weights, zorbs):
+    ask = Encode(weights, ("a zorb at noon",), Reading(), SizeConditioning(64, 64))
+
+    def read() -> bytes:
+        device.loaded(weights).text._known.clear()
+        return device.answer([ask])[0].conds[0].text.numpy().tobytes()
+
+    before = read()
+    run_to(device, course_of(weights, lora, 2), lessons_of(device, weights, data_of(zorbs)), 2)
+    assert read() == before

@@ -1,0 +1,104 @@
+"""Jobs that train: files, states, pauses and crashes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from safetensors import safe_open
+
+from modules.base.accounts import LOCAL_ACCOUNT
+from modules.base.errors import Invalid, NotFound, UnknownName
+from modules.commands.easel import Easel
+from modules.params.training import Training
+from modules.requests.submit import Submission, submit
+from modules.store.jobs import DONE, INTERRUPTED
+from modules.store.run_folder import PAUSE, SNAPSHOT, RunFolder
+from tests.golden_data import GOLDEN
+from tests.training.conftest import draw_zorbs
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    (folder / "Stable-diffusion").mkdir()
+    (folder / "Stable-diffusion" / "tiny.safetensors").symlink_to(GOLDEN / "models/Stable-diffusion/tiny-sd1.safetensors")
+    return folder
+
+
+def plan(folder: Path, **more: object) -> Training:
+    settled = {"max_train_steps": 6, "train_batch_size": 2, "network_dim": 2, "seed": 5, "resolution": "32",
+               "sample_every_n_steps": 100, "sample_at_first": False, "validate_every_n_steps": 5, "save_every_n_steps": 4}
+    return Training(train_data_dir=str(folder), **settled | more)      # type: ignore[arg-type]
+
+
+def tensors_of(path: Path) -> str:
+    with safe_open(path, "pt") as file:
+        return file.metadata()["sshs_model_hash"]
+
+
+@pytest.fixture
+def easel(models, tmp_path):
+    with Easel(models=models, data=tmp_path / "data") as found:
+        yield found
+
+
+def begin(easel: Easel, request: Training) -> tuple[str, RunFolder]:
+    job = submit(easel.app, Submission("train", request), LOCAL_ACCOUNT).job
+    return job, RunFolder(Path(easel.app.jobs.get(job).params["run_folder"]))
+
+
+def test_a_run_leaves_its_files(easel, tmp_path):
+    job, run = begin(easel, plan(draw_zorbs(tmp_path / "zorb"), output_name="zorb-a", metadata_author="me"))
+    record = easel.app.jobs.wait(job)
+    assert (record.state, record.error) == (DONE, None)
+    assert [Path(output.path).name for output in record.outputs] == ["zorb-a-step00000004.safetensors", "zorb-a.safetensors"]
+    assert [line["step"] for line in run.log() if "loss" in line] == list(range(6))
+    assert [line["step"] for line in run.log() if "validation" in line] == [0, 5]
+    assert list(run.root.glob("events.out.tfevents.*"))
+    with safe_open(record.outputs[1].path, "pt") as file:
+        told = file.metadata()
+    assert told["ss_network_dim"] == "2" and told["ss_steps"] == "6" and told["modelspec.author"] == "me"
+    assert json.loads(told["ss_tag_frequency"])["zorb"]["a zorb on a teal background"] == 1
+    # it can be drawn with at once
+    drawn = easel.txt2img("a zorb <lora:zorb-a:1>", steps=2, width=64, height=64)
+    assert "Lora hashes" in drawn.infotext
+
+
+def test_a_pause_and_a_snapshot_change_nothing_that_is_learnt(easel, tmp_path):
+    pictures = draw_zorbs(tmp_path / "zorb")
+    whole, _ = begin(easel, plan(pictures, output_name="zorb-b"))
+    first = tensors_of(Path(easel.app.jobs.wait(whole).outputs[-1].path))
+    job, run = begin(easel, plan(pictures, output_name="zorb-c"))
+    run.order(SNAPSHOT)
+    run.order(PAUSE)
+    with easel.app.jobs.unfinished.changed:
+        easel.app.jobs.unfinished.changed.wait_for(lambda: easel.app.queue.is_paused(job))
+    assert not easel.app.jobs.get(job).ended and list(run.state.glob("*.json"))
+    easel.app.queue.pause(job, False)
+    record = easel.app.jobs.wait(job)
+    assert record.state == DONE and tensors_of(Path(record.outputs[-1].path)) == first
+
+
+def test_a_run_that_was_stopped_goes_on_in_another_job(easel, tmp_path):
+    pictures = draw_zorbs(tmp_path / "zorb")
+    job, run = begin(easel, plan(pictures, output_name="zorb-d"))
+    easel.app.jobs.interrupt(job)
+    assert easel.app.jobs.wait(job).state == INTERRUPTED
+    again, _ = begin(easel, Training(resume=run.root.name)) if run.exists else begin(easel, plan(pictures, output_name="zorb-d"))
+    assert easel.app.jobs.wait(again).state == DONE
+
+
+def test_plans_that_cannot_be_are_refused_by_their_field(easel, tmp_path):
+    pictures = draw_zorbs(tmp_path / "zorb")
+    for wrong, field in ({"output_name": "a/b"}, "output_name"), ({"method": "vae"}, "method"):
+        with pytest.raises(Invalid) as refused:
+            begin(easel, plan(pictures, **wrong))
+        assert refused.value.field == field
+    with pytest.raises(UnknownName, match="checkpoint"):
+        begin(easel, plan(pictures, pretrained_model_name_or_path="nothing"))
+    with pytest.raises(NotFound, match="no run"):
+        begin(easel, Training(resume="never"))
