@@ -26,6 +26,15 @@ LIMITS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 # FastAPI writes limits as floats, which round these
 EXACT_SEEDS = {float(seed): seed for seed in (MIN_SEED, MAX_SEED)}
 OPTIONS_PATH = "/sdapi/v1/options"
+# what begins with a reply's id: the operation, its parameter, and where the id stands
+LINKED = (
+    ("/easel/v1/jobs", "post", "job", "/job"),
+    ("/easel/v1/jobs", "get", "job", "/0/id"),
+    ("/easel/v1/library", "get", "picture", "/pictures/0/id"),
+    ("/easel/v1/library/albums", "post", "album", "/id"),
+    ("/easel/v1/library/folders", "get", "folder", "/0/id"),
+    ("/easel/v1/cards", "get", "card", "/cards/0/id"),
+)
 
 
 class Api(FastAPI):
@@ -45,6 +54,8 @@ class Api(FastAPI):
         for name, cls in (*A1111_BODIES.items(), ("Settings", Settings)):
             describe_fields(schemas[name], cls)
         put_options_body(schema)
+        for path, method, parameter, place in LINKED:
+            put_links(schema["paths"], schema["paths"][path][method], parameter, place)
         for name in A1111_BODIES:
             schemas[name]["properties"] = {
                 field: as_a1111_takes(each) for field, each in schemas[name]["properties"].items()
@@ -69,6 +80,17 @@ def put_options_body(schema: dict[str, Any]) -> None:
         "properties": {name: {"anyOf": [each, NULL]} for name, each in known.items()}
         | {name: {} for name in sorted(A1111_SETTINGS - known.keys())},
         "additionalProperties": False,
+    }
+
+
+def put_links(paths: Mapping[str, Any], source: dict[str, Any], parameter: str, place: str) -> None:
+    """Describe that an id in an operation's reply is the one in the paths of others."""
+    targets = [
+        operation["operationId"] for path, methods in paths.items() if f"{{{parameter}}}" in path
+        for operation in methods.values()
+    ]
+    source["responses"]["200"]["links"] = {
+        target: {"operationId": target, "parameters": {parameter: f"$response.body#{place}"}} for target in targets
     }
 
 

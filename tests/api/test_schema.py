@@ -69,3 +69,11 @@ def test_a_method_that_is_not_there_is_not_told_of_an_address_that_reads_it_as_a
 
 def test_a_place_that_is_none_is_refused_also_beside_named_pictures(client):
     assert client.post("/easel/v1/library/trash", json={"pictures": [], "in": "nowhere"}).status_code == 422
+
+
+def test_an_id_of_a_reply_leads_to_what_can_be_done_with_it():
+    paths = schema()["paths"]
+    known = {operation["operationId"]: path for path, ways in paths.items() for operation in ways.values()}
+    links = paths["/easel/v1/jobs"]["post"]["responses"]["200"]["links"]
+    assert "/easel/v1/jobs/{job}/interrupt" in {known[name] for name in links}
+    assert all("{job}" in known[name] and link["parameters"] == {"job": "$response.body#/job"} for name, link in links.items())
