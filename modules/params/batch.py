@@ -90,6 +90,8 @@ class BatchItem:
     # its own fields of the request
     params: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)         # its own settings
+    # its dynamic prompts by field, as they were written
+    templates: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,7 +115,7 @@ def with_plain_files(mine: AccountData, params: Mapping[str, Any], settings: Set
         own = {name: entry["params"].get(name, text) for name, text in texts.items()}
         writer = PromptWriter(parsed_templates(own), wildcards, allowance, settings.dynamic_prompts == COMBINATIONS)
         drawn.add(writer.prompts(counted_on(params["seed"], place), place))
-        entries.append({**entry, "params": {**entry["params"], **drawn.prompts[-1]}})
+        entries.append({**entry, "params": {**entry["params"], **drawn.prompts[-1]}, "templates": own})
     return {**params, **drawn.prompts[0], "templates": texts, "batch": {**batch, "entries": entries}}
 
 
@@ -160,6 +160,10 @@ class DrawnPrompts:
 
 def as_templates(params: Mapping[str, Any]) -> dict[str, Any]:
     """Return recorded parameters with the templates in the prompts' places, for choices to be made anew."""
+    if params.get("batch") and params.get("templates"):
+        batch = params["batch"]
+        entries = [{**entry, "params": entry["params"] | entry.get("templates", {})} for entry in batch["entries"]]
+        return {**params, **params["templates"], "batch": {**batch, "entries": entries}}
     if not params.get("picture_prompts"):
         return dict(params)
     kept = {name: value for name, value in params.items() if name not in ("templates", "picture_prompts")}

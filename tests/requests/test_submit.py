@@ -270,6 +270,22 @@ def test_each_file_of_a_batch_has_a_prompt_of_its_own(app, tmp_path):
     assert (params["templates"], params.get("picture_prompts")) == ({"prompt": "a {cat|dog|owl}"}, None)
 
 
+def test_files_of_a_batch_asked_for_again_with_a_new_seed_choose_anew_as_each_was_written(app, tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(2):
+        Image.new("RGB", (64, 64)).save(folder / f"{number}.png")
+    template = "{a|b|c|d|e|f|g|h}" * 20
+    fields = {"prompt": template, "batch_source": "folder", "batch_input_dir": str(folder), "seed": 5}
+    asked = read_submission(app, LOCAL_ACCOUNT, "img2img", fields, {"dynamic_prompts": "Random"})
+    record = app.jobs.store.get(submit(app, asked, LOCAL_ACCOUNT).job)
+    again = app.jobs.store.get(run_again(app, record, LOCAL_ACCOUNT, new_seed=True)).params
+    before, after = ([each["params"]["prompt"] for each in params["batch"]["entries"]] for params in (record.params, again))
+    assert again["templates"] == {"prompt": template} and all(one != other for one, other in zip(before, after, strict=True))
+    same = app.jobs.store.get(run_again(app, record, LOCAL_ACCOUNT, new_seed=False)).params
+    assert [each["params"]["prompt"] for each in same["batch"]["entries"]] == before
+
+
 def test_prompts_of_hires_fix_make_the_same_choices(app):
     params = dynamic(app, prompt="a {1|2|3|4|5|6}", hr_prompt="large, a {1|2|3|4|5|6}", enable_hr=True, n_iter=3).params
     assert all(each["hr_prompt"] == f"large, {each['prompt']}" for each in params["picture_prompts"])
