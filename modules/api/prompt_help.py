@@ -17,7 +17,7 @@ from modules.app.app import App
 from modules.base.accounts import Role
 from modules.base.limits import MAX_PROMPT, MAX_SEARCH
 from modules.library.index import IndexQuery
-from modules.prompts.chunks import embeddings_by_name, target_length
+from modules.prompts.chunks import Find, embeddings_by_name, target_length
 from modules.prompts.explained import LONGEST_EXPLAINED, ReadPrompt, explained_chunks, explained_prompt
 from modules.prompts.tag_files import ListedTag
 
@@ -68,11 +68,11 @@ def routes(app: App) -> APIRouter:
 
 def read_prompt(app: App, mine: AccountData, prompt: ReadPrompt) -> dict[str, Any]:
     tokenizer, settings = app.tokenizer(), mine.settings.current
-    find = embeddings_by_name(embedding_vectors(app), tokenizer)
     stages = []
     for stage in prompt.stages:
         chunks = explained_chunks(
-            stage.plain, tokenizer, settings.emphasis, settings.comma_padding_backtrack, find
+            stage.plain, tokenizer, settings.emphasis, settings.comma_padding_backtrack,
+            embeddings_in(app, stage.plain),
         )
         tokens = sum(map(len, chunks))
         stages.append({
@@ -83,10 +83,13 @@ def read_prompt(app: App, mine: AccountData, prompt: ReadPrompt) -> dict[str, An
     return {"weight": prompt.weight, "stages": stages}
 
 
-def embedding_vectors(app: App) -> dict[str, int]:
-    """Return the number of vectors of each embedding whose file has been read."""
-    facts = {entry.name: json.loads(entry.facts) for entry in app.cards.index.all("embedding")}
-    return {name: each["vectors"] for name, each in facts.items() if each and each.get("vectors")}
+def embeddings_in(app: App, text: str) -> Find:
+    """Return a function that finds the embeddings of a text, of those whose files have been read."""
+    folded = text.lower()
+    named = [entry for entry in app.cards.index.all("embedding") if entry.name.lower() in folded]
+    facts = {entry.name: json.loads(entry.facts) for entry in named}
+    vectors = {name: each["vectors"] for name, each in facts.items() if each and each.get("vectors")}
+    return embeddings_by_name(vectors, app.tokenizer())
 
 
 # Completions --------------------------------------------------------------------------------------------

@@ -288,6 +288,12 @@ def test_a1111s_lists_have_its_fields_and_no_path_of_ours(shelf):
         assert shelf.post(f"/sdapi/v1/refresh-{route}").status_code == 200
 
 
+def test_an_embedding_counts_as_many_tokens_as_it_has_vectors(shelf):
+    vectors = shelf.get("/sdapi/v1/embeddings").json()["loaded"]["tinyti"]["vectors"]
+    count = lambda prompt: shelf.post("/easel/v1/tokens", json={"prompt": prompt}).json()["tokens"]
+    assert count("a TinyTI cat") == 2 + vectors and vectors > 1
+
+
 def test_embeddings_tell_their_vectors_and_training(shelf):
     reply = shelf.get("/sdapi/v1/embeddings").json()
     assert reply["skipped"] == {} and reply["loaded"].keys() >= {"tinyti", "tidiff", "ti-one"}
