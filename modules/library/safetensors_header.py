@@ -71,8 +71,29 @@ def is_named_safetensors(path: Path) -> bool:
     return path.suffix.casefold() == ".safetensors"
 
 
+def read_metadata(path: Path) -> dict[str, str]:
+    """Return the header's metadata. Where they stand first, as the library writes them, no tensor is looked at.
+
+    Raises ModelCorrupt.
+    """
+    raw = raw_header(path)
+    if not raw.startswith(METADATA_FIRST):
+        return read_header(path).metadata
+    try:
+        found, _ = METADATA_READER.raw_decode(raw[len(METADATA_FIRST) :].decode("utf-8"))
+    except (ValueError, RecursionError):
+        return read_header(path).metadata      # which says what is wrong
+    return checked_metadata(path.name, found)
+
+
 def read_header(path: Path) -> Header:
     """Return the header, with all the checks that the library leaves out. Raises ModelCorrupt."""
+    raw = raw_header(path)
+    return check_header(path.name, parse_header(path.name, raw), path.stat().st_size - 8 - len(raw))
+
+
+def raw_header(path: Path) -> bytes:
+    """Return the header's JSON. Raises ModelCorrupt."""
     size = path.stat().st_size
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
@@ -81,7 +102,7 @@ def read_header(path: Path) -> Header:
         raw = file.read(length)
     if len(raw.rstrip()) < len(raw) - 4096:
         raise ModelCorrupt(f"{path.name}: its header is padded beyond measure.", DOWNLOAD_AGAIN)
-    return check_header(path.name, parse_header(path.name, raw), size - 8 - length)
+    return raw
 
 
 def parse_header(name: str, raw: bytes) -> dict[str, Any]:
@@ -111,14 +132,14 @@ def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def check_header(name: str, header: dict[str, Any], data: int) -> Header:
     """Check that the tensors fill the `data` bytes after the header exactly, each as long as its shape says."""
-    metadata = header.pop("__metadata__", {})
-    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-        raise ModelCorrupt(f"{name}: its metadata is not text.", DOWNLOAD_AGAIN)
+    metadata = checked_metadata(name, header.pop("__metadata__", {}))
     spans, shapes = [], {}
     for key, entry in header.items():
         try:
             shape, (begin, end), width = tuple(entry["shape"]), entry["data_offsets"], SIZES[entry["dtype"]]
-            sound = all(type(n) is int and n >= 0 for n in (*shape, begin, end)) and end - begin == prod(shape) * width
+            numbers = (*shape, begin, end)
+            whole = WHOLE.issuperset(map(type, numbers))
+            sound = whole and min(numbers) >= 0 and end - begin == prod(shape) * width
         except (KeyError, TypeError, ValueError):
             sound = False
         if not sound:
@@ -132,7 +153,19 @@ def check_header(name: str, header: dict[str, Any], data: int) -> Header:
         reached = end
     if reached != data:
         raise ModelCorrupt(f"{name} was cut off or has bytes too many: {data} of {reached}.", DOWNLOAD_AGAIN)
-    return Header(shapes, {clean(key): clean(value) for key, value in metadata.items()})
+    return Header(shapes, metadata)
+
+
+def checked_metadata(name: str, metadata: Any) -> dict[str, str]:
+    """Return metadata that are texts by name. Raises ModelCorrupt."""
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise ModelCorrupt(f"{name}: its metadata is not text.", DOWNLOAD_AGAIN)
+    return {clean(key): clean(value) for key, value in metadata.items()}
+
+
+METADATA_FIRST = b'{"__metadata__":'
+METADATA_READER = json.JSONDecoder(object_pairs_hook=unique)
+WHOLE = frozenset({int})
 
 
 def clean(text: str) -> str:

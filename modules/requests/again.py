@@ -48,7 +48,7 @@ def servers_settings(current: Settings) -> dict[str, Any]:
 def recorded_form(app: App, record: JobRecord, account: Account) -> dict[str, Any]:
     """Return a job's request as form values: fields, settings that differ from the account's own, the script.
 
-    `inputs` is the number of its input pictures.
+    `inputs` is the number of its input pictures, `mask` the place of the mask among them, or None.
     """
     params, mine = record.params, app.data_of(account.name).settings.current
     known = {each.name for each in fields(JOB_KINDS[record.kind].request)}
@@ -58,13 +58,15 @@ def recorded_form(app: App, record: JobRecord, account: Account) -> dict[str, An
         name: value for name, value in record.settings.items()
         if name in SETTING_NAMES and value != getattr(mine, name) and (account.is_local or not is_server_setting(name))
     }
+    names = input_names(params)
     return {
         "kind": record.kind,
         "fields": {**shown, **as_asked(params)},
         "settings": settings,
         "script": script_of(params),
         "extensions": params.get("extensions") or {},
-        "inputs": len(input_names(params)),
+        "inputs": len(names),
+        "mask": len(names) - 1 if params.get("mask") else None,
     }
 
 
@@ -88,5 +90,6 @@ def script_of(params: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def input_names(params: Mapping[str, Any]) -> list[str]:
-    """Return the names of its input pictures, without a batch's files."""
-    return [str(name) for key in ("init_images", "images") for name in params.get(key) or () if isinstance(name, str)]
+    """Return the names of its input pictures, the mask last, without a batch's files."""
+    starts = [name for key in ("init_images", "images") for name in params.get(key) or ()]
+    return [name for name in (*starts, params.get("mask")) if name and isinstance(name, str)]

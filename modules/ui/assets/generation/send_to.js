@@ -31,6 +31,20 @@ export async function sendToImg2img(picture, kind) {
   }
 }
 
+/** The picture and the mask that a job started from into its tab; returns whether the picture is still kept. */
+export async function receiveInputs(tab, job, { mask = null } = {}) {
+  const [picture, cover] = await Promise.all([0, mask].map((place) => place === null ? null : inputFile(job, place)));
+  if (!picture) return false;
+  if (tab.receive) await tab.receive(picture, cover ? "upload" : "image", true, cover);
+  else tab.take?.([picture]);
+  return true;
+}
+
+async function inputFile(job, place) {
+  const reply = await fetch(server.queuedInput(job, place));
+  return reply.ok ? new File([await reply.blob()], "picture.png", { type: "image/png" }) : null;
+}
+
 /** picture: {url, infotext}; data that tell of postprocessing fill the form as well. */
 export async function sendToExtras(picture) {
   try {

@@ -5,7 +5,7 @@ import { startMenus } from "../core/menus.js";
 import { notice } from "../core/notices.js";
 import { reasonOf, server } from "../core/server.js";
 import { browser } from "../core/storage.js";
-import { own, shown } from "./send_to.js";
+import { own, receiveInputs, shown } from "./send_to.js";
 
 const MOST = 100;            // variants at once
 const BREATH = 1200;         // ms between two jobs, longer than what a tab takes for a second click
@@ -48,6 +48,7 @@ export async function varyPicture(picture, tab = null) {
   try {
     const found = await server.readInfotext(picture.infotext, tab?.tab ?? "");
     const target = tab ?? await shown(found.tab);
+    if (!tab && target.receive && !await ownStart(picture, target)) return;
     const patch = {
       ...own(found), ...scriptless(target.form), subseed: -1, subseed_strength: wanted.strength, n_iter: wanted.count,
       batch_size: 1,
@@ -58,6 +59,15 @@ export async function varyPicture(picture, tab = null) {
   } catch (error) {
     notice("vary", reasonOf(error));
   }
+}
+
+/** The picture that a picture of the library was made of, into the editor; without it nothing of the kind is made. */
+async function ownStart({ job }, tab) {
+  const asked = job ? await server.queuedRequest(job).catch(() => null) : null;
+  if (asked?.inputs && await receiveInputs(tab, job, asked)) return true;
+  const gone = t("The picture it was made of is not kept any more: put it into the editor, and send the data there.");
+  notice("vary", gone);
+  return false;
 }
 
 const scriptless = ({ values }) => ("script_name" in values ? { styles: [], script_name: "" } : { styles: [] });

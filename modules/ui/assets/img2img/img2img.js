@@ -96,15 +96,19 @@ class Images {
     return notice("size", t(words, { width, height, w: size.width, h: size.height }));
   }
 
-  /** Put a picture into the editor of a kind and show that tab. sized: the form has its size already. */
-  async receive(file, wanted = "image", sized = false) {
+  /** Put a picture, and a mask where the kind has a place for one, into the editors of a kind and show that tab.
+   * sized: the form has its size already.
+   */
+  async receive(file, wanted = "image", sized = false, mask = null) {
     const tab = [...this.place.querySelectorAll("[role=tab]")][ORDER.indexOf(wanted)];
     tab?.click();
     for (let i = 0; i < 100 && !this.modes.has(wanted); i++) await pause(30);
     this.look();
     this.sizesCome = sized;
     try {
-      return await this.modes.get(wanted)?.editors[0].load(file);
+      const [first, second] = this.modes.get(wanted)?.editors ?? [];
+      if (mask) await second?.load(mask);
+      return await first?.load(file);
     } finally {
       this.sizesCome = false;
     }

@@ -3,23 +3,14 @@ import { t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
 import { server } from "../core/server.js";
 import { fillIn } from "../generation/paste.js";
-import { shown } from "../generation/send_to.js";
+import { receiveInputs, shown } from "../generation/send_to.js";
 
 const TITLES = { extras: "Extras" };      // of tabs whose title is not the kind's name
 
 export async function editAgain({ id, kind }) {
   const found = await server.queuedRequest(id);
   const tab = await shown(t(TITLES[kind] ?? kind), kind);
-  if (found.inputs) await startPicture(tab, id);
+  if (found.inputs) await receiveInputs(tab, id, found);
   fillIn(found, tab.form);
   notice("queue", t("The form is as it was asked for then."), 3);
-}
-
-/** The picture that it started from, if it is still kept. */
-async function startPicture(tab, id) {
-  const reply = await fetch(server.queuedInput(id, 0));
-  if (!reply.ok) return;
-  const file = new File([await reply.blob()], "picture.png", { type: "image/png" });
-  if (tab.receive) await tab.receive(file, "image", true);
-  else tab.take?.([file]);
 }
