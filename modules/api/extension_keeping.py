@@ -47,6 +47,13 @@ class BackupName(KnownFields):
 
 
 def routes(app: App) -> APIRouter:
+    api = router("extensions", "", Role.ADMINISTRATOR)
+    api.include_router(keeping_routes(app))
+    api.include_router(backup_routes(app))
+    return api
+
+
+def keeping_routes(app: App) -> APIRouter:
     api = router("extensions", "/easel/v1", Role.ADMINISTRATOR)
 
     @api.get("/extension-keeping")
@@ -82,8 +89,6 @@ def routes(app: App) -> APIRouter:
         check_may_change(app)
         return asdict(read_index(asked.source, app.flags.paths.data_dir))
 
-    api.include_router(backup_routes(app))
-
     @api.post("/restart", status_code=202)
     def restart() -> dict[str, float]:
         """End this server and begin it anew, with the same flags. Jobs that are not done go on afterwards."""
@@ -95,7 +100,7 @@ def routes(app: App) -> APIRouter:
 
 
 def backup_routes(app: App) -> APIRouter:
-    api = router("extensions", "", Role.ADMINISTRATOR)
+    api = router("extensions", "/easel/v1", Role.ADMINISTRATOR)
     files = StateFiles(app.flags.paths.data_dir)
 
     @api.get("/extension-states")

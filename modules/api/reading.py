@@ -17,13 +17,14 @@ from modules.app.kept_inputs import keep_input
 from modules.base.accounts import Account, Role
 from modules.base.limits import MAX_INFOTEXT, MAX_PROMPT, EncodedPicture, JsonObject
 from modules.params.txt2img import MAX_SEED, MIN_SEED
+from modules.plugins.pasting import told_of_paste, with_script_controls
 from modules.prompts import grammar
 from modules.prompts.chunks import chunks, target_length, token_count
 from modules.prompts.network_tags import take_networks
 from modules.requests.compare_manifest import differences
 from modules.requests.expansion import samples, with_pasted_templates
 from modules.requests.extension_scripts import with_pasted_extensions
-from modules.requests.paste import clamp_to_form, read_infotext
+from modules.requests.paste import clamp_to_form, pairs_of, read_infotext
 from modules.requests.picture_data import picture_metadata
 from modules.requests.styles import with_found_styles
 
@@ -93,7 +94,9 @@ def routes(app: App) -> APIRouter:
         """Generation data as form fields, settings, and the rest; `notes` describe the values that were changed."""
         mine = app.data_of(owner(request))
         standing = mine.settings.current
-        found = clamp_to_form(read_infotext(body.text, app.models, standing, body.tab, body.now))
+        pairs = told_of_paste(app.extensions, body.text, pairs_of(body.text, standing))
+        found = clamp_to_form(read_infotext(body.text, app.models, standing, body.tab, body.now, pairs))
+        found = with_script_controls(app.extensions, found, pairs)
         found = with_pasted_extensions(app.extensions, with_pasted_templates(found))
         return with_found_styles(found, mine.styles(), standing.infotext_styles)
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ast
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 
 from modules.base.border import outcome
 from modules.plugins.manifest import Extension
+from modules.plugins.requirements import missing_packages
 
 MOST_READ = 1_000
 LARGEST_FILE = 1 * 2**20        # bytes of a file that is read
@@ -32,10 +31,8 @@ BY_CALL: Mapping[str, frozenset[str]] = {
 VALUES = ("shared", "opts", "state", "cmd_opts")      # of A1111's: setting their fields is what they are for
 REPLACES = "It replaces functions of the program."
 SHARED_STATE = "It keeps things of one person's page where the next person's picture sees them."
-# by whose import an extension finds out whether it runs on another program
-FORGE = frozenset({"modules_forge", "backend", "lib_controlnet", "ldm_patched"})
-A1111_NAMES = frozenset({"modules", "launch", "gradio", "scripts", "extensions", "lora", "networks"})
-NEVER_MISSING = sys.stdlib_module_names | A1111_NAMES | FORGE
+# which A1111 has, or by whose import an extension finds out whether it runs on another program
+NEVER_MISSING = frozenset({"lora", "networks", "modules_forge", "backend", "lib_controlnet", "ldm_patched"})
 
 
 @dataclass(frozen=True)
@@ -49,14 +46,8 @@ class CodeFacts:
 def code_facts(extension: Extension) -> CodeFacts:
     """Read an extension's Python files. A file that cannot be read as Python tells nothing."""
     does = dict.fromkeys(sentence for tree in trees(extension) for sentence in sentences(tree))
-    return CodeFacts(tuple(does), tuple(absent_packages(extension)))
-
-
-def absent_packages(extension: Extension) -> list[str]:
-    """Return the packages that its files import and that cannot be found, as far as reading the files shows."""
-    own = {path.stem for path in extension.folder.rglob("*.py")} | {path.name for path in extension.folder.iterdir()}
-    names = {name for tree in trees(extension) for name in imports_of(tree)}
-    return sorted(name for name in names - own - NEVER_MISSING if not is_findable(name))
+    missing = (name for name in missing_packages(extension) if name not in NEVER_MISSING)
+    return CodeFacts(tuple(does), tuple(missing))
 
 
 def trees(extension: Extension) -> Iterator[ast.Module]:
@@ -116,8 +107,3 @@ def root_name(target: ast.Attribute) -> str:
     while isinstance(value, ast.Attribute):
         value = value.value
     return value.id if isinstance(value, ast.Name) else ""
-
-
-def is_findable(package: str) -> bool:
-    found = outcome(find_spec, package)
-    return found is not None and not isinstance(found, Exception)

@@ -56,7 +56,11 @@ def plain_argument(value: Any, keep: Keep) -> Any:
         return {PICTURE: keep(file.getvalue())}
     if isinstance(value, dict):
         return {name: plain_argument(each, keep) for name, each in value.items()}
-    return value if not isinstance(outcome(json.dumps, value), Exception) else NOT_PLAIN
+    return value if is_json(value) else NOT_PLAIN
+
+
+def is_json(value: Any) -> bool:
+    return not isinstance(outcome(json.dumps, value), Exception)
 
 
 def with_pictures(value: Any, read: Callable[[str], Image.Image]) -> Any:

@@ -23,6 +23,7 @@ class LoadedScript:
     controls: list[Any] = field(default_factory=list)       # gradio components, in the order of the arguments
     args_from: int = 0              # its part of all arguments of the tab: args[args_from:args_to]
     args_to: int = 0
+    place: int = 0                  # among all scripts of the tab, those that have failed meanwhile too
     drawn: bool = False             # whether it was asked for its controls
 
     def draw(self) -> list[Any]:
@@ -45,6 +46,11 @@ class LoadedScript:
         from modules.plugins.gradio3 import default_value
 
         return [default_value(control) for control in self.controls]
+
+
+def control_name(script: LoadedScript, number: int) -> str:
+    """Return the name of a script's control in the page's store."""
+    return f"{script.place}.{number}"
 
 
 def script_classes(module: ModuleType, base: type) -> Iterator[type]:

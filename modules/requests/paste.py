@@ -35,14 +35,16 @@ REQUESTS: Mapping[str, type[Generation]] = {TXT2IMG: Txt2Img, IMG2IMG: Img2Img}
 
 
 def read_infotext(
-    text: str, library: Library, standing: Settings, tab: str = "", now: Mapping[str, Any] | None = None
+    text: str, library: Library, standing: Settings, tab: str = "", now: Mapping[str, Any] | None = None,
+    pairs: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Read generation data for a tab's form or a request: every name has a local file, and `notes` has the rest.
 
     tab: the tab to fill; "" is the one that the data come from
     now: the current values by field or setting
+    pairs: what `pairs_of` returns for the text, if others have changed it
     """
-    values = infotext.parse_infotext(text, emphasised, standing.auto_backcompat)
+    values = pairs_of(text, standing) if pairs is None else dict(pairs)
     source = tab_of(text, values)
     tab = tab or source
     if tab == EXTRAS:
@@ -66,6 +68,11 @@ def read_infotext(
         "script": script,
         "is_data": bool(infotext.split_infotext(text).raw),
     }
+
+
+def pairs_of(text: str, standing: Settings) -> dict[str, Any]:
+    """Return all pairs of generation data, as A1111 pastes them."""
+    return infotext.parse_infotext(text, emphasised, standing.auto_backcompat)
 
 
 def clamp_to_form(found: Mapping[str, Any]) -> dict[str, Any]:

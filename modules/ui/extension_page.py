@@ -17,6 +17,8 @@ from modules.base.fields import declared_params
 from modules.plugins.announcing import undone_after_error
 from modules.plugins.callbacks import ExtensionListener
 from modules.plugins.host import Host, surface
+from modules.plugins.page_values import is_json
+from modules.ui.store import QUIET
 from modules.ui.tabs.scripts import ScriptedForm
 from modules.ui.words import Words
 
@@ -73,6 +75,20 @@ def draw_tab(tab: ExtensionTab) -> None:
         tab.page.render()
         if sheet := getattr(tab.page, "css", None):
             gr.HTML(f"<style>{sheet}</style>", padding=False)
+
+
+def connect_sending_buttons(host: Host) -> None:
+    """Let the buttons that extensions have registered send their text and picture to a tab, in the browser."""
+    if not host.active:
+        return
+    blocks = Context.root_block.blocks
+    for each in surface("infotext_utils").bindings():
+        sources = {"text": each.source_text_component, "picture": each.source_image_component}
+        given = {name: found for name, found in sources.items() if getattr(found, "_id", None) in blocks}
+        if getattr(each.paste_button, "_id", None) in blocks:
+            what = json.dumps([str(each.tabname), list(given), str(each.source_tabname or "")])
+            js = f"(...values) => easel.sendTo(...{what}, values)"
+            each.paste_button.click(None, list(given.values()), None, js=js, **QUIET)
 
 
 def paste_fields(form: ScriptedForm[Any]) -> list[tuple[Component, str]]:
@@ -157,11 +173,3 @@ def extension_setting_ids(host: Host) -> list[str]:
     """Return the element ids of extensions' settings, which are the server's: controls, and whole sections."""
     sections = [f"settings_{section}" for section, _ in by_section(host.options)]
     return sections + [f"setting_{name}" for name in host.options]
-
-
-def is_json(value: Any) -> bool:
-    try:
-        json.dumps(value)
-    except (TypeError, ValueError):
-        return False
-    return True

@@ -32,6 +32,7 @@ from modules.ui.document import Document
 from modules.ui.extension_page import (
     build_extension_settings,
     build_extension_tabs,
+    connect_sending_buttons,
     declared_options,
     extension_facts,
     extension_setting_ids,
@@ -88,6 +89,7 @@ def build(app: App) -> tuple[gr.Blocks, dict[str, Any]]:
         stores |= {kind: form.components for kind, form in making.items()} | {"settings": controls}
         for name, held in stores.items():
             connect(name, held)
+        connect_sending_buttons(host)
         connect_filling("choices", choice_controls(stores, choice_lists({**forms.by_tab(), **making})))
     known = facts(app, forms.by_tab(), making) | extension_facts(host, (forms.txt2img, forms.img2img))
     return page, known

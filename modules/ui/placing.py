@@ -12,7 +12,7 @@ from gradio.components import Component
 
 from modules.plugins.announcing import Announcer, undone_after_error
 from modules.plugins.host import CallFailed, Host
-from modules.plugins.scripts import LoadedScript
+from modules.plugins.scripts import LoadedScript, control_name
 
 SlotDrawings = Mapping[str, Sequence[Callable[[], None]]]       # by slot: a part of the form
 
@@ -96,7 +96,7 @@ class ExtendedPlacing(Placing):
 
     def controls(self) -> dict[str, Component]:
         return {
-            control_name(place, number): control
+            control_name(script, number): control
             for place, script in enumerate(self.scripts)
             for number, control in enumerate(script.controls)
             if place in self._drawn and hasattr(control, "change") and not isinstance(control, gr.State)
@@ -105,12 +105,7 @@ class ExtendedPlacing(Placing):
     def facts(self) -> list[dict[str, Any]]:
         return [
             {"title": script.title, "always_on": script.always_on, "controls": [
-                control_name(place, number) for number, _ in enumerate(script.controls)
+                control_name(script, number) for number, _ in enumerate(script.controls)
             ]}
-            for place, script in enumerate(self.scripts)
+            for script in self.scripts
         ]
-
-
-def control_name(place: int, number: int) -> str:
-    """Return the name of a script's control in the page's store."""
-    return f"{place}.{number}"

@@ -4,11 +4,13 @@ import { byId, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
 import { writeStyles } from "../styles/styles.js";
 import { pasteInfotext } from "./paste.js";
+import { sendTo } from "./send_to.js";
 import { inView, tabs } from "./tabs.js";
 import { openMenu } from "./variants.js";
 
 /** For other scripts: Generate in the tab that is looked at, `patch` filled in first. */
 window.easel.generate = (patch) => inView().generate(patch);
+window.easel.sendTo = sendTo;
 
 const CLICKS = {
   generate: (tab) => tab.generate(),

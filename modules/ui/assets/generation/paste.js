@@ -24,7 +24,9 @@ export async function pasteInfotext(text, form) {
 }
 
 /** Fields, settings and script into a form, as the server tells them of generation data or of a job. */
-export function fillIn({ fields, settings, script, extensions = {}, keeps_styles: keeps = false }, form) {
+export function fillIn(found, form) {
+  const { fields, settings, script, extensions = {}, controls = {}, keeps_styles: keeps = false } = found;
+  window.easel.store(`${form.tab}_extensions`).fill(controls);
   if (!hasPrompt(form.tab)) return form.fill(fields);      // Extras draws with no model
   const [quick, others] = [true, false].map((is) =>
     Object.entries(settings).filter(([name]) => facts.quick.includes(name) === is),

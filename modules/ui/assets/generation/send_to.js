@@ -57,6 +57,25 @@ export async function sendToExtras(picture) {
   }
 }
 
+/**
+ * For extensions' buttons: a text, a picture, or what the tab `from` shows, into "txt2img", "img2img", "inpaint" or
+ * "extras". names: what the values are, "text" and "picture"
+ */
+export function sendTo(tab, names, from, values) {
+  const { text = "", picture = null } = Object.fromEntries(names.map((name, i) => [name, values[i]]));
+  const shown = from ? tabs.get(from)?.results.picture : null;
+  const sent = { url: addressIn(picture) ?? shown?.url, infotext: text || shown?.infotext || "" };
+  if (tab === "txt2img") return sendToTxt2img(sent.infotext);
+  if (!sent.url) return notice("send", t("There is no picture to send."));
+  return tab === "extras" ? sendToExtras(sent) : sendToImg2img(sent, tab === "inpaint" ? "mask" : "image");
+}
+
+/** The address of a picture of gradio's, or of a gallery's first. */
+const addressIn = (value) => {
+  const one = Array.isArray(value) ? value[0] : value;
+  return one?.image?.url ?? one?.url ?? (typeof one === "string" ? one : undefined);
+};
+
 const TELLS_OF_EXTRAS = /(Postprocess upscaler|(GFPGAN|CodeFormer) visibility): /;
 
 /** The picture anew and larger, by the form's hires fix: all else is the picture's own. Then the form is as it was. */

@@ -2,7 +2,7 @@
 
 import gradio as gr
 
-from modules import script_callbacks, scripts, shared
+from modules import infotext_utils, script_callbacks, scripts, shared
 from modules.shared import opts
 
 NAME = "Tier A"
@@ -63,6 +63,8 @@ def on_ui_tabs():
         said = gr.Textbox(label="Said", elem_id="tier_a_said")
         button = gr.Button("Say", elem_id="tier_a_say")
         button.click(fn=lambda: "loud" if opts.tier_a_loud else "quiet", inputs=[], outputs=[said])
+        data = gr.Textbox(label="Data", elem_id="tier_a_data")
+        infotext_utils.bind_buttons(infotext_utils.create_buttons(["txt2img"]), None, data)
     return [(tab, NAME, "tier_a_tab")]
 
 

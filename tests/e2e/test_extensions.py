@@ -1,0 +1,103 @@
+"""One small extension of A1111's kind, unmodified, in the real page: controls, tab, buttons, paste, setting, switch."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.conftest import MODEL, ROOT, ready, serving
+
+OURS = ROOT / "tests/plugins/extensions"
+DATA = "a fox\nNegative prompt: a dog\nSteps: 5, Sampler: Euler, CFG scale: 3, Seed: 9, Size: 128x128, Tier A: in snow"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("extended")
+    for name in ("tier-a", "fails-everywhere"):
+        shutil.copytree(OURS / name, folder / "extensions" / name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(chromium: Path, data: Path) -> Iterator[str]:
+    if not MODEL.exists():
+        pytest.skip("the default model is not here")
+    with serving(data, "--models-dir", ROOT / "models") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def extended(browser: Browser, address: str) -> Iterator[Page]:
+    """The page, opened once for all tests here; errors of its scripts fail the last one."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    page = context.new_page()
+    troubles: list[str] = []
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("console", lambda said: troubles.append(said.text) if said.type == "error" else None)
+    page.goto(address)
+    yield ready(page)
+    context.close()
+    assert not troubles
+
+
+def to_tab(page: Page, title: str) -> None:
+    page.locator("#tabs > .tab-wrapper [role=tab]", has_text=title).first.click()
+
+
+def test_its_script_runs_and_its_style_sheet_is_there(extended):
+    assert extended.locator("#txt2img_prompt").get_attribute("data-tier-a") == "here"
+    assert extended.locator("link[href*='tier-a/style.css']").count() == 1
+
+
+def test_its_button_calls_its_function(extended):
+    to_tab(extended, "Tier A")
+    extended.click("#tier_a_say")
+    expect(extended.locator("#tier_a_said textarea")).to_have_value("quiet")
+
+
+def test_data_sent_from_its_tab_fill_the_form_and_its_controls(extended):
+    to_tab(extended, "Tier A")
+    extended.fill("#tier_a_data textarea", DATA)
+    extended.click("#tab_tier_a_tab #txt2img_tab")
+    expect(extended.locator("#txt2img_prompt textarea")).to_have_value("a fox")
+    expect(extended.locator("#txt2img_steps [type=number]")).to_have_value("5")
+    scripts = extended.locator("#txt2img_script_container")
+    scripts.get_by_text("Tier A", exact=True).click()
+    expect(scripts.get_by_label("Words")).to_have_value("in snow")
+    expect(scripts.get_by_label("Enabled")).to_be_checked()
+
+
+def test_a_picture_is_drawn_with_what_its_controls_say(extended):
+    to_tab(extended, "txt2img")
+    extended.click("#txt2img_generate")
+    expect(extended.locator("#html_info_txt2img")).to_contain_text("a fox, in snow")
+    expect(extended.locator("#html_info_txt2img")).to_contain_text("Tier A: in snow")
+
+
+def test_its_setting_is_applied(extended):
+    to_tab(extended, "Settings")
+    extended.locator("#setting_tier_a_loud input").check()
+    extended.click("#settings_submit")
+    expect(extended.locator("#settings_result")).to_contain_text("Loud")
+    to_tab(extended, "Tier A")
+    extended.click("#tier_a_say")
+    expect(extended.locator("#tier_a_said textarea")).to_have_value("loud")
+
+
+def test_the_extensions_tab_tells_of_both_and_begins_easel_anew(extended):
+    to_tab(extended, "Extensions")
+    rows = extended.locator("#extensions tbody tr:not(.extension-more)")
+    expect(rows.filter(has_text="tier-a")).to_contain_text("in use")
+    failing = rows.filter(has_text="fails-everywhere")
+    expect(failing).to_contain_text("failed")
+    failing.locator("input").uncheck()
+    with extended.expect_navigation():
+        extended.get_by_text("Apply and restart UI").click()
+    ready(extended)
+    to_tab(extended, "Extensions")
+    expect(rows.filter(has_text="fails-everywhere")).to_contain_text("It is switched off.")
