@@ -24,7 +24,7 @@ from modules.prompts.network_tags import take_networks
 from modules.requests.compare_manifest import differences
 from modules.requests.expansion import samples, with_pasted_templates
 from modules.requests.extension_scripts import with_pasted_extensions
-from modules.requests.paste import clamp_to_form, pairs_of, read_infotext
+from modules.requests.paste import clamp_to_form, pasted_pairs, read_infotext
 from modules.requests.picture_data import picture_metadata
 from modules.requests.styles import with_found_styles
 
@@ -94,7 +94,7 @@ def routes(app: App) -> APIRouter:
         """Generation data as form fields, settings, and the rest; `notes` describe the values that were changed."""
         mine = app.data_of(owner(request))
         standing = mine.settings.current
-        pairs = told_of_paste(app.extensions, body.text, pairs_of(body.text, standing))
+        pairs = told_of_paste(app.extensions, body.text, pasted_pairs(body.text, standing))
         found = clamp_to_form(read_infotext(body.text, app.models, standing, body.tab, body.now, pairs))
         found = with_script_controls(app.extensions, found, pairs)
         found = with_pasted_extensions(app.extensions, with_pasted_templates(found))

@@ -240,8 +240,8 @@ class Host:
                 self.told_call(listener.extension, "ui_settings", listener.function)
         for scripts in self._scripts.values():
             scripts.sort(key=lambda each: not each.always_on)
-            for place, each in enumerate(scripts):
-                each.place = place
+            for place, script in enumerate(scripts):
+                script.place = place
 
     # --- what there is ---
 

@@ -38,7 +38,7 @@ def pasted_controls(host: Host, tab: str, values: Mapping[str, Any]) -> dict[str
         for number, key in infotext_controls(script):
             control = script.controls[number]
             value = host.told_call(script.extension, "paste", key, dict(values)) if callable(key) else values.get(key)
-            shown = shown_value(control, value)
+            shown = control_value(control, value)
             if shown is not None and is_json(shown):
                 found[control_name(script, number)] = shown
     return found
@@ -52,7 +52,7 @@ def infotext_controls(script: LoadedScript) -> Iterator[tuple[int, Any]]:
             yield numbers[id(component)], key
 
 
-def shown_value(control: Any, value: Any) -> Any:
+def control_value(control: Any, value: Any) -> Any:
     """Return a value as the control has it, of the type that it begins with; None if it is left as it is."""
     if value is None or (isinstance(value, dict) and UPDATE in value):
         return value

@@ -42,9 +42,9 @@ def read_infotext(
 
     tab: the tab to fill; "" is the one that the data come from
     now: the current values by field or setting
-    pairs: what `pairs_of` returns for the text, if others have changed it
+    pairs: what `pasted_pairs` returns for the text, if others have changed it
     """
-    values = pairs_of(text, standing) if pairs is None else dict(pairs)
+    values = pasted_pairs(text, standing) if pairs is None else dict(pairs)
     source = tab_of(text, values)
     tab = tab or source
     if tab == EXTRAS:
@@ -70,7 +70,7 @@ def read_infotext(
     }
 
 
-def pairs_of(text: str, standing: Settings) -> dict[str, Any]:
+def pasted_pairs(text: str, standing: Settings) -> dict[str, Any]:
     """Return all pairs of generation data, as A1111 pastes them."""
     return infotext.parse_infotext(text, emphasised, standing.auto_backcompat)
 

@@ -10,7 +10,7 @@ import gradio as gr
 import pytest
 
 from modules.commands.assemble import assemble
-from modules.plugins.pasting import claimed_keys, pasted_controls, shown_value, told_of_paste, with_script_controls
+from modules.plugins.pasting import claimed_keys, control_value, pasted_controls, told_of_paste, with_script_controls
 from modules.settings.flags import Flags
 
 OURS = Path(__file__).parent / "extensions"
@@ -54,5 +54,5 @@ def test_listeners_change_the_data_before_anybody_reads_them(host):
     (1, {"visible": True, "__type__": "update"}, {"visible": True, "__type__": "update"}),
 ])
 def test_a_value_has_the_type_that_its_control_begins_with(began, pasted, shown):
-    found = shown_value(SimpleNamespace(value=began), pasted)
+    found = control_value(SimpleNamespace(value=began), pasted)
     assert found == shown and type(found) is type(shown)

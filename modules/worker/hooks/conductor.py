@@ -185,6 +185,7 @@ class Conductor:
                     values[place] = value
                 elif not each.always_on:
                     values.append(value)
+            found += [None] * (each.args_from - len(found))     # in the place of scripts that have failed meanwhile
             found += values[: len(each.controls)]
         return found
 

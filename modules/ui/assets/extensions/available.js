@@ -69,9 +69,9 @@ export class Available {
       && words.every((word) => `${entry.name} ${entry.description} ${entry.url}`.toLowerCase().includes(word));
     const found = this.index.entries.filter(fits).sort(ORDERS[this.order.value]);
     const shown = found.slice(0, MOST_SHOWN);
-    this.count.textContent = found.length > shown.length
-      ? t("{n} of {all}; the first {shown} are shown", { n: found.length, all: this.index.entries.length, shown: MOST_SHOWN })
-      : t("{n} of {all}", { n: found.length, all: this.index.entries.length });
+    const numbers = { n: found.length, all: this.index.entries.length, shown: MOST_SHOWN };
+    const all = found.length === shown.length;
+    this.count.textContent = all ? t("{n} of {all}", numbers) : t("{n} of {all}; the first {shown} are shown", numbers);
     this.rows.replaceChildren(...shown.map((entry) => this.row(entry)));
   }
 

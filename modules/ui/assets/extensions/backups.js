@@ -8,7 +8,8 @@ export class Backups {
 
   constructor(page) {
     this.page = page;
-    this.name = h("input", { type: "text", "aria-label": t("Config Name"), placeholder: t("Config Name"), maxLength: 80 });
+    const name = t("Config Name");
+    this.name = h("input", { type: "text", "aria-label": name, placeholder: name, maxLength: 80 });
     this.save = textButton(t("Save Current Config"), () => this.saveNow());
     this.choice = h("select", { id: "config_states", "aria-label": t("Saved Configs"), onchange: () => this.draw() });
     this.restore = dangerousButton(t("Restore Selected Config"), t("Really? Its commits and switches come back"),

@@ -89,7 +89,8 @@ export class Installed {
       const done = await this.page.attempt(t("{name} goes back…", { name }), () => asking.update(name, commit));
       if (!done) return;
       await this.page.refresh();
-      this.page.tell(t("{name} is at {commit} now; it is used from the next start.", { name, commit: commit.slice(0, 8) }));
+      const now = { name, commit: commit.slice(0, 8) };
+      this.page.tell(t("{name} is at {commit} now; it is used from the next start.", now));
     };
   }
 
@@ -153,6 +154,7 @@ export class Installed {
 function versionOf({ version, commit_hash: commit, remote, branch }) {
   if (!version) return h("span.hint", {}, t("not from git"));
   const page = /^https:\/\/(?:www\.)?github\.com\/[\w.-]+\/[\w.-]+$/.test(remote) ? remote.replace(/\.git$/, "") : "";
-  const shown = page ? h("a", { href: `${page}/commit/${commit}`, target: "_blank", rel: "noreferrer" }, version) : version;
+  const link = { href: `${page}/commit/${commit}`, target: "_blank", rel: "noreferrer" };
+  const shown = page ? h("a", link, version) : version;
   return [shown, branch ? h("span.hint", {}, ` ${branch}`) : null].filter(Boolean);
 }
