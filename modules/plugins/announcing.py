@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from gradio.context import Context
 
-from modules.plugins.host import IN_USE, CallFailed, Host, surface
+from modules.plugins.host import IN_USE, MOST_FAILURES, CallFailed, Host, surface
 from modules.plugins.scripts import LoadedScript
 
 # components of A1111's form, in its order, that scripts wait for before their own are drawn: id, class, label
@@ -55,8 +56,10 @@ class Announcer:
     The order is A1111's: scripts, then callbacks before a component; callbacks, then scripts after it.
     """
 
-    def __init__(self, host: Host, scripts: Sequence[LoadedScript]) -> None:
-        self.host, self.scripts = host, scripts
+    def __init__(self, host: Host, scripts: Sequence[LoadedScript], *, unseen: bool = False) -> None:
+        """unseen: whether nobody sees the page; then failures only end what the extension is told of it"""
+        self.host, self.scripts, self.unseen = host, scripts, unseen
+        self._failures: Counter[str] = Counter()
 
     def announced(self, component: Any) -> Iterator[None]:
         """Announce a component; what the caller does before it asks for the end brings it into the page."""
@@ -92,20 +95,22 @@ class Announcer:
 
     def _told(self, extension: str, moment: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         """Call an extension that is still in use; what it drew before an error is removed."""
-        if self.host.state_of(extension).state != IN_USE:
+        state = self.host.state_of(extension)
+        if state.state != IN_USE or self._failures[extension] >= MOST_FAILURES - 1:
             return
         try:
             with undone_after_error():
                 self.host.call(extension, moment, function, *args, **kwargs)
-        except CallFailed:
-            pass        # logged, and counted: it is off after three
+        except CallFailed:      # logged, and counted: it is off after three
+            if self.unseen:
+                self._failures[extension] += 1
 
 
 def draw_unseen(host: Host, tab: str, scripts: Sequence[LoadedScript]) -> None:
     """Draw the controls of scripts in a page that nobody sees, with A1111's components around them."""
     from modules.plugins.gradio3 import unseen_page
 
-    announcer = Announcer(host, scripts)
+    announcer = Announcer(host, scripts, unseen=True)
     before = (*ANCHORS_BEFORE[:-1], *ANCHORS_OF_TAB[tab], ANCHORS_BEFORE[-1])
     with unseen_page():
         for anchor in before:

@@ -9,7 +9,10 @@ from typing import Any, NoReturn
 from modules.base.errors import WebUIError
 
 # the packages of A1111's model code and of what it was built on, which Easel does not use
-HOLLOW_PACKAGES = ("ldm", "sgm", "k_diffusion", "open_clip", "taming", "torchvision")
+HOLLOW_PACKAGES = (
+    "ldm", "sgm", "k_diffusion", "open_clip", "clip", "taming", "torchvision", "basicsr", "network", "network_lora",
+    "extra_networks_lora",
+)
 
 
 class NotHere(WebUIError, AttributeError):

@@ -19,7 +19,6 @@ from threading import local
 from types import CodeType, ModuleType
 from typing import Any
 
-from modules.base.border import outcome
 from modules.plugins.hollow import HOLLOW_PACKAGES, HollowModule, hollow
 
 SURFACE = "modules.surface"         # the package of what extensions know as `modules`
@@ -31,12 +30,17 @@ GIVEN: dict[str, str] = {
     "modules": SURFACE,
     "launch": f"{SURFACE}.launch",
     "gradio": "gradio",
+    "pydantic": "pydantic",
     "webui": f"{SURFACE}.call_queue",
     "subprocess": f"{SURFACE}.given_subprocess",
 }
 
 # the same for packages that are given only where they are not installed
-STAND_INS: dict[str, str] = {"pkg_resources": f"{SURFACE}.pkg_resources_stand_in"}
+STAND_INS: dict[str, str] = {
+    "pkg_resources": f"{SURFACE}.pkg_resources_stand_in",
+    "lora": f"{SURFACE}.networks",
+    "networks": f"{SURFACE}.networks",
+}
 ABSENT = (*HOLLOW_PACKAGES, *STAND_INS)
 
 
@@ -46,6 +50,7 @@ class Importing:
     def __init__(self, root: Path) -> None:
         """root: the folder of all extensions"""
         self.root = root.resolve()
+        self.roots = tuple(f"{each}/" for each in dict.fromkeys((root.absolute(), self.root)))
         self.folders: list[Path] = []           # of those that have been loaded, in order
         self.current = local()                  # `.folder`: of the extension that this thread loads
         self._before: set[str] = set()          # names in sys.modules that are not the extensions'
@@ -78,7 +83,7 @@ class Importing:
         return isinstance(file, str) and self.has(file)
 
     def has(self, file: str) -> bool:
-        return file.startswith(f"{self.root}/") or Path(file).is_relative_to(self.root)
+        return file.startswith(self.roots)
 
     @contextmanager
     def loading(self, folder: Path) -> Iterator[None]:
@@ -174,6 +179,31 @@ class ExtensionLoader(SourceFileLoader):
         return self.source_to_code(self.get_data(path), path)
 
 
+# what A1111's modules import, so that extensions find it in any of them: modules, names of `shared`, packages
+MODULES_EVERYWHERE = frozenset({
+    "shared", "devices", "images", "processing", "scripts", "script_callbacks", "errors", "extra_networks", "paths",
+    "prompt_parser", "sd_hijack", "sd_models", "sd_samplers", "sd_vae", "masking", "lowvram", "hashes", "ui_common",
+    "infotext_utils", "rng", "styles", "extensions", "sd_samplers_common", "ui_components", "modelloader", "cache",
+})
+SHARED_EVERYWHERE = frozenset({"opts", "cmd_opts", "state", "sd_upscalers", "OptionInfo"})
+PACKAGES_EVERYWHERE: Mapping[str, str] = {
+    **{name: name for name in ("numpy", "torch", "os", "sys", "json", "re", "math", "time", "random", "tqdm")},
+    "np": "numpy", "Image": "PIL.Image", "gr": "gradio",
+}
+
+
+def found_everywhere(name: str) -> Any:
+    """Return what any of A1111's modules has under that name since it imports it. Raises AttributeError."""
+    if name in MODULES_EVERYWHERE:
+        return given_module(f"modules.{name}")
+    if name in SHARED_EVERYWHERE:
+        return getattr(given_module("modules.shared"), name)
+    if name in PACKAGES_EVERYWHERE:
+        package = PACKAGES_EVERYWHERE[name]
+        return LAYERED[package](package) if package in LAYERED else importlib.import_module(package)
+    raise AttributeError(name)
+
+
 class SurfaceModule(ModuleType):
     """A module of the surface: names that A1111's has and ours has not are hollow."""
 
@@ -183,7 +213,10 @@ class SurfaceModule(ModuleType):
             return given_module(f"modules.{name}")
         if name in a1111_names().get(said.partition(".")[2], ()):
             return hollow(f"{said}.{name}")
-        raise AttributeError(f"module {said!r} has no attribute {name!r}")
+        try:
+            return found_everywhere(name)
+        except AttributeError:
+            raise AttributeError(f"module {said!r} has no attribute {name!r}") from None
 
 
 @cache
@@ -229,8 +262,8 @@ def given_module(name: str) -> ModuleType:
     root, _, rest = name.partition(".")
     if root in HOLLOW_PACKAGES:
         return hollow_module(name)
-    if root == "gradio":
-        return gradio_given(name)
+    if root in LAYERED:
+        return LAYERED[root](name)
     full = ".".join(filter(None, ((GIVEN | STAND_INS)[root], rest)))
     try:
         module = importlib.import_module(full)
@@ -255,6 +288,18 @@ def gradio_given(name: str) -> ModuleType:
 
 
 @cache
+def pydantic_given(name: str) -> ModuleType:
+    """Return pydantic with habits of pydantic 1; its parts are pydantic's own."""
+    from modules.plugins.pydantic1 import PydanticModule
+
+    return PydanticModule() if name == "pydantic" else importlib.import_module(name)
+
+
+# packages that extensions have with the habits of an earlier version
+LAYERED: Mapping[str, Callable[[str], ModuleType]] = {"gradio": gradio_given, "pydantic": pydantic_given}
+
+
+@cache
 def hollow_module(name: str) -> ModuleType:
     """Return the hollow module of that name, which its package has as a part."""
     root, _, rest = name.partition(".")
@@ -267,12 +312,9 @@ def hollow_module(name: str) -> ModuleType:
     return module
 
 
-@cache
 def is_missing(package: str) -> bool:
-    """Return whether a package is not installed; one that was built for another torch counts as that."""
-    if importlib.util.find_spec(package) is None:
-        return True
-    return package in HOLLOW_PACKAGES and isinstance(outcome(importlib.import_module, package), Exception)
+    """Return whether there is no package of that name, neither installed nor the importing extension's own."""
+    return importlib.util.find_spec(package) is None
 
 
 def importer() -> Callable[..., ModuleType]:

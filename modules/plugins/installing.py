@@ -15,8 +15,9 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from modules.base.border import outcome
 from modules.base.errors import WebUIError
-from modules.plugins.requirements import pip_request, unmet_lines
+from modules.plugins.requirements import pip_request, unmet_lines, without_extras
 
 SITE_FOLDER = "extensions-site"     # below the data folder
 PIP_SECONDS = 1_800
@@ -78,18 +79,25 @@ def install_packages(words: Sequence[str]) -> list[str]:
     unmet, told = unmet_lines(request.lines)
     if not unmet:
         return told
+    if len(unmet) > 1:
+        together = outcome(install_lines, unmet, request.options)
+        if not isinstance(together, Exception):
+            return [*told, *installed_sentences(together)]
+    found = [(line, outcome(install_line, line, request.options)) for line in unmet]      # so each on its own
+    failed = [f"{line}: {error}" for line, error in found if isinstance(error, Exception)]
+    if len(failed) == len(found):
+        raise NotInstalled("; ".join(failed))
+    return [*told, *failed, *(text for _, told in found if not isinstance(told, Exception) for text in told)]
+
+
+def install_line(line: str, options: Sequence[str]) -> list[str]:
+    """Install a requirement, without its extras if they cannot be had; returns sentences. Raises NotInstalled."""
     try:
-        return [*told, *installed_sentences(install_lines(unmet, request.options))]
-    except NotInstalled:
-        if len(unmet) == 1:
+        return installed_sentences(install_lines([line], options))
+    except NotInstalled as error:
+        if (plain := without_extras(line)) == line:
             raise
-    found: list[str] = []       # so each on its own
-    for line in unmet:
-        try:
-            found += installed_sentences(install_lines([line], request.options))
-        except NotInstalled as error:
-            found.append(f"{line}: {error}")
-    return [*told, *found]
+        return [f"{line}: {error}", *installed_sentences(install_lines([plain], options))]
 
 
 def installed_sentences(packages: Sequence[str]) -> list[str]:
@@ -101,7 +109,7 @@ def install_lines(lines: Sequence[str], options: Sequence[str] = ()) -> list[str
     with tempfile.TemporaryDirectory() as folder:
         constraints, report = Path(folder, "constraints.txt"), Path(folder, "report.json")
         constraints.write_text("\n".join(own_versions()), "utf-8")
-        checked = ["--dry-run", "--quiet", "--report", str(report), *fixed_words(constraints)]
+        checked = ["--dry-run", "--report", str(report), *fixed_words(constraints)]
         run_installer([*checked, *options, "--", *lines])
         wanted = packages_in(report.read_text("utf-8"))
     if wanted:
@@ -134,5 +142,13 @@ def run_installer(words: Iterable[str]) -> None:
     except subprocess.TimeoutExpired as error:
         raise NotInstalled("pip did not end.", "Look at the network connection.") from error
     if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.strip()] or ["pip gave no reason"]
-        raise NotInstalled(f"Not installed: {lines[-1].removeprefix('ERROR: ')}", "The extension may work without.")
+        raise NotInstalled(f"Not installed: {pip_reason(done.stdout + done.stderr)}", "The extension may work without.")
+
+
+def pip_reason(output: str) -> str:
+    """Return what pip says of why it failed, in one line."""
+    lines = [line.strip().removeprefix("ERROR: ") for line in output.splitlines() if line.strip()]
+    for place, line in enumerate(lines):
+        if line.startswith("The conflict is caused by"):
+            return "; ".join(lines[place + 1 : place + 3])
+    return lines[-1] if lines else "pip gave no reason"

@@ -31,8 +31,8 @@ A1111_PACKAGES: Mapping[str, str] = {
     "matplotlib": "matplotlib", "omegaconf": "omegaconf", "pandas": "pandas", "piexif": "piexif",
     "pillow_avif": "pillow-avif-plugin", "psutil": "psutil",
     "pytorch_lightning": "pytorch-lightning", "requests": "requests", "resize_right": "resize-right",
-    "scipy": "scipy", "skimage": "scikit-image", "spandrel": "spandrel", "tomesd": "tomesd",
-    "torchdiffeq": "torchdiffeq", "torchsde": "torchsde", "tqdm": "tqdm",
+    "scipy": "scipy", "skimage": "scikit-image", "spandrel": "spandrel", "tomesd": "tomesd", "timm": "timm",
+    "torchdiffeq": "torchdiffeq", "torchmetrics": "torchmetrics", "torchsde": "torchsde", "tqdm": "tqdm",
 }
 
 # packages with the same modules: which of them is installed for all
@@ -131,6 +131,19 @@ def unmet_lines(lines: Iterable[str]) -> tuple[list[str], list[str]]:
         elif not same and not requirement.specifier.contains(version, prereleases=True):
             told.append(f"It asks for {requirement}; {requirement.name} {version} is here and stays.")
     return unmet, told
+
+
+def without_extras(line: str) -> str:
+    """Return a requirement without its extras.
+
+    >>> without_extras("some[extra,more]~=1.0")
+    'some~=1.0'
+    """
+    requirement = requirement_of(line)
+    if requirement is None or not requirement.extras:
+        return line
+    requirement.extras = set()
+    return str(requirement)
 
 
 def installed_version(package: str) -> str | None:

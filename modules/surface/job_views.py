@@ -8,7 +8,7 @@ from modules.base.errors import WebUIError
 from modules.plugins.host import Host
 
 
-class NotHere(WebUIError):
+class NotHere(WebUIError, AttributeError):
     """Something of A1111's that Easel does not have in that form."""
 
     status = 501
@@ -46,14 +46,30 @@ IDLE_STATE: dict[str, Any] = {
 }
 
 
+# facts of the model that the file alone tells: name → how, of the surface's CheckpointInfo
+FACTS_OF_THE_FILE: dict[str, Any] = {
+    "sd_checkpoint_info": lambda info: info,
+    "sd_model_hash": lambda info: info.shorthash,
+    "sd_model_checkpoint": lambda info: info.filename,
+}
+
+
+def chosen_checkpoint() -> Any:
+    """Return the checkpoint that the settings name. Raises NotHere."""
+    from modules.surface.sd_models import select_checkpoint
+
+    if (found := select_checkpoint()) is None:
+        raise NotHere("There is no checkpoint.", "Put one below models/Stable-diffusion.")
+    return found
+
+
 class ModelView:
     """`shared.sd_model`: facts of the checkpoint of the job whose hooks are called."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
 
-    @property
-    def _facts(self) -> Any:
+    def _job_facts(self) -> Any:
         job = self._host.generation
         if job is None:
             raise NotHere("No picture is being made, so there is no model.", "Ask for it in a hook of a picture.")
@@ -62,7 +78,9 @@ class ModelView:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        if hasattr(facts := self._facts, name):
+        if self._host.generation is None and name in FACTS_OF_THE_FILE:
+            return FACTS_OF_THE_FILE[name](chosen_checkpoint())
+        if hasattr(facts := self._job_facts(), name):
             return getattr(facts, name)
         raise NotHere(
             f"shared.sd_model.{name} belongs to A1111's model, which Easel does not have in that form.",

@@ -11,6 +11,7 @@ from typing import Any
 
 from modules.surface.binding import bound_host
 from modules.surface.processed import Processed as Processed
+from modules.surface.rng import slerp as slerp
 
 opt_C, opt_f = 4, 8                     # A1111's names for a latent's channels and the pixels of its cell
 LARGEST_SEED = 2**32 - 1

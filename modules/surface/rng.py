@@ -66,3 +66,10 @@ def randn_like(x: Tensor) -> Tensor:
 
 def randn_without_seed(shape: Any, generator: Any = None) -> Tensor:
     return torch.randn(tuple(shape))
+
+
+def slerp(val: float, low: Any, high: Any) -> Any:
+    """Return the noise between two, a share `val` of the way from the first."""
+    from modules.sampling import noise
+
+    return noise.slerp(low, high, val)

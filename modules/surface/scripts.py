@@ -12,7 +12,7 @@ from modules.plugins.host import surface
 from modules.plugins.scripts import script_classes
 from modules.surface import script_callbacks as script_callbacks
 from modules.surface.binding import bound_host
-from modules.worker.hooks.script_runner import ScriptRunner
+from modules.worker.hooks import script_runner
 
 log = logging.getLogger(__name__)
 
@@ -158,6 +158,30 @@ def plot_script() -> ScriptClassData:
     return ScriptClassData(module.Script, str(root / "scripts" / "xyz_grid.py"), str(root), module)
 
 
+class ScriptRunner(script_runner.ScriptRunner):
+    """The scripts of a tab. An extension's own runner has none until it is given a tab's."""
+
+    def __init__(self, host: Any = None, tab: str = "", note: Callable[[str], None] = log.warning) -> None:
+        super().__init__(host or bound_host(), tab or "txt2img", note)
+        if not tab:
+            self._loaded = []
+            self.scripts, self.alwayson_scripts, self.selectable_scripts, self.titles = [], [], [], []
+
+    def initialize_scripts(self, is_img2img: bool) -> None:
+        """Take the scripts of a tab."""
+        self.__init__(self._host, "img2img" if is_img2img else "txt2img", self._note)  # type: ignore[misc]
+
+    def prepare_ui(self) -> None:
+        """Controls are drawn by Easel's page."""
+
+    def setup_ui(self) -> list[Any]:
+        """Return no controls: those of scripts are in Easel's page."""
+        return []
+
+    def setup_ui_for_section(self, section: Any, scriptlist: Any = None) -> None:
+        """Controls are drawn by Easel's page."""
+
+
 def __getattr__(name: str) -> Any:
     if name == "scripts_data":
         return script_classes_seen()
@@ -165,6 +189,8 @@ def __getattr__(name: str) -> Any:
         return ScriptRunner(bound_host(), name.removeprefix("scripts_"), log.warning)
     if name == "scripts_current":
         return None
+    if name == "postprocessing_scripts_data":
+        return []
     raise AttributeError(f"module 'modules.scripts' has no attribute {name!r}")
 
 

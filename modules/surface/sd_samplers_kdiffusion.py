@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from modules.surface.sd_samplers_cfg_denoiser import CFGDenoiser as CFGDenoiser
 from modules.surface.sd_samplers_cfg_denoiser import CFGDenoiserKDiffusion as CFGDenoiserKDiffusion
 from modules.surface.sd_samplers_common import Sampler
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from modules.surface.sd_samplers_cfg_denoiser import CFGDenoiser as CFGDenoiser
+from modules.surface.sd_samplers_cfg_denoiser import CFGDenoiserTimesteps as CFGDenoiserTimesteps
 from modules.surface.sd_samplers_common import Sampler
 
 

@@ -81,6 +81,11 @@ def create_refresh_button(
     return button
 
 
+def create_override_settings_dropdown(tabname: str, row: Any) -> Any:
+    """Make the dropdown of settings that hold for a picture alone."""
+    return gr.Dropdown([], label="Override settings", elem_id=f"{tabname}_override_settings", multiselect=True)
+
+
 def setup_dialog(button_show: Any, dialog: Any, *, button_close: Any = None) -> None:
     """Let one button show a part of the page, another hide it."""
     button_show.click(fn=lambda: gr_show(True), inputs=[], outputs=[dialog])

@@ -55,6 +55,18 @@ class PageBlocks(gr.Blocks):
     def get_config_file(self) -> Any:
         return super().get_config_file() if self.custom_mount_path is not None else {}
 
+    @property
+    def dependencies(self) -> list[dict[str, Any]]:
+        """Its events, as gradio 3 lists them for extensions that look for one."""
+        return [
+            {
+                "targets": [block for block, _ in each.targets], "trigger": each.targets[0][1] if each.targets else "",
+                "inputs": [block._id for block in each.inputs], "outputs": [block._id for block in each.outputs],
+                "js": each.js,
+            }
+            for each in self.fns.values()
+        ]
+
 
 def build(app: App) -> tuple[gr.Blocks, dict[str, Any]]:
     """Return the page and its facts. gradio only renders, and calls no function of ours; nothing is loaded."""
