@@ -1,0 +1,113 @@
+"""What extensions want installed is read as pip reads it; nothing that Easel has is changed."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from modules.plugins import installing
+from modules.plugins.installing import NotInstalled, install_packages, keep_pip_away, let_pip_in, pip_reason
+from modules.plugins.manifest import Extension
+from modules.plugins.requirements import missing_of_a1111, pip_request, requirement_lines, unmet_lines, without_extras
+
+
+@pytest.fixture
+def pip(monkeypatch):
+    """A pip that has every package but `absent`, in version 1.0; the calls of it."""
+    calls = []
+
+    def run(words):
+        calls.append(list(words))
+        lines = words[words.index("--") + 1 :]
+        if any(line.startswith(("absent", "extra[")) for line in lines):
+            raise NotInstalled("Not installed: nobody has it")
+        if "--report" in words:
+            names = [{"metadata": {"name": line.partition("=")[0], "version": "1.0"}} for line in lines]
+            Path(words[words.index("--report") + 1]).write_text(json.dumps({"install": names}))
+
+    monkeypatch.setattr(installing, "run_installer", run)
+    monkeypatch.setattr(installing, "site_folder", lambda: Path("/data/extensions-site"))
+    return calls
+
+
+def installed(calls):
+    return [words[words.index("--") + 1 :] for words in calls if "--target" in words]
+
+
+def test_requirements_are_read_with_the_files_that_they_name(tmp_path):
+    (tmp_path / "more.txt").write_text("two==2 # why\n-r requirements.txt\n")
+    (tmp_path / "requirements.txt").write_text(
+        "# all\none>=1\n-r more.txt\n--extra-index-url https://example.org\nthree -i https://example.org\n"
+    )
+    lines = list(requirement_lines(tmp_path / "requirements.txt"))
+    assert lines[:2] == ["one>=1", "two==2"] and lines[-1] == "three"
+    assert len(lines) < 20      # files that name each other end
+    assert list(requirement_lines(tmp_path / "absent.txt")) == []
+
+
+def test_words_of_pip_are_options_and_requirements():
+    request = pip_request(["install", "-U", "--no-deps", "-i", "https://example.org", "one", "two==2"])
+    assert request.options == ["--no-deps", "-i", "https://example.org"] and request.lines == ["one", "two==2"]
+
+
+def test_what_easel_has_stays_and_that_is_told():
+    version = importlib.metadata.version("pillow")
+    unmet, told = unmet_lines(["pillow==1.0", f"pillow=={version}", "not-a-package-here", "x; python_version < '3'"])
+    assert unmet == ["not-a-package-here"]
+    assert told == [f"It asks for pillow==1.0; pillow {version} is here and stays."]
+
+
+def test_all_that_can_be_had_is_installed_and_the_rest_is_named(pip):
+    notes = install_packages(["one==1", "absent", "extra[more]"])
+    assert installed(pip) == [["one==1.0"], ["extra==1.0"]]
+    assert notes == [
+        "absent: Not installed: nobody has it", "Installed: one==1.0.",
+        "extra[more]: Not installed: nobody has it", "Installed: extra==1.0.",
+    ]
+    with pytest.raises(NotInstalled, match="absent: Not installed: nobody has it"):
+        install_packages(["absent"])
+
+
+def test_packages_go_into_the_extensions_folder_without_what_they_need_themselves(pip):
+    install_packages(["one"])
+    checked, made = pip
+    assert "--dry-run" in checked and "--constraint" in checked
+    assert {"--no-deps", "--target", "/data/extensions-site"} <= set(made)
+
+
+def test_what_is_built_for_another_torch_is_left_out(monkeypatch):
+    report = json.dumps({"install": [{"metadata": {"name": name, "version": "1"}} for name in ("one", "torchvision")]})
+    for version, expected in (("2.0+cpu", ["one==1"]), ("2.0", ["one==1", "torchvision==1"])):
+        monkeypatch.setattr(importlib.metadata, "version", lambda name, version=version: version)
+        assert installing.packages_in(report) == expected
+
+
+def test_a_pip_of_an_extensions_own_cannot_change_easels_packages():
+    keep_pip_away()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "pip", "uninstall", "-y", "pillow"], capture_output=True, text=True, check=False
+        )
+    finally:
+        let_pip_in()
+    assert done.returncode and "Could not locate Python interpreter" in done.stderr
+    assert importlib.metadata.version("pillow")
+
+
+def test_the_reason_is_the_conflict_if_pip_names_one():
+    said = "ERROR: Cannot install a\n\nThe conflict is caused by:\n  a depends on b<1\n  The user requested b==2\n\nmore"
+    assert pip_reason(said) == "a depends on b<1; The user requested b==2"
+    assert pip_reason("WARNING: x\nERROR: no network\n") == "no network"
+    assert without_extras("some[a,b]>=1") == "some>=1"
+
+
+def test_packages_that_a1111_has_are_wanted_by_those_who_import_them(tmp_path):
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "one.py").write_text("import blendmodes.blend\nimport numpy\nimport nobody_knows\n")
+    wanted = missing_of_a1111(Extension(tmp_path))
+    assert wanted in ([], ["blendmodes"])       # the latter where it is not installed
