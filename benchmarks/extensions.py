@@ -21,25 +21,38 @@ from modules import script_callbacks
 
 script_callbacks.on_ui_tabs(lambda: [])
 """
+NATIVE = """
+from easel import Extension, moments
+
+ext = Extension("measured", "1.0")
+
+for moment in (moments.conditioned, moments.denoising, moments.denoised, moments.finished):
+    ext.on(moment)(lambda value: value)
+"""
+SOURCES = (
+    ("page only", "scripts/measured.py", PAGE_ONLY, "1.00"),
+    ("listening", "scripts/measured.py", LISTENING, "≤ 1.03"),
+    ("listening to moments", "extension.py", NATIVE, "≤ 1.03"),
+)
 
 
 def run() -> None:
     """A picture while an extension listens to each step and changes nothing, or only has a tab ÷ one without any."""
     with ExitStack() as stack:
-        plain = stack.enter_context(drawing(""))
-        for name, source, goal in (("page only", PAGE_ONLY, "1.00"), ("listening", LISTENING, "≤ 1.03")):
-            with drawing(source) as extended:
+        plain = stack.enter_context(drawing("", ""))
+        for name, file, source, goal in SOURCES:
+            with drawing(file, source) as extended:
                 report(alternating({name: lambda: draw(extended), "plain": lambda: draw(plain)}), name, "plain", goal)
 
 
 @contextmanager
-def drawing(source: str) -> Iterator[Easel]:
-    """Easel with one extension of that source, or without any; its model is loaded."""
+def drawing(file: str, source: str) -> Iterator[Easel]:
+    """Easel with one extension of that source in a file of that name, or without any; its model is loaded."""
     with tempfile.TemporaryDirectory(prefix="easel-") as data:
         if source:
-            scripts = Path(data) / "extensions" / "measured" / "scripts"
-            scripts.mkdir(parents=True)
-            (scripts / "measured.py").write_text(source)
+            path = Path(data) / "extensions" / "measured" / file
+            path.parent.mkdir(parents=True)
+            path.write_text(source)
         with Easel(SHIPPED, data, use_cpu=("all",)) as easel:
             if source:
                 easel.app.extensions.load(easel.app)

@@ -12,7 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from easel import moments
-from easel.extension import API_VERSION, DeclarationError, Extension
+from easel.declared import DeclarationError
+from easel.extension import API_VERSION, Extension
 from easel.moments import Conditioning, Picture, Plan, Step, draw, upscale
 from easel.pages import Page
 from modules.base.fields import Checkbox, Choice, Number, Param, Radio, Slider, Text

@@ -9,13 +9,13 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, dataclass_transform
 
+from easel.declared import DeclarationError, caller, declared_class, place_of
 from easel.moments import Moment, V
 from easel.pages import Page
-from modules.base.fields import Param, declared_params, defaults
+from modules.base.fields import Param, declared_params
 
 API_VERSION = (1, 0)        # a moment or a field is never removed within a major version
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -32,10 +32,6 @@ C = TypeVar("C", bound=type[Any])
 F = TypeVar("F", bound=Callable[..., Any])
 Slot = Literal["scripts", "sampler", "dimensions", "cfg", "seed", "accordions"]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-
-
-class DeclarationError(Exception):
-    """A declaration that cannot be; the message names the extension's file and line."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +115,11 @@ class Extension:
 
     @dataclass_transform(frozen_default=True)
     def settings(self, cls: C) -> C:
-        """Declare settings of the server's: a class as for `arguments`; they have a section of the Settings tab."""
+        """Declare settings of the server's: a class as for `arguments`; they have a section of the Settings tab.
+
+        Routes and commands whose parameter is annotated by the class are given the settings as they are at that moment.
+        Listeners are not: what shapes a picture is an argument, which the picture's data tell.
+        """
         self.setting_class = declared_class(cls)
         return self.setting_class  # type: ignore[return-value]
 
@@ -182,7 +182,9 @@ class Extension:
     def command(self, function: F) -> F:
         """Add `webui.py extension run <name> <function>`; its parameters, with defaults, are the command's flags."""
         signature = inspect.signature(function).parameters.values()
-        if missing := [each.name for each in signature if each.default is inspect.Parameter.empty]:
+        wanted = self.setting_class.__name__ if self.setting_class else None
+        plain = (each for each in signature if each.annotation not in (self.setting_class, wanted))
+        if missing := [each.name for each in plain if each.default is inspect.Parameter.empty]:
             raise DeclarationError(f"{place_of(function)}: the parameter {missing[0]} has no default.")
         self.commands[function.__name__.replace("_", "-")] = function
         return function
@@ -223,36 +225,3 @@ def fits_version(wanted: str, here: tuple[int, int]) -> bool:
         if not COMPARISONS[comparison](here, (int(major), int(minor or 0))):
             return False
     return True
-
-
-def declared_class(cls: type[Any]) -> type[Any]:
-    """Return a class of declared fields as a frozen dataclass. Raises DeclarationError, naming the field."""
-    where = place_of(cls)
-    try:
-        made = dataclass(frozen=True)(cls)
-        declared = declared_params(made)
-    except (TypeError, NameError) as error:
-        raise DeclarationError(f"{where}: {cls.__name__} cannot be declared: {error}.") from error
-    for each in fields(made):
-        if each.name not in declared:
-            example = f'{each.name}: Annotated[float, Param("Label", Slider(0, 1), "What it does.")] = 0.0'
-            raise DeclarationError(f"{where}: {cls.__name__}.{each.name} has no Param. Write {example}")
-        if each.name not in defaults(made):
-            raise DeclarationError(f"{where}: {cls.__name__}.{each.name} has no default.")
-    return made
-
-
-def place_of(thing: Any) -> str:
-    """Return file and line of a function or class, as `extension.py:12`."""
-    code = getattr(thing, "__code__", None)
-    if code:
-        return f"{Path(code.co_filename).name}:{code.co_firstlineno}"
-    return caller()
-
-
-def caller() -> str:
-    """Return file and line of the nearest caller outside this file."""
-    frame = inspect.currentframe()
-    while frame and frame.f_code.co_filename in (__file__, "<string>"):
-        frame = frame.f_back
-    return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}" if frame else "extension.py"

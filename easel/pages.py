@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from typing import Any, TypeAlias
 
 from PIL import Image
+
+from easel.declared import declared_class
 
 TabAnswer: TypeAlias = "str | Image.Image | list[Image.Image]"
 Submit: TypeAlias = Callable[..., TabAnswer]
@@ -39,8 +41,8 @@ class Page:
         self.parts.append(TextPart(markdown))
 
     def form(self, fields: type[Any], submit: Submit, button: str = "Go") -> None:
-        """Add a form of a class of declared fields, as `Extension.arguments` makes them.
+        """Add a form of a class of declared fields, written as the one of `Extension.arguments`.
 
         submit: called with a value of the class; it returns Markdown, a picture, or a list of pictures
         """
-        self.parts.append(FormPart(fields, submit, button))
+        self.parts.append(FormPart(fields if is_dataclass(fields) else declared_class(fields), submit, button))

@@ -1,16 +1,19 @@
-"""Warm light: colours grow warmer with each step. It shows arguments, three moments, a route and a command."""
+"""Warm light: colours grow warmer with each step. It shows arguments, two moments, settings,
+a tab, a route and a command."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
-from easel import Checkbox, Extension, Param, Plan, Slider, Step, moments
+from PIL import Image
+
+from easel import Checkbox, Extension, Page, Param, Plan, Slider, Step, moments
 
 ext = Extension(
     "warm-light", version="1.0.0", licence="Apache-2.0", slot="cfg",
     about="Moves the picture's colours towards those of the evening sun while it is drawn.",
 )
-PRESETS = {"morning": 0.2, "evening": 0.5, "candle": 1.0}
 TOWARDS_ORANGE = (0.5, 0.0, 0.0, 0.3)      # of a latent's channels, for models of Stable Diffusion 1 and 2
 
 
@@ -39,13 +42,29 @@ def tint(step: Step, a: Warmth) -> Step:
     return step.replace(clean=clean + a.amount * step.fraction * colour)
 
 
+@ext.settings
+class Presets:
+    morning: Annotated[float, Param("Morning", Slider(0, 1, 0.05), "How warm the morning's light is.")] = 0.2
+    evening: Annotated[float, Param("Evening", Slider(0, 1, 0.05), "How warm the evening's light is.")] = 0.5
+
+
 @ext.route("GET", "/presets")
-def presets() -> dict[str, float]:
+def presets(now: Presets) -> dict[str, float]:
     """Amounts of warmth that have a name."""
-    return PRESETS
+    return asdict(now)
 
 
 @ext.command
-def list_presets(least: float = 0.0) -> str:
+def list_presets(now: Presets, least: float = 0.0) -> str:
     """Say which amounts of warmth have a name."""
-    return "\n".join(f"{name}: {amount}" for name, amount in PRESETS.items() if amount >= least)
+    return "\n".join(f"{name}: {amount}" for name, amount in asdict(now).items() if amount >= least)
+
+
+@ext.tab("Warm light")
+def swatches(page: Page) -> None:
+    page.text("What a warmth does to a grey wall.")
+    page.form(Warmth, swatch, button="Show")
+
+
+def swatch(a: Warmth) -> Image.Image:
+    return Image.new("RGB", (128, 64), (128 + round(100 * a.amount), 128, 128 - round(100 * a.amount)))

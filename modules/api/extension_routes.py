@@ -96,7 +96,7 @@ def start_extension_routes(host: Host, api: FastAPI, demo: Any) -> None:
     """
     apps: dict[str, ExtensionApp] = {}
     for native in host.natives():
-        add_declared_routes(native, apps.setdefault(native.folder, ExtensionApp(native.folder)))
+        add_declared_routes(host, native, apps.setdefault(native.folder, ExtensionApp(native.folder)))
     for listener in host.listeners("app_started"):
         app = apps.setdefault(listener.extension, ExtensionApp(listener.extension))
         host.told_call(listener.extension, "app_started", listener.function, demo, app)
@@ -109,11 +109,11 @@ def start_extension_routes(host: Host, api: FastAPI, demo: Any) -> None:
         api.router.default = ExtensionRoutes(tuple(apps.values()), api.router.default)
 
 
-def add_declared_routes(native: NativeExtension, app: ExtensionApp) -> None:
+def add_declared_routes(host: Host, native: NativeExtension, app: ExtensionApp) -> None:
     """Add the routes of an extension of Easel's own API, below its name."""
     for route in native.declaration.route_list:
         address = f"{DECLARED_ADDRESSES}{native.name}{route.path}"
-        app.add_api_route(address, route.function, methods=[route.method])
+        app.add_api_route(address, host.with_settings(native, route.function), methods=[route.method])
 
 
 def drop_clashes(app: ExtensionApp, taken: Sequence[BaseRoute]) -> Iterator[str]:

@@ -88,7 +88,7 @@ def run_extension(flags: Flags, given: argparse.Namespace) -> int:
     word, *rest = given.options or [""]
     if word not in native.declaration.commands:
         raise UnknownName(f"command of {native.name}", word, native.declaration.commands)
-    function = native.declaration.commands[word]
+    function = host.with_settings(native, native.declaration.commands[word])
     flags_of_it = vars(command_parser(native.name, word, function).parse_args(rest))
     answer = host.call(native.folder, word, partial(function, **flags_of_it))
     if answer is not None:

@@ -16,7 +16,7 @@ from threading import Event, local
 from types import ModuleType
 from typing import Any, TypeVar
 
-from easel.extension import DeclarationError
+from easel.declared import DeclarationError
 from modules.base.border import outcome
 from modules.base.errors import WebUIError
 from modules.plugins.callbacks import Callbacks, ExtensionListener
@@ -25,6 +25,7 @@ from modules.plugins.installing import keep_pip_away, leave_site_folder, let_pip
 from modules.plugins.loading_order import CallbackRule, callback_name, callback_rules, in_asked_order, loading_order
 from modules.plugins.manifest import Extension, find_extensions
 from modules.plugins.native import NativeExtension, declares, in_listening_order, load_native
+from modules.plugins.native_settings import declare_settings, with_settings
 from modules.plugins.scripts import TABS, LoadedScript, instances, script_classes
 from modules.plugins.switches import LoadingMarker, switched_off
 
@@ -223,6 +224,9 @@ class Host:
 
     def _register(self) -> None:
         """Call what registers settings, then make the scripts of both tabs, always-on ones first."""
+        for native in self.natives():
+            if native.declaration.setting_class:
+                self.told_call(native.folder, "settings", declare_settings, native, surface("shared"))
         called = [each for moment in ("before_ui", "ui_settings") for each in self.listeners(moment)]
         for moment in ("before_ui", "ui_settings"):
             for listener in self.listeners(moment):
@@ -252,6 +256,10 @@ class Host:
         """Return the scripts of a tab ("txt2img", "img2img") whose extensions are active: always-on ones first."""
         names = {state.name for state in self.active}
         return [each for each in self._scripts[tab] if each.extension in names]
+
+    def with_settings(self, native: NativeExtension, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function of a native extension's that is given its settings where it asks for them."""
+        return with_settings(native, function, lambda: self.program.settings.foreign)
 
     def natives(self) -> list[NativeExtension]:
         """Return the active extensions of Easel's own API, in the order of their listeners."""

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from easel.extension import DeclarationError, MomentListener
+from easel.declared import DeclarationError
 from easel.extension import Extension as Declaration
+from easel.extension import MomentListener
 from easel.moments import Moment
 from modules.base.errors import Invalid, UnknownName
 from modules.base.fields import checker, defaults

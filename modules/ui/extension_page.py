@@ -20,6 +20,7 @@ from modules.plugins.host import Host, surface
 from modules.plugins.page_values import is_json
 from modules.ui.store import QUIET
 from modules.ui.tabs.scripts import ScriptedForm
+from modules.ui.widgets import component
 from modules.ui.words import Words
 
 
@@ -127,6 +128,8 @@ def option_control(name: str, option: Any, value: Any, words: Words) -> Componen
     given = option.component_args() if callable(option.component_args) else option.component_args
     kind = option.component or plain_control(option.default)
     how = {"label": words(option.label), "value": value, **(given or {})}
+    if param := getattr(option, "param", None):
+        return component(param, value, {}, words, elem_id=f"setting_{name}", elem_classes="setting")
     if not kind or how.get("visible") is False:
         return None
     if notes := f"{option.comment_before} {option.comment_after}".strip():

@@ -28,6 +28,7 @@ from modules.requests.pasted_fields import field_keys
 from modules.settings.choices import MODEL_SETTINGS
 from modules.settings.options import Settings
 from modules.ui import extension_head, look, quicksettings
+from modules.ui.declared_tabs import build_declared_tabs
 from modules.ui.document import Document
 from modules.ui.extension_page import (
     build_extension_settings,
@@ -91,6 +92,7 @@ def build(app: App) -> tuple[gr.Blocks, dict[str, Any]]:
             with gr.Tab(words("Queue"), id="queue", elem_id="tab_queue"):
                 gr.HTML(elem_id="queue_page", padding=False)
             build_extension_tabs(host, (forms.txt2img, forms.img2img))
+            build_declared_tabs(host, lists, words)
             with gr.Tab(words("Settings"), id="settings", elem_id="tab_settings"):
                 controls = settings.build(lists, words)
                 controls |= build_extension_settings(host, app.settings.foreign, words)
