@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import zipfile
 from pathlib import Path
@@ -9,10 +10,12 @@ from types import SimpleNamespace
 from typing import Annotated
 
 import pytest
+from fastapi import FastAPI
 
-from easel import Checkbox, Choice, DeclarationError, Extension, Param, Slider, moments
+from easel import Checkbox, Choice, DeclarationError, Extension, Page, Param, Slider, moments
 from easel.extension import fits_version
 from easel.testing import FakeEngine
+from modules.api.extension_routes import start_extension_routes
 from modules.base.errors import Conflict, Invalid
 from modules.params.known_axes import find_axis
 from modules.params.plot_axes import Variant
@@ -30,6 +33,7 @@ from modules.plugins.packaging import write_package
 from modules.settings.file import SettingsFile
 from modules.settings.flags import ROOT, Flags
 from modules.settings.options import Settings
+from modules.ui.declared_tabs import answered_form
 
 GLOW = '''
 from typing import Annotated
@@ -268,6 +272,66 @@ def test_pictures_are_resized_blended_and_told_of():
     assert one.resized(0.5).image.size == (64, 64)
     assert one.blended(other, 1).image.tobytes() == other.image.tobytes()
     assert one.with_pair("Tone", 3).pairs == {"Tone": 3} and not one.pairs
+
+
+# Settings, tabs, addresses
+
+WITH_SETTINGS = GLOW.format(name="glow", more="""
+from easel import Page
+
+
+@ext.settings
+class Server:
+    limit: Annotated[int, Param("Limit", Slider(0, 9), "How many.")] = 3
+
+
+@ext.route("GET", "/limit")
+def limit(now: Server, more: int = 0) -> int:
+    return now.limit + more
+
+
+@ext.command
+def say(now: Server, times: int = 2) -> str:
+    return "x" * now.limit * times
+
+
+@ext.tab("Glow")
+def tab(page: Page) -> None:
+    page.text("# Glow")
+    page.form(Glow, lambda a: f"as much as {a.amount}")
+""")
+
+
+def test_settings_are_the_servers_and_are_given_to_who_asks_for_them(host_of, tmp_path):
+    host = host_of(glow=WITH_SETTINGS)
+    [native] = host.natives()
+    ext = native.declaration
+    assert host.owners == {"glow_limit": "glow"}
+    say, limit = host.with_settings(native, ext.commands["say"]), host.with_settings(native, ext.route_list[0].function)
+    assert list(inspect.signature(limit).parameters) == ["more"]
+    assert (say(), limit(more=1)) == ("x" * 6, 4)
+    host.program.settings.keep("glow_limit", 5)
+    assert (say(times=1), limit()) == ("x" * 5, 5)
+    host.program.settings.keep("glow_limit", 77)        # beyond its limits: by hand
+    assert limit() == 3
+
+
+def test_the_addresses_of_an_extension_are_below_its_name(host_of):
+    host = host_of(glow=WITH_SETTINGS)
+    api = FastAPI()
+    start_extension_routes(host, api, None)
+    assert [route.path for app in api.router.default.apps for route in app.routes] == ["/easel/x/glow/limit"]
+    assert not host.state_of("glow").told
+
+
+def test_a_tabs_form_answers_or_says_what_is_wrong(host_of):
+    host = host_of(glow=WITH_SETTINGS)
+    [native] = host.natives()
+    page = Page()
+    native.declaration.tabs["Glow"](page)
+    form = page.parts[1]
+    assert answered_form(host, native, form, 0.5)[0] == "as much as 0.5"
+    assert "amount cannot be 7" in answered_form(host, native, form, 7)[0]
 
 
 # New, and packaged
