@@ -23,8 +23,11 @@ def axis_options(host: Host, tab: str) -> dict[str, Any]:
     active = {state.name for state in host.active}
     added = [each for each in surface("xyz_grid").axis_options if each.extension in active]
     own = [each for each in added if each.is_img2img in (None, tab == "img2img")]
-    # scripts that add their axes once for each tab do so for txt2img first
-    return {str(each.label): each for each in (own if tab == "img2img" else reversed(own))}
+    found: dict[str, Any] = {}
+    for each in own:
+        if tab == "img2img" or each.label not in found:     # a script that adds its axes in each tab did so there last
+            found[str(each.label)] = each
+    return found
 
 
 def extension_axes(host: Host, tab: str) -> list[Axis]:

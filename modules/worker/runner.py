@@ -141,6 +141,10 @@ class JobRunner:
             log.warning("Job %s cannot be done: %s", spec.id, error_data(plan)["error"], exc_info=unforeseen(plan))
             self._emit(events.Ended(spec.id, FAILED, error_data(plan)))
             return
+        self.begin(spec, plan)
+
+    def begin(self, spec: JobSpec, plan: JobPlan) -> None:
+        """Hand the pictures of a planned job to the engine."""
         progress = JobProgress(spec, plan, set(plan.numbers) - set(spec.done))
         if plan.numbers:
             self._begin(progress)
@@ -333,7 +337,8 @@ class JobRunner:
         progress.interrupted |= not result.complete and not picture.skipped
         if self.faults:
             self.faults.saving(progress.spec.id)
-        saved = save_image(progress.plan, picture.index, result, progress.spec, self.where)
+        save = progress.plan.saver or save_image
+        saved = save(progress.plan, picture.index, result, progress.spec, self.where)
         progress.error = saved.problem or progress.error
         if result.withheld != events.WITHHELD_REFUSED:
             progress.done[picture.index] = DonePicture(

@@ -138,6 +138,23 @@ def test_a_hook_may_make_pictures_of_its_own_and_an_error_is_told_once(shop):
     assert len([each for each in warned if "failing failed in process_batch: ValueError: on purpose" in each.message]) == 1
 
 
+def test_a_job_whose_extensions_only_plan_is_drawn_as_any_other(shop):
+    """Its pictures are made in the engine's thread alone, beside others; who listens to saving is told of each file."""
+    written(shop, "choosing", CHOOSING)
+    with shop.open():
+        ended, made, _ = shop.made(replace(small("planned", n_iter=2), save=True))
+        told = list(sys.modules["easel_extensions.choosing.choosing"].FILES)
+        asked = (small(f"plain-{seed}", prompt=text, seed=seed) for seed, text in ((3, "a dog"), (4, "a cat")))
+        plain = [shop.made(each)[1][0] for each in asked]
+        conductor = shop.worker.runner.result().conductor
+    pictures = [each for each in made if each.kind == "image"]
+    assert ended.state == "done" and not conductor.jobs
+    assert [infotext.parse_infotext(each.infotext, emphasised)["Prompt"] for each in pictures] == ["a dog", "a cat"]
+    assert ["Chosen: dog" in pictures[0].infotext, "Chosen: cat" in pictures[1].infotext] == [True, True]
+    assert [Path(each) for each in told if Path(each).is_file()] == [Path(each.path) for each in pictures]
+    assert all(np.abs(pixels(a) - pixels(b)).max() <= TOLERANCE for a, b in zip(pictures, plain, strict=True))
+
+
 def test_a_job_goes_on_with_the_batches_that_are_left(shop):
     """A run that was killed has told of its first picture; that one is neither drawn nor saved again."""
     written(shop, "marking", MARKING)
@@ -166,7 +183,8 @@ def test_hooks_are_called_for_each_cell_of_a_plot_and_each_line_of_a_file(shop):
     assert [(each["Seed"], each["Steps"], each["Batches"]) for each in cells] == [
         ("3", "2", "0"), ("4", "2", "0"), ("3", "3", "0"), ("4", "3", "0")]
     assert [each.index for each in made if each.kind == "grid"] == [4]
-    assert [infotext.parse_infotext(each.infotext, emphasised)["Seed"] for each in drawn if each.kind == "image"] == ["3", "9"]
+    found = [infotext.parse_infotext(each.infotext, emphasised) for each in drawn if each.kind == "image"]
+    assert [each["Seed"] for each in found] == ["3", "9"]
 
 
 def test_a_job_without_extensions_takes_the_plain_way(shop):
@@ -199,6 +217,24 @@ class Marking(scripts.Script):
 
     def process_batch(self, p, *args, batch_number, **kwargs):
         p.extra_generation_params["Batches"] = batch_number
+"""
+CHOOSING = """
+from modules import script_callbacks, scripts
+
+FILES = []
+script_callbacks.on_image_saved(lambda params: FILES.append(params.filename))
+
+class Choosing(scripts.Script):
+    def title(self):
+        return "Choosing"
+
+    def show(self, is_img2img):
+        return scripts.AlwaysVisible
+
+    def process(self, p):
+        if len(p.all_prompts) > 1:
+            p.all_prompts = ["a dog", "a cat"]
+            p.extra_generation_params["Chosen"] = lambda p, index, **kwargs: p.prompts[index].split()[-1]
 """
 AGAIN = """
 import gradio as gr

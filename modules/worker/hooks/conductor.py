@@ -24,19 +24,21 @@ from modules.params.batch import Batch
 from modules.params.plots import XyzPlot
 from modules.params.scripts import script_arguments
 from modules.pipelines.scripts.table import REQUEST_SCRIPTS
-from modules.plugins.host import Host
+from modules.plugins.host import Host, surface
 from modules.plugins.page_values import with_pictures
 from modules.requests.extension_scripts import ALWAYS_ON, EXTENSION_SCRIPT
 from modules.requests.recorded import recorded_request
 from modules.sampling.consulted import STEP_MOMENTS
 from modules.sampling.questions import Predict
 from modules.settings.options import Settings
-from modules.store.jobs import DONE, FAILED, INTERRUPTED
+from modules.store.jobs import FAILED, INTERRUPTED
 from modules.worker.hooks.errands import Errand, ErrandDesk
 from modules.worker.hooks.hooked_cells import cells_of
 from modules.worker.hooks.hooked_job import CLASSES, HookedJob, Surroundings
 from modules.worker.hooks.own_samplers import is_of_extension
-from modules.worker.hooks.script_runner import ScriptRunner
+from modules.worker.hooks.planned_jobs import planned_job
+from modules.worker.hooks.script_runner import ScriptRunner, plans_alone
+from modules.worker.hooks.step_listeners import sampler_replaced
 from modules.worker.job_kinds import plan_images, read_spec, with_safety_check
 
 if TYPE_CHECKING:
@@ -44,7 +46,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 # moments of A1111's callbacks that concern a picture
-PICTURE_MOMENTS = (*sorted(STEP_MOMENTS), "extra_noise", "before_image_saved", "image_saved", "image_grid")
+SAVING_MOMENTS = ("before_image_saved", "image_saved")
+PICTURE_MOMENTS = (*sorted(STEP_MOMENTS), "extra_noise", "image_grid", *SAVING_MOMENTS)
 
 
 class Conductor:
@@ -143,12 +146,35 @@ class Conductor:
         arguments = self.arguments(spec)
         p.scripts = ScriptRunner(self.host, spec.kind, job.note)
         p.script_args = arguments
+        if not cells and self.only_plans(spec):
+            return self.plan_alone(job, p)
         self.emit(events.Started(spec.id, len(cells.plan.numbers) if cells else p.n_iter * p.batch_size))
         if cells:
             cells.draw(p)
         else:
             job.finisher.delivery.show_all(p.scripts.run(p, *arguments) or job.process_images(p))
-        return events.Ended(spec.id, INTERRUPTED if job.state.interrupted else DONE)
+        return job.end
+
+    def only_plans(self, spec: JobSpec) -> bool:
+        """Return whether no extension takes part in a job once its pictures are planned."""
+        listens = any(self.host.listeners(moment) for moment in PICTURE_MOMENTS if moment not in SAVING_MOMENTS)
+        own = spec.params.get("sampler_name"), spec.params.get("hr_sampler_name")
+        if listens or EXTENSION_SCRIPT in spec.params or any(map(is_of_extension, own)) or sampler_replaced(self.host):
+            return False
+        if surface("extra_networks").own_names():
+            return False
+        return all(plans_alone(each.script) for each in self.host.scripts(spec.kind) if each.always_on)
+
+    def plan_alone(self, job: HookedJob, p: Any) -> events.Ended | None:
+        """Let scripts plan a job, and hand its pictures to the engine, unless a script has begun to listen to more."""
+        with job.processing():
+            job.begin(p)
+            if self.only_plans(job.spec) and not job.state.interrupted:
+                self.runner.begin(job.spec, planned_job(job, p))
+                return None
+            self.emit(events.Started(job.spec.id, p.n_iter * p.batch_size))
+            job.finisher.delivery.show_all(job.make_batches(p))
+        return job.end
 
     def _new_job(self, spec: JobSpec, settings: Settings) -> HookedJob:
         runner = self.runner

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,16 +11,16 @@ import numpy as np
 from PIL import Image
 
 from modules.base.border import outcome
-from modules.base.errors import Invalid
 from modules.base.files import write_new
 from modules.engine.messages import Made
 from modules.imaging.picture_grid import GridColours, GridLayout, draw_grid, rows_of_batch
 from modules.imaging.save import Destination, FileFormat
 from modules.pipelines.plan import ImagePlan
 from modules.pipelines.result import Result
-from modules.plugins.host import CallFailed, surface
+from modules.plugins.host import surface
 from modules.store.jobs import GRID, IMAGE
 from modules.worker.hooks.hooked_batch import HookedPicture
+from modules.worker.hooks.told_saving import ToldFile, ToldSaving, names_from
 from modules.worker.job_kinds import generation_facts, plan_images
 from modules.worker.naming import place_of
 from modules.worker.saving import (
@@ -29,7 +28,6 @@ from modules.worker.saving import (
     cached_anywhere,
     outcome_facts,
     save_starts,
-    saved_with_others,
     with_returned,
 )
 from modules.worker.saving_grids import grid_paths
@@ -58,6 +56,7 @@ class Delivery:
 
     def __init__(self, job: HookedJob) -> None:
         self.job = job
+        self.saving = ToldSaving(job.host, job.around.where.outputs / job.spec.folder, job.note)
         self.count = 0                      # of pictures, for the names of those beside them
         self.numbers = range(ANY_NUMBER)         # of the pictures that are told of next
         self.further_facts: Mapping[int, Mapping[str, Any]] = {}        # by number
@@ -107,29 +106,12 @@ class Delivery:
 
     def saved(self, p: Any, picture: HookedPicture, shown: Shown, result: Result) -> Path | None:
         """Write the file as extensions want it; returns it if it shows the very picture."""
-        s, how = picture.start.pass_.settings, self.how(picture.start.pass_.settings, shown.image)
-        place = self.place(p, picture, shown.image)
-        path = next(each for each in place.names(how.name, "") if not each.exists())
-        params = surface("script_callbacks").ImageSaveParams(
-            shown.image, p, str(path), {**shown.texts, "parameters": shown.infotext}
+        s, file = picture.start.pass_.settings, ToldFile(
+            shown.image, shown.infotext, shown.texts, picture.extra.side_images
         )
-        self.call("before_image_saved", params)
-        target = self.allowed(Path(params.filename))
-        pairs = {key: str(text) for key, text in params.pnginfo.items() if key != "parameters"}
-        text = str(params.pnginfo.get("parameters", ""))
-        sheet = Sheet(params.image, how, text if s.enable_pnginfo else "", pairs, picture.extra.side_images)
-        own = Destination(target.parent, target.stem, numbered=False, replaces=place.replaces)
-        written, problem = saved_with_others(sheet, own, "", s)
-        save_starts(result, self.job.around.where.outputs / self.job.spec.folder, s)
-        if problem:
-            self.job.note(f"What belongs to a picture could not be saved. {problem}")
-        params.filename = str(written)
-        self.call("image_saved", params)
-        same = params.image is shown.image or params.image.tobytes() == shown.image.tobytes()
-        return written if same and text == shown.infotext else None
-
-    def how(self, s: Any, image: Image.Image) -> FileFormat:
-        return FileFormat(s.samples_format, s.jpeg_quality, s.webp_lossless).fitting(image.size)
+        written = self.saving.save(p, file, self.place(p, picture, shown.image), s)
+        save_starts(result, self.saving.outputs, s)
+        return written
 
     def place(self, p: Any, picture: HookedPicture, image: Image.Image) -> Destination:
         """Return where a picture goes: by the settings' patterns, below the folder that `p` names."""
@@ -138,26 +120,10 @@ class Delivery:
         ]
         number = min(picture.number, len(plans) - 1)
         plans[number] = replace(picture.plan, params=replace(picture.plan.params, seed=int(p.seeds[p.batch_index])))
-        outputs = self.job.around.where.outputs / self.job.spec.folder
-        place = place_of(plan_images(plans), number, np.asarray(image), self.job.spec, outputs)
+        place = place_of(plan_images(plans), number, np.asarray(image), self.job.spec, self.saving.outputs)
         usual = self.job.finisher.folder("samples")
-        wanted = self.allowed(Path(p.outpath_samples or usual))
+        wanted = self.saving.allowed(Path(p.outpath_samples or usual))
         return place if wanted == usual else replace(place, folder=wanted / place.folder.relative_to(usual))
-
-    def allowed(self, path: Path) -> Path:
-        """Return a path that an extension has named, below the owner's outputs. Raises Invalid."""
-        outputs = (self.job.around.where.outputs / self.job.spec.folder).resolve()
-        whole = path if path.is_absolute() else outputs / path
-        if not whole.resolve().is_relative_to(outputs):
-            raise Invalid(f"An extension wants to save to {path}.", "Only folders below the outputs are written to.")
-        return whole
-
-    def call(self, moment: str, params: Any) -> None:
-        for listener in self.job.host.listeners(moment):
-            try:
-                self.job.host.call(listener.extension, moment, listener.function, params)
-            except CallFailed as error:
-                self.job.note(f"{error}; the picture was saved without it.")
 
     # --- grids ---
 
@@ -171,7 +137,7 @@ class Delivery:
         rows = rows_of_batch(len(shown), s.n_rows, p.batch_size, s.grid_prevent_empty_spots)
         columns = -(-len(shown) // rows)
         params = surface("script_callbacks").ImageGridLoopParams([each.image for each in shown], columns, rows)
-        self.call("image_grid", params)
+        self.saving.call("image_grid", params)
         cell = max(image.width for image in params.imgs), max(image.height for image in params.imgs)
         colours = GridColours(s.grid_background_color, s.grid_text_active_color, s.grid_text_inactive_color)
         image = draw_grid(GridLayout(cell, params.cols, len(params.imgs)), params.imgs, colours)
@@ -187,13 +153,11 @@ class Delivery:
         how = FileFormat(s.grid_format, s.jpeg_quality, s.webp_lossless).fitting(grid.image.size)
         folder = self.job.finisher.folder("grids")
         path = next(each for each in grid_paths(folder, "grid", "", how.name) if not each.exists())
-        params = surface("script_callbacks").ImageSaveParams(grid.image, p, str(path), {"parameters": grid.infotext})
-        self.call("before_image_saved", params)
+        params = self.saving.told_before(p, grid.image, path, {"parameters": grid.infotext})
         sheet = Sheet(params.image, how, str(params.pnginfo.get("parameters", "")), {}, ())
-        target = self.allowed(Path(params.filename))
+        target = self.saving.allowed(Path(params.filename))
         written = write_new(names_from(target), sheet.file)
-        params.filename = str(written)
-        self.call("image_saved", params)
+        self.saving.told_after(params, written)
         return written if params.image is grid.image else None
 
     # --- telling ---
@@ -245,9 +209,3 @@ class Delivery:
 def texts_in(image: Image.Image) -> dict[str, str]:
     """Return the texts of a picture's own that go into its file beside its generation data."""
     return {str(key): text for key, text in image.info.items() if isinstance(text, str) and key != "parameters"}
-
-
-def names_from(path: Path) -> Iterator[Path]:
-    """Yield a path, and further ones with a number if it is taken."""
-    yield path
-    yield from (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in count(1))

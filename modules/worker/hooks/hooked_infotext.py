@@ -53,7 +53,7 @@ class HookedInfotext:
         """Return the generation data of the picture of that number among p's."""
         job = self.job
         drawn = job.drawn.get((id(p), number))
-        plan = drawn.plan if drawn else job.planned(job.request_of(p), job.settings, 0)
+        plan = drawn.plan if drawn else job.planner.planned(job.planner.request(p), job.settings, 0)
         params = replace(
             plan.params, prompt=texts.prompt, negative_prompt=texts.negative_prompt, seed=texts.seed,
             subseed=texts.subseed,

@@ -6,43 +6,42 @@ within a hook: each call goes through `process_images` here, and waits only for 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from modules.engine.messages import Emit, JobSpec, Preview
+from modules.engine.messages import Emit, Ended, JobSpec, Preview
 from modules.imaging.inputs import load_input
 from modules.library.catalog import ModelFile
 from modules.library.library import Library, Remembering
 from modules.models.vae.preview import jpeg_of
 from modules.params.img2img import Img2Img
 from modules.params.txt2img import Generation, Txt2Img
-from modules.pipelines import hires, img2img, txt2img
-from modules.pipelines.networks import with_standing_networks
-from modules.pipelines.plan import ImagePlan
 from modules.pipelines.safety import SafetyCheck
 from modules.pipelines.upscaling import Enlarger
 from modules.plugins.host import Host, surface
 from modules.sampling.consulted import StepCount
 from modules.sampling.questions import Decode, Interrupted
 from modules.sampling.weights import Weights
-from modules.settings.account_limits import account_limits
 from modules.settings.options import Settings
+from modules.store.jobs import DONE, INTERRUPTED
 from modules.worker.hooks import request_view
+from modules.worker.hooks.batch_plans import BatchPlanner
 from modules.worker.hooks.errands import ErrandDesk
 from modules.worker.hooks.finishing import Finisher
 from modules.worker.hooks.hooked_batch import HookedBatch, HookedPicture, to_levels
 from modules.worker.hooks.hooked_infotext import SET_BEFORE_INIT, HookedInfotext
 from modules.worker.hooks.job_options import JobOptions
 from modules.worker.hooks.job_state import JobState
-from modules.worker.hooks.prompt_tags import PromptTags, without_own
+from modules.worker.hooks.prompt_tags import PromptTags
 from modules.worker.hooks.script_runner import ScriptRunner
 from modules.worker.hooks.step_listeners import StepListeners
-from modules.worker.job_kinds import enlargeable, files_for, files_of_both, find_checkpoint
+from modules.worker.job_kinds import files_for, find_checkpoint
 from modules.worker.moments.protocol import Moments
 from modules.worker.saving import Where
 
@@ -81,10 +80,9 @@ class HookedJob:
         # of extensions of Easel's own API
         self.native_arguments: dict[str, Any] = spec.params.get("extensions") or {}
         self.depth = 0                      # of process_images within process_images
-        self.tags = PromptTags(self)
-        self.plans: dict[tuple[int, int], ImagePlan[Any, Any]] = {}     # by p and the picture's number
+        self.tags, self.planner = PromptTags(self), BatchPlanner(self)
         self.models: dict[str, Any] = {}    # facts of checkpoints, by the setting's name
-        self.drawn: dict[tuple[int, int], HookedPicture] = {}
+        self.drawn: dict[tuple[int, int], HookedPicture] = {}       # by p and the picture's number
 
     # --- what may stop it ---
 
@@ -96,6 +94,10 @@ class HookedJob:
     def skip(self) -> None:
         self.state._skipped = True
         self.desk.engine.interrupt(self.spec.id)
+
+    @property
+    def end(self) -> Ended:
+        return Ended(self.spec.id, INTERRUPTED if self.state.interrupted else DONE)
 
     @property
     def stops_now(self) -> bool:
@@ -180,22 +182,33 @@ class HookedJob:
 
     def process_images(self, p: Any) -> Any:
         """Make the pictures of `p`. Returns A1111's Processed; an interruption ends it with what there is."""
+        with self.processing():
+            self.begin(p)
+            return self.make_batches(p)
+
+    @contextmanager
+    def processing(self) -> Iterator[None]:
+        """Within it one `p` is processed; its settings are its own."""
         self.depth += 1
         standing = self.settings
         try:
-            self.scripts_of(p).call("before_process", p)
-            self.settings, notes = request_view.settings_of_p(p, self.settings)
-            for note in notes:
-                self.note(note)
-            return self.process(p)
+            yield
         finally:
             self.settings = standing
             self.depth -= 1
 
-    def process(self, p: Any) -> Any:
+    def begin(self, p: Any) -> None:
+        """Call the hooks that come before any batch, with all that `process` is to find."""
+        self.scripts_of(p).call("before_process", p)
+        self.settings, notes = request_view.settings_of_p(p, self.settings)
+        for note in notes:
+            self.note(note)
         self.prepare(p)
         self.scripts_of(p).call("process", p)
         self.infotext.note_order(p, SET_BEFORE_INIT)
+
+    def make_batches(self, p: Any) -> Any:
+        """Make the batches of a `p` that was begun. Returns A1111's Processed."""
         if self.state.job_count <= 0 or self.depth == 1 and self.state.job_no == 0:
             self.state.job_count = max(self.state.job_count, p.n_iter)
         finished = self.finisher.begin(p)
@@ -220,7 +233,7 @@ class HookedJob:
         p.tiling = self.settings.tiling if p.tiling is None and hasattr(self.settings, "tiling") else bool(p.tiling)
         p.scheduler = p.scheduler or "Automatic"
         self.fill_numbers(p)
-        checkpoint = files_for(self.library, self.request_of(p), self.settings).checkpoint
+        checkpoint = files_for(self.library, self.planner.request(p), self.settings).checkpoint
         p.sd_model_name, p.sd_model_hash = checkpoint.model_name, checkpoint.shorthash
         self.fill_prompts(p)
         varied = p.subseed_strength > 0
@@ -265,12 +278,7 @@ class HookedJob:
 
     def batch(self, p: Any, number: int, finished: Any) -> bool:
         """Make one batch; False if it has no prompts, which ends the job."""
-        scripts, size = self.scripts_of(p), p.batch_size
-        of_batch = slice(number * size, (number + 1) * size)
-        p.prompts, p.negative_prompts = p.all_prompts[of_batch], p.all_negative_prompts[of_batch]
-        p.seeds, p.subseeds = p.all_seeds[of_batch], p.all_subseeds[of_batch]
-        if getattr(p, "enable_hr", False):
-            p.hr_prompts, p.hr_negative_prompts = p.all_hr_prompts[of_batch], p.all_hr_negative_prompts[of_batch]
+        scripts, of_batch = self.scripts_of(p), self.begin_batch(p, number)
         seeds, subseeds = list(p.seeds), list(p.subseeds)
         p.rng = surface("rng").of_batch(self, p)
 
@@ -290,81 +298,33 @@ class HookedJob:
         self.finisher.finish(p, number, drawn, finished)
         return True
 
-    def draw(self, p: Any, first: int, seeds: Sequence[int], subseeds: Sequence[int]) -> list[HookedPicture] | None:
-        """Plan and draw the batch's pictures; None if it was interrupted before there was anything."""
-        settings = request_view.settings_in_fields(p, self.settings)
-        request = self.request_of(p)
-        plans = []
-        for place, prompt in enumerate(p.prompts):
-            own = replace(
-                request, prompt=self.tags.put_back(prompt, place),
-                negative_prompt=p.negative_prompts[place % len(p.negative_prompts)],
-                seed=int(seeds[min(place, len(seeds) - 1)]), subseed=int(subseeds[min(place, len(subseeds) - 1)]),
-            )
-            plans.append(self.planned(self.for_second_pass(own, p, place), settings, place))
-        self.check(plans, p)
-        try:
-            drawn = HookedBatch(self, p, plans, first).draw()
-        except Interrupted:
-            return None
-        for place, picture in enumerate(drawn):
-            self.plans[id(p), first + place], self.drawn[id(p), first + place] = picture.plan, picture
-        return drawn
-
-    def for_second_pass(self, request: Generation, p: Any, place: int) -> Generation:
-        if not isinstance(request, Txt2Img) or not request.enable_hr or not p.hr_prompts:
-            return request
-        own = p.hr_prompts[place % len(p.hr_prompts)]
-        negative = p.hr_negative_prompts[place % len(p.hr_negative_prompts)]
-        number = p.iteration * p.batch_size + place
-        return replace(
-            request,
-            # "" would be the first pass's
-            hr_prompt=(without_own(own, self.tags.own_names) or " ") if own != p.all_prompts[number] else "",
-            hr_negative_prompt=(negative or " ") if negative != p.all_negative_prompts[number] else "",
-        )
-
-    def request_of(self, p: Any) -> Generation:
-        return request_view.request_from_p(p, CLASSES[kind_of(p)][1], self.kept, self.settings, self.own_samplers)
-
     @property
     def own_samplers(self) -> Mapping[str, Any]:
         """The samplers of extensions, by their names in small letters."""
         found: Mapping[str, Any] = surface("sd_samplers").own_samplers()
         return found
 
-    def planned(self, request: Generation, settings: Settings, place: int) -> ImagePlan[Any, Any]:
-        """Return the plan of one picture. Raises UnknownName, ModelError or Invalid."""
-        request = with_standing_networks(request, settings)
-        if not (moments := self.around.moments):
-            return self.plan_of(request, settings, place)
-        one = replace(request, extensions=self.native_arguments, n_iter=1, batch_size=1)
-        [plan] = moments.plans(one, settings, lambda own: [self.plan_of(own, settings, place)])
-        return replace(plan, params=replace(plan.params, n_iter=request.n_iter, batch_size=request.batch_size))
+    def begin_batch(self, p: Any, number: int) -> slice:
+        """Give `p` what a batch's pictures are made of; returns their place among all of p's."""
+        of_batch = slice(number * p.batch_size, (number + 1) * p.batch_size)
+        p.prompts, p.negative_prompts = p.all_prompts[of_batch], p.all_negative_prompts[of_batch]
+        p.seeds, p.subseeds = p.all_seeds[of_batch], p.all_subseeds[of_batch]
+        if getattr(p, "enable_hr", False):
+            p.hr_prompts, p.hr_negative_prompts = p.all_hr_prompts[of_batch], p.all_hr_negative_prompts[of_batch]
+        return of_batch
 
-    def plan_of(self, request: Generation, settings: Settings, place: int) -> ImagePlan[Any, Any]:
-        if isinstance(request, Img2Img):
-            images = request.init_images
-            one = replace(request, init_images=(images[place % len(images)],), n_iter=1, batch_size=1)
-            files = files_for(self.library, one, settings)
-            [plan] = img2img.plans(one, settings, files, self.kept.load)
-            return replace(plan, params=replace(plan.params, n_iter=request.n_iter, batch_size=request.batch_size))
-        assert isinstance(request, Txt2Img)
-        if not request.enable_hr:
-            return txt2img.plan_single_pass(request, settings, files_for(self.library, request, settings))
-        larger = enlargeable(request, settings, self.library)
-        return hires.plan_hires(larger, settings, files_of_both(self.library, larger, settings))
-
-    def check(self, plans: Sequence[ImagePlan[Any, Any]], p: Any) -> None:
-        """Hold what extensions asked for to the limits of the job's account. Raises Invalid."""
-        limits = account_limits(self.settings, self.spec.role)
-        limits.check_pictures(p.n_iter * p.batch_size)
-        for pass_ in (pass_ for plan in plans for pass_ in plan.passes):
-            limits.check_size(*pass_.frame)
-            limits.check_steps(pass_.steps)
+    def draw(self, p: Any, first: int, seeds: Sequence[int], subseeds: Sequence[int]) -> list[HookedPicture] | None:
+        """Plan and draw the batch's pictures; None if it was interrupted before there was anything."""
+        plans = self.planner.plans(p, seeds, subseeds)
         for files in (pass_.files for plan in plans for pass_ in plan.passes):
             for note in (*files.notes, *files.networks.notes):
                 self.note(note)
+        try:
+            drawn = HookedBatch(self, p, plans, first).draw()
+        except Interrupted:
+            return None
+        self.drawn.update({(id(p), first + place): picture for place, picture in enumerate(drawn)})
+        return drawn
 
     # --- what else extensions ask for ---
 
@@ -380,8 +340,3 @@ class HookedJob:
 
     def saves(self, p: Any) -> bool:
         return self.spec.save and not p.do_not_save_samples
-
-
-def kind_of(p: Any) -> str:
-    """Return the kind of job that a `p` is for."""
-    return "img2img" if hasattr(p, "init_images") else "txt2img"

@@ -89,6 +89,11 @@ class ScriptRunner:
         return self._host.in_asked_order(f"script_{moment}", found, lambda each: names[id(each)])
 
 
+def plans_alone(script: Any) -> bool:
+    """Return whether a script has no hook that comes after planning."""
+    return not any(overrides(script, moment) for moment in HOOKS - PLANNING_HOOKS)
+
+
 def hook_name(script: LoadedScript, moment: str, taken: Iterable[str]) -> str:
     """Return the name by which metadata.ini knows a script's hook."""
     file, kind = Path(script.script.filename).name, type(script.script).__name__

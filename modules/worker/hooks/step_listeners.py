@@ -47,21 +47,9 @@ class StepListeners:
         heard = {moment for moment in CALLBACKS if self.host.listeners(moment)}
         if self.scripts.hears(MASK_BLEND):
             heard.add(MASK_BLEND)
-        if self.replaced_by():
+        if replaced_by(self.host, type(self.sampler)):
             heard.add(CALLBACK_STATE)
         return frozenset(heard)
-
-    def replaced_by(self) -> str:
-        """Return the active extension that has replaced the sampler's `callback_state`; "" if none has."""
-        function: Any = type(self.sampler).callback_state
-        names = {state.name for state in self.host.active}
-        while function is not None:
-            file = Path(getattr(getattr(function, "__code__", None), "co_filename", ""))
-            if file.is_relative_to(self.host.root):
-                name = file.relative_to(self.host.root).parts[0]
-                return name if name in names else ""
-            function = getattr(function, "__wrapped__", None)
-        return ""
 
     def consult(self, asked: Consult) -> None:
         self.denoiser.step = self.count.evaluation
@@ -107,7 +95,27 @@ class StepListeners:
         told = {
             "i": state.step, "x": state.x, "sigma": state.sigma, "sigma_hat": state.sigma, "denoised": state.denoised,
         }
+        extension = replaced_by(self.host, type(self.sampler))
         try:
-            self.host.call(self.replaced_by(), CALLBACK_STATE, self.sampler.callback_state, told)
+            self.host.call(extension, CALLBACK_STATE, self.sampler.callback_state, told)
         except CallFailed as error:
             self.note(f"{error}; the picture was made without it.")
+
+
+def replaced_by(host: Host, sampler: Any) -> str:
+    """Return the active extension that has replaced `callback_state` of A1111's class; "" if none has."""
+    function: Any = sampler.callback_state
+    names = {state.name for state in host.active}
+    while function is not None:
+        file = Path(getattr(getattr(function, "__code__", None), "co_filename", ""))
+        if file.is_relative_to(host.root):
+            name = file.relative_to(host.root).parts[0]
+            return name if name in names else ""
+        function = getattr(function, "__wrapped__", None)
+    return ""
+
+
+def sampler_replaced(host: Host) -> bool:
+    """Return whether an extension has replaced `callback_state` of one of A1111's classes of samplers."""
+    classes = surface("sd_samplers_kdiffusion").KDiffusionSampler, surface("sd_samplers_timesteps").CompVisSampler
+    return any(replaced_by(host, each) for each in classes)
