@@ -65,7 +65,7 @@ class JobPlan(Generic[P]):
     notes: Sequence[str] = ()                                # remarks for the job's owner, known beforehand
     safety: SafetyCheck | None = None                        # the check of each image, if there is one
     grids: GridSet = GridSet()                               # the grids of its images
-    saver: Callable[..., Any] | None = None                  # in the place of `save_image`, where extensions are told
+    saver: Callable[..., Any] | None = None                  # does what `save_image` does, where extensions are told
 
     @cached_property
     def numbers(self) -> Sequence[int]:

@@ -337,8 +337,7 @@ class JobRunner:
         progress.interrupted |= not result.complete and not picture.skipped
         if self.faults:
             self.faults.saving(progress.spec.id)
-        save = progress.plan.saver or save_image
-        saved = save(progress.plan, picture.index, result, progress.spec, self.where)
+        saved = save_image(progress.plan, picture.index, result, progress.spec, self.where)
         progress.error = saved.problem or progress.error
         if result.withheld != events.WITHHELD_REFUSED:
             progress.done[picture.index] = DonePicture(

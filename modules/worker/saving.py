@@ -76,6 +76,8 @@ def save_image(job: JobPlan, index: int, result: Result, spec: JobSpec, where: W
     If the outputs folder fails, the image goes to the cache: a full disk must not cost an image. One that a killed run
     has named is not written again.
     """
+    if job.saver:
+        return job.saver(job, index, result, spec, where)
     infotext = job.infotext(index, {**result.extra_params, **signed(spec, job.settings)})
     outputs, s = where.outputs / spec.folder, job.settings
     own = {**job.facts(index), **outcome_facts(result), **grid_facts_of(job, index)}

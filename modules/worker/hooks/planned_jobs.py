@@ -76,15 +76,15 @@ def planned_job(job: HookedJob, p: Any) -> JobPlan[Any]:
 
 def save_told(job: PlannedJob, index: int, result: Result, spec: JobSpec, where: Where) -> Saved:
     """Write an image, and tell the extensions that want to know."""
-    saving, s = job.saving, job.settings
+    saving, s, plain = job.saving, job.settings, replace(job, saver=None)
     if not saving or not saving.heard or not to_be_saved(job, index, result, spec) or where.earlier(spec.id, index):
-        return save_image(job, index, result, spec, where)
+        return save_image(plain, index, result, spec, where)
     infotext = job.infotext(index, {**result.extra_params, **signed(spec, s)})
     sheet = sheet_of(job, index, result, infotext, where)
     file = ToldFile(Image.fromarray(result.pixels), infotext, sheet.others, sheet.beside)
     path = outcome(saving.save, job.p, file, place_of(job, index, result.pixels, spec, saving.outputs), s)
     if isinstance(path, Exception) or path is None:     # the file shows another picture, or there is none
-        shown = save_image(job, index, result, replace(spec, save=False), where)
+        shown = save_image(plain, index, result, replace(spec, save=False), where)
         return replace(shown, problem=path or shown.problem)
     own = {**job.facts(index), **outcome_facts(result), **grid_facts_of(job, index)}
     facts, lost = with_returned(own, index, result, spec, where)
