@@ -21,6 +21,8 @@ from modules.settings.file import SettingsFile
 from modules.settings.foreign import A1111_SETTINGS
 from modules.settings.options import Settings
 
+HEEDED = {"localization"}        # settings of A1111's without a field that have an effect all the same
+
 
 class OptionsReply(BaseModel):
     ignored: list[str]      # settings of A1111's that Easel does not have
@@ -76,7 +78,7 @@ def change(app: App, account: Account, values: Mapping[str, Any], mine: bool) ->
     change_defaults(app, account, given, mine)
     if "sd_model_checkpoint" in given and account.role >= Role.ADMINISTRATOR and not mine:
         app.choices.forget(LOCAL_OWNER)      # the next start loads the last choice
-    return sorted(values.keys() & A1111_SETTINGS.keys())
+    return sorted(values.keys() & A1111_SETTINGS.keys() - HEEDED)
 
 
 def json_value(value: Any) -> Any:

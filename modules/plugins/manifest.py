@@ -10,6 +10,7 @@ from pathlib import Path
 from modules.base.limits import MAX_NAME
 
 LARGEST_METADATA = 64 * 2**10       # bytes of a metadata.ini
+LOCALIZATIONS = "localizations"       # the folder of tables of words
 LICENCE_NAMES = ("LICENSE", "LICENCE", "COPYING")
 
 
@@ -51,7 +52,7 @@ class Extension:
 
     @property
     def localizations(self) -> list[Path]:
-        return self.files("localizations", ".json")
+        return self.files(LOCALIZATIONS, ".json")
 
     def optional(self, name: str) -> Path | None:
         """Return the path of one of its files; None if it has none of that name."""

@@ -40,6 +40,7 @@ from modules.ui.extension_page import (
     extension_stores,
 )
 from modules.ui.form import Form
+from modules.ui.localizations import build_localization, localization_facts, words_of
 from modules.ui.look import Assets
 from modules.ui.placing import ExtendedPlacing, SlotDrawings
 from modules.ui.store import connect, connect_filling
@@ -94,7 +95,7 @@ def build(app: App) -> tuple[gr.Blocks, dict[str, Any]]:
             build_extension_tabs(host, (forms.txt2img, forms.img2img))
             build_declared_tabs(host, lists, words)
             with gr.Tab(words("Settings"), id="settings", elem_id="tab_settings"):
-                controls = settings.build(lists, words)
+                controls = settings.build(lists, words) | build_localization(app, words)
                 controls |= build_extension_settings(host, app.settings.foreign, words)
             with gr.Tab(words("Extensions"), id="extensions", elem_id="tab_extensions"):
                 gr.HTML(elem_id="extensions_page", padding=False)
@@ -188,7 +189,7 @@ def document(app: App, assets: Assets, mounted: ASGIApp, standing: Mapping[str, 
         sheets = extension_head.extension_sheets(extensions, data_dir, subpath)
         return assets.head(
             subpath,
-            {**standing, "start": beginning(app, scope["account"])},
+            {**standing, "words": words_of(app, scope["account"].name), "start": beginning(app, scope["account"])},
             sheets + extension_head.own_sheet(data_dir, subpath),
             extension_head.extension_scripts(extensions, data_dir, subpath),
         )
@@ -198,7 +199,7 @@ def document(app: App, assets: Assets, mounted: ASGIApp, standing: Mapping[str, 
 
 def facts(app: App, forms: Mapping[str, Form[Any]], making: Mapping[str, Form[Any]]) -> dict[str, Any]:
     """Return the facts that the scripts need, the same for every account."""
-    declared = declared_options(app.extensions)
+    declared, localization = declared_options(app.extensions), localization_facts(app, Words())
     return {
         "title": TITLE,
         "theme": app.flags.theme,
@@ -209,12 +210,13 @@ def facts(app: App, forms: Mapping[str, Form[Any]], making: Mapping[str, Form[An
         "scripts": {tab: argument_ids(scripts_of(form)) for tab, form in forms.items()},
         "arguments": {tab: argument_ids(arguments_of_extensions(form)) for tab, form in forms.items()},
         "script_arguments": {each.name: [field.name for field in fields(each.arguments)] for each in SCRIPTS},
-        "settings": defaults(Settings) | {name: option.default for name, option in declared.items()},
-        "labels": settings.labels(Words()) | {name: option.label or name for name, option in declared.items()},
+        "settings": defaults(Settings) | localization["settings"]
+        | {name: option.default for name, option in declared.items()},
+        "labels": settings.labels(Words()) | localization["labels"]
+        | {name: option.label or name for name, option in declared.items()},
         "data_fields": {tab: list(field_keys(cls).values()) for tab, cls in REQUESTS.items()},
         "keys": {name: param.infotext for name, param in declared_params(Settings).items() if param.infotext},
         "families": dict(SPOKEN),
-        "words": dict(Words().table),
     }
 
 
@@ -262,6 +264,7 @@ def beginning(app: App, account: Account) -> dict[str, Any]:
         "choice": choice,
         "choices": choices_now(app, mine),
         "settings": {name: getattr(mine.settings.current, name) for name in settings.labels(Words())}
+        | {name: mine.settings.foreign.get(name) for name in localization_facts(app, Words())["settings"]}
         | {name: app.settings.foreign.get(name) for name in declared_options(app.extensions)},
         "problems": file_problems(app, mine),
         "missing_folder": missing_folder(app, mine),

@@ -154,6 +154,12 @@ def test_no_setting_is_both_ours_and_foreign():
     assert len(A1111_SETTINGS) == sum(map(len, SECTIONS.values())) and A1111_SETTINGS.keys() >= CLOSED
 
 
+def test_the_language_of_the_page_has_an_effect(client):
+    assert client.post("/sdapi/v1/options", json={"localization": "None", "gallery_height": ""}).json()["ignored"] == [
+        "gallery_height"
+    ]
+
+
 def test_a_dump_of_a1111s_settings_may_be_posted(client):
     before = client.get("/sdapi/v1/options").json()
     dump = {"temp_dir": "", "clean_temp_dir_at_start": False, "sd_vae": "Automatic", "quicksettings_list": ["sd_vae"],

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.conftest import MODEL, ROOT, ready, serving
+from tests.e2e.conftest import MODEL, PATIENCE, ROOT, ready, serving
 
 OURS = ROOT / "tests/plugins/extensions"
 DATA = "a fox\nNegative prompt: a dog\nSteps: 5, Sampler: Euler, CFG scale: 3, Seed: 9, Size: 128x128, Tier A: in snow"
@@ -27,6 +27,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def address(chromium: Path, data: Path) -> Iterator[str]:
     if not MODEL.exists():
         pytest.skip("the default model is not here")
+    (data / "localizations").mkdir()
+    (data / "localizations/xx.json").write_text('{"Generate": "Malen", "txt2img": "Text zu Bild", "Words": "W\\u00f6rter"}')
     with serving(data, "--models-dir", ROOT / "models") as found:
         yield found
 
@@ -34,7 +36,8 @@ def address(chromium: Path, data: Path) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def extended(browser: Browser, address: str) -> Iterator[Page]:
     """The page, opened once for all tests here; errors of its scripts fail the last one."""
-    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    context = browser.new_context(base_url=address, viewport={"width": 1400, "height": 900})
+    context.set_default_timeout(PATIENCE * 1000)
     page = context.new_page()
     troubles: list[str] = []
     page.on("pageerror", lambda error: troubles.append(str(error)))
@@ -87,6 +90,18 @@ def test_its_setting_is_applied(extended):
     to_tab(extended, "Tier A")
     extended.click("#tier_a_say")
     expect(extended.locator("#tier_a_said textarea")).to_have_value("loud")
+
+
+def test_the_page_speaks_the_chosen_language_and_its_ids_stay(extended):
+    assert extended.request.post("/sdapi/v1/options", data={"localization": "xx"}).ok
+    extended.reload()
+    ready(extended)
+    expect(extended.locator("#txt2img_generate")).to_have_text("Malen")
+    expect(extended.locator("#tabs > .tab-wrapper [role=tab]").first).to_have_text("Text zu Bild")
+    assert extended.locator("#txt2img_script_container").get_by_label("Wörter").count() == 1
+    assert extended.request.post("/sdapi/v1/options", data={"localization": "None"}).ok
+    extended.reload()
+    ready(extended)
 
 
 def test_the_extensions_tab_tells_of_both_and_begins_easel_anew(extended):

@@ -35,6 +35,23 @@ for (const { props } of window.gradio_config?.components ?? []) {
   if (window.easel.facts.start.hidden_tabs.includes(props.elem_id)) props.visible = false;
 }
 
+// The page in the language that was chosen: what is read is translated in gradio's own description; ids and values stay.
+{
+  const { words } = window.easel.facts;
+  const shown = (text) => (typeof text === "string" ? words[text] ?? words[text.trim()] ?? text : text);
+  const heading = (html) => html.replace(/^<h2>([^<]{1,200})<\/h2>$/, (_, text) => `<h2>${escaped(shown(text))}</h2>`);
+  const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+  const components = Object.keys(words).length ? window.gradio_config?.components ?? [] : [];
+  for (const { type, props } of components) {
+    for (const name of ["label", "info", "placeholder"]) if (props[name]) props[name] = shown(props[name]);
+    if (type === "button") props.value = shown(props.value);
+    if (type === "html" && typeof props.value === "string") props.value = heading(props.value);
+    if (Array.isArray(props.choices)) {
+      props.choices = props.choices.map((each) => (Array.isArray(each) ? [shown(each[0]), each[1]] : each));
+    }
+  }
+}
+
 // A1111's surface for scripts of extensions and users.
 window.opts = { ...window.easel.facts.settings, ...window.easel.facts.start.settings };
 window.gradioApp = () => document;

@@ -8,8 +8,9 @@ export const visible = (id) => Boolean(byId(id)?.offsetParent);
 
 /** Open one of the page's tabs by its title, also one that a narrow window has among "More tabs". */
 export function openTab(title) {
+  const shown = t(title);
   const buttons = document.querySelectorAll("#tabs > .tab-wrapper :is([role=tab], .overflow-dropdown button)");
-  [...buttons].find((button) => button.textContent.trim() === title)?.click();
+  [...buttons].find((button) => [title, shown].includes(button.textContent.trim()))?.click();
 }
 
 /** The text as shown: translated if the table knows it, {gaps} filled in. */
