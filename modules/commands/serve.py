@@ -42,7 +42,8 @@ from modules.commands.assemble import assemble, start_worker
 from modules.commands.gradio_import import import_gradio
 from modules.commands.housekeeping import Housekeeping, checked_database
 from modules.commands.protocol import PlainSpoken, raise_file_limit
-from modules.settings.flags import LOOPBACK, Flags
+from modules.plugins.reloading import watched
+from modules.settings.flags import LOOPBACK, THREAD_WORKER, Flags
 
 if TYPE_CHECKING:
     from gradio import Blocks
@@ -223,8 +224,20 @@ async def live(app: App, api: FastAPI, page: RootPage, address: str, stop: async
         await asyncio.to_thread(start_extension_routes, app.extensions, api, demo)
         house = Housekeeping(app)
         house.start()
+        if may_reload(app.flags):
+            stack.enter_context(watched(app.extensions))
         await stop.wait()
         house.stop()
+
+
+def may_reload(flags: Flags) -> bool:
+    """Return whether changed extensions are loaded anew: wanted, on this computer alone, in the process that draws."""
+    if not flags.reload_extensions:
+        return False
+    if flags.host in LOOPBACK and flags.worker_kind == THREAD_WORKER:
+        return True
+    log.warning("Extensions are not loaded anew: that needs a server for this computer alone and --worker thread")
+    return False
 
 
 def build_page(app: App) -> tuple[FastAPI, Gate, Blocks]:

@@ -254,6 +254,10 @@ class Flags:
         START_GROUP, "load these extensions not, for this start: names of folders, separated by commas", (),
         type=name_list, metavar="NAME,…",
     )
+    reload_extensions: bool = flag(
+        START_GROUP, "take extensions of Easel's own API anew when their files change: for their authors, on this "
+        "computer alone, with --worker thread", False,
+    )
     enable_insecure_extension_access: bool = flag(
         NETWORK_GROUP, "let the administrator install and switch extensions beyond this computer too", False
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -30,6 +31,7 @@ from modules.plugins.native import (
 )
 from modules.plugins.new_extension import write_new_extension
 from modules.plugins.packaging import write_package
+from modules.plugins.reloading import ExtensionReloader
 from modules.settings.file import SettingsFile
 from modules.settings.flags import ROOT, Flags
 from modules.settings.options import Settings
@@ -167,6 +169,25 @@ def test_one_that_cannot_be_loaded_says_where_it_is_wrong(host_of, source, told)
     state = host.state_of("wrong")
     assert state.state == "failed" and re.search(told, state.why), state.why
     assert [each.name for each in host.natives()] == ["glow"]
+
+
+def test_a_changed_file_is_loaded_anew_and_a_broken_one_leaves_the_extension_as_it_was(host_of, tmp_path):
+    host = host_of(glow=GLOW.format(name="glow", more=""), other=GLOW.format(name="other", more=""))
+    reloader, file = ExtensionReloader(host), tmp_path / "extensions/glow/extension.py"
+    assert reloader.look() == []
+
+    def rewritten(source):
+        file.write_text(source)
+        os.utime(file, ns=(1, reloader.seen["glow"][file] + 1))
+        return reloader.look()
+
+    assert rewritten(GLOW.format(name="glow", more="ext.version = '2.0'")) == ["glow"]
+    [native] = [each for each in host.natives() if each.name == "glow"]
+    assert native.declaration.version == "2.0"
+    assert rewritten("from easel import Extension\n1 / 0") == []
+    assert [each for each in host.natives() if each.name == "glow"] == [native]
+    assert "ZeroDivisionError" in host.state_of("glow").told[-1]
+    assert rewritten(GLOW.format(name="glow", more="")) == ["glow"] and len(host.natives()) == 2
 
 
 def test_two_of_one_name_or_one_key_are_one_too_many(host_of):
@@ -392,7 +413,10 @@ def test_the_extension_that_the_docs_write_does_what_they_say(host_of):
     assert engine.call(ext, moments.conditioned, engine.conditioning(), a).texts[0].vectors.max() < 1
     assert engine.call(ext, moments.denoised, engine.step(), a).estimate.shape == (4, 16, 16)
     assert (ext.takes_part(a), ext.takes_part(ext.default_arguments)) == (True, False)
-    assert ext.commands["list-presets"](0.6) == "fog" and ext.route_list[0].path == "/presets"
+    assert host.with_settings(native, ext.commands["list-presets"])(least=0.6) == "fog"
+    page = Page()
+    ext.tabs["Soft light"](page)
+    assert page.parts[1].submit(a) == "50% soft"
     assert ext.infotext_key("amount") == "Soft light amount"
     space: dict = {}
     exec(tests, space)
