@@ -1,10 +1,11 @@
-"""Files of wildcards changed: listed, read, written, renamed and deleted, within limits."""
+"""Files of wildcards changed: listed, read, written, renamed and moved to the trash, within limits."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path, PurePosixPath
 from threading import Lock
 
@@ -12,7 +13,7 @@ import yaml
 
 from modules.base.accounts import WINDOWS_DEVICES
 from modules.base.errors import Conflict, Forbidden, Invalid, NotFound
-from modules.base.files import discard, write_atomically
+from modules.base.files import write_atomically
 from modules.prompts.wildcard_files import STRUCTURED, WildcardFiles, file_stamp, files_below, structured_lists
 
 LARGEST_EDITED = 512 * 2**10      # bytes of a file
@@ -20,6 +21,7 @@ MOST_OWN_FILES = 5_000            # of a folder
 DEEPEST_WILDCARD = 8
 LONGEST_FILE_PATH = 200           # characters
 FORBIDDEN_LETTERS = frozenset('<>:"|?*\\')
+WILDCARD_TRASH = ".trash"          # below a folder
 
 
 @dataclass(frozen=True)
@@ -100,10 +102,15 @@ class WildcardEditor:
             source.rename(target)
 
     def delete(self, folder: str, path: str) -> None:
-        """Delete a file. Raises NotFound or Forbidden."""
+        """Move a file to the folder's trash, whose name begins with a dot, so that nothing looks into it.
+
+        Raises NotFound or Forbidden.
+        """
         root = self._changed(folder)
         with self.lock:
-            discard(self._file(root, path))
+            file, place = self._file(root, path), trash_place(root.path, PurePosixPath(path))
+            place.parent.mkdir(parents=True, exist_ok=True)
+            file.rename(place)
 
     def _folder(self, name: str) -> WildcardFolder:
         for folder in self.folders:
@@ -124,6 +131,13 @@ class WildcardEditor:
             if found.relative_to(folder.path).as_posix() == path:
                 return found
         raise NotFound(f"There is no file of wildcards {path!r:.100}.", "It may have been renamed.")
+
+
+def trash_place(folder: Path, path: PurePosixPath) -> Path:
+    """Return a free place in the trash of a folder."""
+    names = (f"{path.stem}{f'-{number}' if number else ''}{path.suffix}" for number in count())
+    places = (folder / WILDCARD_TRASH / path.with_name(name) for name in names)
+    return next(place for place in places if not place.exists())
 
 
 def file_revision(path: Path) -> str:

@@ -22,6 +22,16 @@ def lines(editor, name):
     return list(editor.files.current().lines(name).lines)
 
 
+def test_what_is_deleted_lies_in_the_trash_and_is_found_by_nobody(editor):
+    for text in ("red", "blue"):
+        editor.write("own", "pets/cats.txt", text, "")
+        editor.delete("own", "pets/cats.txt")
+    [own] = [folder.path for folder in editor.folders if folder.name == "own"]
+    kept = {path.relative_to(own).as_posix(): path.read_text() for path in own.rglob("*.txt")}
+    assert kept == {".trash/pets/cats.txt": "red", ".trash/pets/cats-1.txt": "blue"}
+    assert [each.path for each in editor.found("cats")] == []
+
+
 def test_a_file_is_written_changed_renamed_and_deleted(editor):
     revision = editor.write("own", "animals/cats.txt", "tabby\n", "")
     assert lines(editor, "animals/cats") == ["tabby"]
