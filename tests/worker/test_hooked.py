@@ -187,6 +187,19 @@ def test_hooks_are_called_for_each_cell_of_a_plot_and_each_line_of_a_file(shop):
     assert [each["Seed"] for each in found] == ["3", "9"]
 
 
+def test_pictures_with_prompts_of_their_own_have_them_in_all_prompts(shop):
+    written(shop, "marking", MARKING)
+    own = [{"prompt": "a dog"}, {"prompt": "a cat"}]
+    job = small("own", n_iter=2, prompt="a dog")
+    templates = {"picture_prompts": own, "templates": {"prompt": "a {dog|cat}"}}
+    with shop.open():
+        ended, made, warned = shop.made(replace(job, params={**job.params, **templates}))
+    found = [infotext.parse_infotext(each.infotext, emphasised) for each in made if each.kind == "image"]
+    assert (ended.state, warned) == ("done", [])
+    assert [(each["Prompt"], each["Template"], each["Batches"]) for each in found] == [
+        ("a dog", "a {dog|cat}", "0"), ("a cat", "a {dog|cat}", "1")]
+
+
 def test_a_job_without_extensions_takes_the_plain_way(shop):
     with shop.open():
         ended, [made], _ = shop.made(small("plain"))

@@ -220,8 +220,6 @@ def plain_because(spec: JobSpec) -> str:
     """Return what a job has that extensions take no part in; "" if they do."""
     if Batch.recorded(spec.params):
         return "a batch of files"
-    if spec.params.get("picture_prompts"):
-        return "pictures with prompts of their own"
     script = spec.params.get("script_name")
     return f"the script {script}" if script and script not in REQUEST_SCRIPTS else ""
 

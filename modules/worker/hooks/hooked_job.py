@@ -25,6 +25,7 @@ from modules.params.txt2img import Generation, Txt2Img
 from modules.pipelines.safety import SafetyCheck
 from modules.pipelines.upscaling import Enlarger
 from modules.plugins.host import Host, surface
+from modules.requests.extension_scripts import EXTENSION_SCRIPT
 from modules.sampling.consulted import StepCount
 from modules.sampling.questions import Decode, Interrupted
 from modules.sampling.weights import Weights
@@ -43,6 +44,7 @@ from modules.worker.hooks.script_runner import ScriptRunner
 from modules.worker.hooks.step_listeners import StepListeners
 from modules.worker.job_kinds import files_for, find_checkpoint
 from modules.worker.moments.protocol import Moments
+from modules.worker.picture_specs import template_pairs
 from modules.worker.saving import Where
 
 CLASSES: Mapping[str, tuple[str, type[Generation]]] = {
@@ -143,11 +145,13 @@ class HookedJob:
         """Return `p` for a request, with its scripts and their arguments; this calls `setup`."""
         name, _ = CLASSES[self.spec.kind]
         kind = getattr(surface("processing"), name)
-        unstyled = {} if request.script_name else self.spec.params.get("unstyled") or {}
+        settled = request.script_name or self.own_prompts       # its prompts have their styles
+        unstyled = {} if settled else self.spec.params.get("unstyled") or {}
         values = request_view.fields_for_p(request, kind.fields(), unstyled)
         saved = self.spec.save and self.settings.samples_save
         p = kind(**values, do_not_save_samples=not saved, do_not_save_grid=not self.spec.save)
         p.is_api = True
+        p.extra_generation_params.update(template_pairs(self.spec.params))
         p.outpath_samples, p.outpath_grids = (str(self.finisher.folder(what)) for what in ("samples", "grids"))
         if isinstance(request, Img2Img):
             vars(p).update(self.input_pictures(request))
@@ -249,19 +253,31 @@ class HookedJob:
 
     def fill_prompts(self, p: Any) -> None:
         """Set all_prompts and all_negative_prompts, with p's styles in them."""
-        count = p.batch_size * p.n_iter
-        given = [each if isinstance(each, list) else [each] * count for each in (p.prompt, p.negative_prompt)]
+        given = [self.prompts_given(p, name, p.batch_size * p.n_iter) for name in ("prompt", "negative_prompt")]
         positive = [self.styled(p, prompt) for prompt in given[0]]
         negative = [self.styled(p, prompt, negative=True) for prompt in given[1]]
         negative = negative * len(positive) if len(negative) == 1 else negative
         p.all_prompts, p.all_negative_prompts = positive, negative
         p.main_prompt, p.main_negative_prompt = positive[0], negative[0]
         if getattr(p, "enable_hr", False):
-            p.all_hr_prompts = [self.styled(p, p.hr_prompt)] * len(positive) if p.hr_prompt else list(positive)
-            p.all_hr_negative_prompts = (
-                [self.styled(p, p.hr_negative_prompt, negative=True)] * len(positive)
-                if p.hr_negative_prompt else list(negative)
-            )
+            second = zip(self.prompts_given(p, "hr_prompt", len(positive)), positive, strict=False)
+            p.all_hr_prompts = [self.styled(p, own) if own else first for own, first in second]
+            second = zip(self.prompts_given(p, "hr_negative_prompt", len(negative)), negative, strict=False)
+            p.all_hr_negative_prompts = [self.styled(p, own, negative=True) if own else first for own, first in second]
+
+    @property
+    def own_prompts(self) -> Sequence[Mapping[str, str]]:
+        """The prompts of each picture by field, where dynamic prompts were made plain; () where all have the same."""
+        return self.spec.params.get("picture_prompts") or ()
+
+    def prompts_given(self, p: Any, name: str, count: int) -> list[str]:
+        """Return so many texts of a prompt, one for each of p's pictures, without styles."""
+        given = getattr(p, name)
+        if isinstance(given, list):
+            return given
+        if self.depth == 1 and EXTENSION_SCRIPT not in self.spec.params and len(self.own_prompts) == count:
+            return [str(own.get(name, given)) for own in self.own_prompts]
+        return [given] * count
 
     def styled(self, p: Any, prompt: str, negative: bool = False) -> str:
         if not p.styles:
