@@ -88,6 +88,11 @@ def make(arguments: list) -> int:
     return in_terminal("make", arguments)
 
 
+def train(arguments: list) -> int:
+    """A LoRA, an embedding or a hypernetwork trained from pictures, from the terminal."""
+    return in_terminal("train", arguments)
+
+
 def users(arguments: list) -> int:
     """Accounts: added, listed, changed from the terminal, also while the server runs."""
     return in_terminal("users", arguments)
@@ -175,8 +180,8 @@ def report(notes: tuple) -> None:
 
 
 COMMANDS = {
-    "serve": serve, "generate": generate, "make": make, "users": users, "data": data, "extension": extension,
-    "backup": backup, "restore": restore, "test": test, "bench": bench, "docs": docs,
+    "serve": serve, "generate": generate, "make": make, "train": train, "users": users, "data": data,
+    "extension": extension, "backup": backup, "restore": restore, "test": test, "bench": bench, "docs": docs,
 }
 
 if __name__ == "__main__":

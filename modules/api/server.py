@@ -47,6 +47,7 @@ from modules.api import (
     scripts,
     static_files,
     styles,
+    train,
     wildcards,
     worker,
 )
@@ -85,6 +86,7 @@ FACES = (
     reading,
     scripts,
     styles,
+    train,
     wildcards,
     worker,
     library,

@@ -6,15 +6,17 @@ from modules.base.accounts import Account, Role
 from modules.base.errors import Forbidden
 from modules.settings.options import Settings
 
+MAKE_MODELS, TRAIN = "members_make_models", "members_train"      # settings, each of which gives members a right
+
 
 def makes_models(account: Account, server: Settings) -> bool:
     """Return whether the account may merge, convert and extract."""
     return is_allowed(account, server.members_make_models)
 
 
-def check_makes_models(account: Account, server: Settings) -> None:
-    """Check the right to merge, convert and extract. Raises Forbidden."""
-    check_allowed(account, server.members_make_models, "members_make_models")
+def check_right(account: Account, server: Settings, right: str) -> None:
+    """Check a right that a setting gives to members. Raises Forbidden."""
+    check_allowed(account, getattr(server, right), right)
 
 
 def check_edits_models(account: Account, server: Settings) -> None:

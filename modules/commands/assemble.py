@@ -23,6 +23,7 @@ from modules.library.library import Library
 from modules.library.model_kinds import MODEL_KINDS, ModelKind, first_file, kind_folders
 from modules.prompts.explained import PieceTokenizer
 from modules.prompts.tokenizer import load_tokenizer
+from modules.requests.training_samples import draw_samples
 from modules.settings.choices import ModelChoices
 from modules.settings.file import SettingsFile
 from modules.settings.flags import Flags, Paths
@@ -81,6 +82,7 @@ def list_output(app: App, job: str, output: OutputRecord) -> None:
     """
     if output.kind == MODEL:
         app.cards.renew(output.facts["model_kind"])
+        draw_samples(app, job, output)
     elif not app.jobs.process.mark:
         app.recorder.note(job, output)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from modules.app.app import App
 from modules.app.folders import ServerFolders, allowed_folder
-from modules.app.permissions import check_makes_models
+from modules.app.permissions import check_right
 from modules.app.storage import check_storage
 from modules.base.accounts import Account
 from modules.imaging.folders import upright_size
@@ -41,8 +41,8 @@ def check_admission(app: App, account: Account, kind: JobKind, params: Mapping[s
 def check_kind(app: App, account: Account, kind: JobKind) -> None:
     """Raise Forbidden if the account may not have a job of that kind."""
     account.check(kind.may)
-    if kind.makes_models:
-        check_makes_models(account, app.settings.current)
+    if kind.right:
+        check_right(account, app.settings.current, kind.right)
 
 
 def check_folders(folders: ServerFolders, params: Mapping[str, Any]) -> None:

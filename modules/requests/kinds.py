@@ -12,6 +12,7 @@ from typing import Any
 from modules.app.account_data import AccountData
 from modules.app.app import App
 from modules.app.fair_queue import DEVICE, FILES, TRAINING
+from modules.app.permissions import MAKE_MODELS, TRAIN
 from modules.base.accounts import Role
 from modules.base.registry import Registry
 from modules.params.batch import ExtrasBatch, Img2ImgBatch
@@ -38,7 +39,7 @@ class JobKind:
     lane: what it is carried out by, one queue each: the device's pictures; files beside it, one job at a time
         (worker/file_jobs.py); training, which shares the device (worker/training)
     may: the least role that may ask for it
-    makes_models: True if it writes model files; members need a setting for it
+    right: the setting by which an administrator lets members have it; "" asks for none
     """
 
     name: str
@@ -48,7 +49,7 @@ class JobKind:
     draws: bool = True
     lane: str = DEVICE
     may: Role = Role.GUEST
-    makes_models: bool = False
+    right: str = ""
     aliases: tuple[str, ...] = ()
 
     @property
@@ -64,7 +65,7 @@ JOB_KINDS: Registry[JobKind] = Registry(
         JobKind("img2img", Img2ImgBatch, img2img_params, "modules.worker.job_kinds:plan_img2img"),
         JobKind("extras", ExtrasBatch, extras_params, "modules.worker.job_kinds:plan_extras", draws=False),
         JobKind("merge", Merge, merge_params, "modules.worker.model_files:plan_merge", draws=False, lane=FILES,
-                makes_models=True),
+                right=MAKE_MODELS),
         JobKind(
             "convert",
             Conversion,
@@ -72,7 +73,7 @@ JOB_KINDS: Registry[JobKind] = Registry(
             "modules.worker.model_files:plan_conversion",
             draws=False,
             lane=FILES,
-            makes_models=True,
+            right=MAKE_MODELS,
         ),
         JobKind(
             "extract_lora",
@@ -81,9 +82,9 @@ JOB_KINDS: Registry[JobKind] = Registry(
             "modules.worker.model_files:plan_extraction",
             draws=False,
             lane=FILES,
-            makes_models=True,
+            right=MAKE_MODELS,
         ),
         JobKind("train", Training, training_params, "modules.worker.training.planning:plan_training", lane=TRAINING,
-                may=Role.MEMBER),
+                may=Role.MEMBER, right=TRAIN),
     ),
 )

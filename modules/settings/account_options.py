@@ -86,6 +86,10 @@ class AccountSettings:
         "Members may make models", Checkbox(), "Merge, convert and extract; else administrators alone.",
         section="accounts", server=True,
     )] = False
+    members_train: Annotated[bool, Param(
+        "Members may train", Checkbox(), "LoRAs, embeddings and hypernetworks; else administrators alone.",
+        section="accounts", server=True,
+    )] = False
     members_edit_models: Annotated[bool, Param(
         "Members may edit models' cards", Checkbox(),
         "Write descriptions and previews beside the model files; else administrators alone.",

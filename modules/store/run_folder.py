@@ -71,7 +71,10 @@ class RunFolder:
     def open_log(self, step: int) -> None:
         """Begin the log anew from a step: lines of steps that a crash undid are dropped."""
         self.root.mkdir(parents=True, exist_ok=True)
-        kept = [json.dumps(line) + "\n" for line in self.log() if line["step"] < step]
+        kept = [
+            json.dumps(line) + "\n" for line in self.log()
+            if line["step"] < step or (line["step"] == step and "rate" in line)      # what was asked before that step
+        ]
         write_atomically(self._log, "".join(kept).encode())
 
     def log_step(self, facts: Mapping[str, Any]) -> None:

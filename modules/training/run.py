@@ -131,7 +131,7 @@ class Run:
         self.undone = Counter(state.tally.get("undone", {}))
 
 
-def train(course: Course, lessons: Lesson, watcher: Watcher, state: RunState | None = None) -> Task[Run]:
+def run_course(course: Course, lessons: Lesson, watcher: Watcher, state: RunState | None = None) -> Task[Run]:
     """Train until the course's last step, or until the watcher says no; returns the run as it is then.
 
     Raises NotANumber after several steps in a row without a number, OutOfMemory if even one picture is too much.

@@ -20,7 +20,7 @@ from modules.sampling.weights import Weights
 from modules.training.lessons import Lessons
 from modules.training.lora import Lora, LoraShape
 from modules.training.questions import LearningRules
-from modules.training.run import Course, Run, StepRecord, train
+from modules.training.run import Course, Run, StepRecord, run_course
 from modules.training.schedules import RateSchedule
 from modules.training.state import RunState
 from modules.training.student import Student
@@ -96,5 +96,5 @@ def digest(tensors: Mapping[str, Any]) -> str:
 
 def run_to(device: Device, course: Course, lessons: Lessons, until: int, state: RunState | None = None) -> RunState:
     """The state of a run before a step."""
-    run: Run = carried_out(device, train(course, lessons, Follower(until), state))
+    run: Run = carried_out(device, run_course(course, lessons, Follower(until), state))
     return replace(run.state(), plan="")

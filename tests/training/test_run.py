@@ -9,7 +9,7 @@ from modules.sampling.questions import Encode, Reading, SizeConditioning
 from modules.training.hypernetwork import HypernetworkShape, HypernetworkStudent
 from modules.training.inversion import WordStudent
 from modules.training.questions import Learn
-from modules.training.run import train
+from modules.training.run import run_course
 from modules.training.state import newest_state
 from tests.training.runs import SEED, Follower, carried_out, course_of, data_of, digest, lessons_of, lora, run_to
 
@@ -42,7 +42,7 @@ def test_a_run_goes_on_to_the_bit(device, weights, zorbs, tmp_path, name):
 def test_a_lora_learns(device, weights, zorbs):
     follower = Follower(validates_every=24)
     course, data = course_of(weights, lora, 25, 1e-2), data_of(zorbs, 4, 0.0)
-    carried_out(device, train(course, lessons_of(device, weights, data), follower))
+    carried_out(device, run_course(course, lessons_of(device, weights, data), follower))
     assert follower.losses[24] < 0.7 * follower.losses[0]
 
 
@@ -50,7 +50,7 @@ def test_a_lora_learns(device, weights, zorbs):
 def test_others_learn(device, weights, zorbs, make, rate, share):
     follower = Follower(validates_every=19)
     course, data = course_of(weights, make, 20, rate), data_of(zorbs, 4, 0.0)
-    carried_out(device, train(course, lessons_of(device, weights, data), follower))
+    carried_out(device, run_course(course, lessons_of(device, weights, data), follower))
     assert follower.losses[19] < share * follower.losses[0]
 
 
@@ -65,7 +65,7 @@ def test_halves_of_a_batch_are_the_whole(device, weights, zorbs):
 
 def test_memory_that_runs_out_halves_the_call(device, weights, zorbs):
     follower = Follower()
-    task = train(course_of(weights, lora, 1), lessons_of(device, weights, data_of(zorbs, 4)), follower)
+    task = run_course(course_of(weights, lora, 1), lessons_of(device, weights, data_of(zorbs, 4)), follower)
     sizes, answer = [], None
     with pytest.raises(StopIteration):
         while True:

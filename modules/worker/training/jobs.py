@@ -21,7 +21,7 @@ from modules.library.library import Library
 from modules.prompts.chunks import Tokenizer
 from modules.store.jobs import DONE, FAILED, GIVEN_BACK, INTERRUPTED
 from modules.store.run_folder import PAUSE, STOP
-from modules.training.run import train
+from modules.training.run import run_course
 from modules.training.state import newest_state
 from modules.worker.training.desk import TrainingDesk
 from modules.worker.training.follower import RunFollower
@@ -108,7 +108,7 @@ class TrainingJobs:
         run.desk = TrainingDesk(self.engine, run.spec, plan.request.train_share)
         course, lessons = run.desk.carry_out(plan.course())
         with RunFollower(plan, course, lessons, self.emit, lambda: run.ending) as follower:
-            finished = run.desk.carry_out(train(course, lessons, follower, newest_state(plan.folder.state)))
+            finished = run.desk.carry_out(run_course(course, lessons, follower, newest_state(plan.folder.state)))
             follower.finish(finished)
         run.ending = run.ending or follower.ending
         return self._state_of(run)

@@ -1,0 +1,125 @@
+"""Samples of a training: ordinary jobs of its owner, drawn with a snapshot, so that their data give them again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from modules.app.app import App
+from modules.base.accounts import LOCAL_ACCOUNT, LOCAL_OWNER, Account, Role
+from modules.base.border import logged
+from modules.imaging.dataset.sources import find_caption, picture_files
+from modules.params.training import Training
+from modules.requests.form import read_submission
+from modules.requests.submit import submit
+from modules.requests.training import recorded_training
+from modules.requests.training_data import datasets_of, subset_of
+from modules.store.jobs import JobRecord, OutputRecord
+from modules.store.run_folder import RunFolder
+
+log = logging.getLogger(__name__)
+MOST_SAMPLE_PROMPTS = 32
+LONGEST_PROMPTS = 100_000      # characters of a file of prompts
+SAMPLE_SEEDS = 2**32
+
+
+@dataclass(frozen=True, slots=True)
+class SamplePrompt:
+    """A line of sample prompts: the text, and fields of txt2img that its options set."""
+
+    text: str
+    fields: Mapping[str, Any]
+
+
+def draw_samples(app: App, job: str, output: OutputRecord) -> None:
+    """Submit the samples of a snapshot, in the name of the run's owner; one that is refused is a note of the run."""
+    if output.facts.get("sample") and (record := app.jobs.store.get(job)):
+        logged(submit_samples, app, record, output, failure=f"Samples of job {job} could not be asked for")
+
+
+def submit_samples(app: App, record: JobRecord, output: OutputRecord) -> None:
+    """Submit a job for each sample prompt, and note it in the run's folder."""
+    account = owner_of(record)
+    plan, folder = recorded_training(dict(record.params)), RunFolder(Path(record.params["run_folder"]))
+    step, stem = output.facts["step"], Path(output.path).stem
+    if any(sample["step"] == step and sample["file"] == stem for sample in folder.samples()):
+        return      # a resumed run has written the snapshot again
+    settings = {"sd_model_checkpoint": plan.pretrained_model_name_or_path}
+    for row, prompt in enumerate(sample_prompts(plan)):
+        text = with_snapshot(prompt.text, str(output.facts["model_kind"]), stem, plan.token_string)
+        fields = {"seed": (plan.seed + row) % SAMPLE_SEEDS, **prompt.fields, "prompt": text}
+        if plan.sample_sampler:
+            fields.setdefault("sampler_name", plan.sample_sampler)
+        submitted = submit(app, read_submission(app, account, "txt2img", fields, settings), account)
+        folder.note_sample({"step": step, "row": row, "file": stem, "prompt": text, "job": submitted.job})
+
+
+def owner_of(record: JobRecord) -> Account:
+    return LOCAL_ACCOUNT if record.owner == LOCAL_OWNER else Account(record.owner, Role[record.role.upper()])
+
+
+def with_snapshot(text: str, kind: str, stem: str, word: str) -> str:
+    """Return a prompt that draws with a snapshot: by a tag, or by an embedding's word in place of the run's.
+
+    >>> with_snapshot("a zorb", "lora", "zorb-step00000100", "")
+    'a zorb <lora:zorb-step00000100:1>'
+    """
+    if kind == "embedding":
+        return text.replace(word, stem) if word and word in text else f"{stem} {text}"
+    return f"{text} <{'hypernet' if kind == 'hypernetwork' else kind}:{stem}:1>"
+
+
+def sample_prompts(plan: Training) -> list[SamplePrompt]:
+    """Return a plan's sample prompts; without any, the first picture's caption."""
+    lines = [line.strip() for line in prompt_text(plan).splitlines()]
+    given = [line for line in lines if line and not line.startswith("#")][:MOST_SAMPLE_PROMPTS]
+    return [read_sample_prompt(line) for line in given] or [SamplePrompt(first_caption(plan), {})]
+
+
+def prompt_text(plan: Training) -> str:
+    """Return the text of the plan's prompts, which may stand in a file."""
+    text = plan.sample_prompts
+    if "\n" not in text and text.endswith(".txt") and Path(text).is_file():
+        return Path(text).read_text("utf-8-sig", errors="replace")[:LONGEST_PROMPTS]
+    return text
+
+
+def first_caption(plan: Training) -> str:
+    return next(captions_of(plan), "")
+
+
+def captions_of(plan: Training) -> Iterator[str]:
+    """Yield the captions of the subjects' pictures."""
+    for dataset in datasets_of(plan):
+        for each in dataset.subsets:
+            subset = subset_of(plan, dataset, each, 0)
+            if not subset.is_reg:
+                yield from (find_caption(path, subset).text.split("\n")[0] for path in picture_files(subset.folder))
+
+
+def read_sample_prompt(line: str) -> SamplePrompt:
+    """Return a line's prompt and the fields of its options, as sd-scripts writes them; unknown ones are left out.
+
+    >>> read_sample_prompt("a zorb --w 256 --h 128 --s 12 --n blurry")
+    SamplePrompt(text='a zorb', fields={'width': 256, 'height': 128, 'steps': 12, 'negative_prompt': 'blurry'})
+    """
+    text, *options = line.split(" --")
+    fields: dict[str, Any] = {}
+    for option in options:
+        name, _, value = option.strip().partition(" ")
+        if name in SAMPLE_OPTIONS:
+            field, kind = SAMPLE_OPTIONS[name]
+            try:
+                fields[field] = kind(value.strip())
+            except ValueError:
+                log.warning("The sample option --%s cannot be %.80r", name, value)
+    return SamplePrompt(text.strip(), fields)
+
+
+SAMPLE_OPTIONS: Mapping[str, tuple[str, Any]] = {
+    "w": ("width", int), "h": ("height", int), "d": ("seed", int), "s": ("steps", int), "l": ("cfg_scale", float),
+    "n": ("negative_prompt", str), "ss": ("sampler_name", str),
+}

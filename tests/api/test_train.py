@@ -1,0 +1,76 @@
+"""Training over HTTP: begun, followed, steered, drawn with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from modules.store.run_folder import RunFolder
+from tests.servers import settled
+from tests.training.conftest import draw_zorbs
+
+BOB = ("bob", "b-secret")
+SMALL = {"max_train_steps": 4, "train_batch_size": 2, "network_dim": 2, "seed": 5, "resolution": "32",
+         "network_train_unet_only": True, "validate_every_n_steps": 2}
+
+
+def begun(client, folder, **more) -> str:
+    reply = client.post("/easel/v1/train", json={**SMALL, "train_data_dir": str(folder), **more})
+    assert reply.status_code == 200, reply.text
+    return reply.json()["job"]
+
+
+@pytest.mark.slow
+def test_a_run_is_followed_and_its_samples_are_pictures_that_their_data_give_again(client, tmp_path):
+    folder = draw_zorbs(tmp_path / "zorb")
+    job = begun(client, folder, output_name="zorb-api", sample_every_n_steps=2, sample_at_first=False,
+                sample_prompts="a zorb --w 64 --h 64 --s 2 --d 9")
+    found = settled(client, job)
+    assert (found["state"], found["error"], found["step"]) == ("done", None, 0) and found["kind"] == "train"
+    log = client.get(f"/easel/v1/train/{job}/log").json()
+    assert [line["step"] for line in log if "loss" in line] == [0, 1, 2, 3]
+    assert [line["step"] for line in client.get(f"/easel/v1/train/{job}/log?since=1").json() if "loss" in line] == [2, 3]
+    assert [line["step"] for line in log if "validation" in line] == [0, 2]
+    names = [each["name"] for each in client.get(f"/easel/v1/train/{job}/snapshots").json()]
+    assert names == ["zorb-api-step00000002.safetensors", "zorb-api.safetensors"]
+    [run] = [each for each in client.get("/easel/v1/train").json() if each["job"] == job]
+    assert (run["state"], run["step"], run["steps"], run["name"]) == ("done", 4, 4, "zorb-api")
+
+    samples = client.get(f"/easel/v1/train/{job}/samples").json()
+    assert [(each["step"], each["row"]) for each in samples] == [(2, 0), (4, 0)]
+    drawn = settled(client, samples[1]["job"])["pictures"][0]
+    again = settled(client, client.post("/easel/v1/jobs", json={"kind": "txt2img", "fields": {
+        "prompt": "a zorb <lora:zorb-api:1>", "width": 64, "height": 64, "steps": 2, "seed": 9}}).json()["job"])
+    first, second = (client.get(each["url"]).content for each in (drawn, again["pictures"][0]))
+    assert "Lora hashes" in drawn["infotext"] and first == second
+
+
+@pytest.mark.slow
+def test_a_run_is_paused_asked_and_resumed(client, tmp_path):
+    job = begun(client, draw_zorbs(tmp_path / "zorb"), output_name="zorb-pause", sample_every_n_epochs=1000)
+    run = RunFolder(Path(client.get(f"/easel/v1/jobs/{job}").json()["params"]["run_folder"]))
+    assert client.post(f"/easel/v1/train/{job}/rate", json={"value": 0.5}).status_code == 204
+    assert client.post(f"/easel/v1/train/{job}/snapshot").status_code == 204
+    assert client.post(f"/easel/v1/train/{job}/pause").status_code == 204
+    jobs = client.app.jobs
+    with jobs.unfinished.changed:
+        jobs.unfinished.changed.wait_for(lambda: client.app.queue.is_paused(job) or job not in jobs.unfinished.live)
+    assert client.post(f"/easel/v1/train/{job}/resume").json()["job"] == job
+    assert settled(client, job)["state"] == "done"
+    assert client.post(f"/easel/v1/train/{job}/pause").status_code == 409
+    assert [line["rate"] for line in run.log() if "rate" in line] == [0.5]
+
+
+def test_what_cannot_be_trained_is_a_refusal_that_names_the_field(client, tmp_path):
+    for body, words in ({"train_data_dir": str(tmp_path / "none")}, "no folder"), ({"train_dta_dir": "x"}, "train_dta_dir"), (
+        {"train_data_dir": str(tmp_path)}, "no picture"
+    ), ({"train_data_dir": str(tmp_path), "network_dim": 10**9}, "network_dim"):
+        reply = client.post("/easel/v1/train", json=body)
+        assert reply.status_code == 422 and words in reply.text, reply.text
+    assert client.get("/easel/v1/train/nothing/log").status_code == 404
+
+
+def test_members_train_only_if_they_are_let(guarded, tmp_path):
+    reply = guarded.post("/easel/v1/train", json={"train_data_dir": str(tmp_path)}, auth=BOB)
+    assert reply.status_code == 403 and "members_train" in reply.text
