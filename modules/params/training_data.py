@@ -96,7 +96,7 @@ class DatasetOptions(SubsetOptions):
     enable_bucket: Annotated[bool | None, Param("Buckets", Checkbox(), "Pictures are grouped by shape instead of all being cropped to one.")] = None
     min_bucket_reso: Annotated[int | None, Param("Shortest bucket side", Number(8, LARGEST_TRAINING_SIDE), "In pixels.")] = None
     max_bucket_reso: Annotated[int | None, Param("Longest bucket side", Number(8, LARGEST_TRAINING_SIDE), "In pixels.")] = None
-    bucket_reso_steps: Annotated[int | None, Param("Step between buckets", Number(8, 1_024), "Sides are multiples of it.")] = None
+    bucket_reso_steps: Annotated[int | None, Param("Step between buckets", Number(1, 1_024), "Sides are multiples of it, and of 8.")] = None
     bucket_no_upscale: Annotated[bool | None, Param("Never enlarge", Checkbox(), "Small pictures keep their size.")] = None
     validation_split: Annotated[float | None, Param("Validation share", Number(0, 1), "The share of the pictures that is held out to measure on.")] = None
     validation_seed: Annotated[int | None, Param("Validation seed", Number(), "Chooses which pictures are held out.")] = None

@@ -14,6 +14,7 @@ from modules.imaging.dataset.sources import Subset, divided_folder, read_caption
 from modules.params.training import Training
 from modules.params.training_data import TrainingDataset, TrainingSubset, option
 
+CELL = 8                                   # pixels of a latent's cell
 STEP_OF_BUCKETS, FROM_SIDE = 64, 512       # sd-scripts' step, for models of at least that side
 
 
@@ -107,6 +108,7 @@ def bucket_rules(plan: Training, dataset: TrainingDataset, side: int) -> BucketR
             f"The shortest bucket side, {shortest}, is longer than the longest, {longest}.", "Exchange them.",
             field="min_bucket_reso",
         )
+    named_step += -named_step % CELL
     return BucketRules(
         resolution, option("enable_bucket", dataset, plan), shortest, longest, named_step,
         option("bucket_no_upscale", dataset, plan),
