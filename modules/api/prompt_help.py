@@ -72,7 +72,7 @@ def read_prompt(app: App, mine: AccountData, prompt: ReadPrompt) -> dict[str, An
     for stage in prompt.stages:
         chunks = explained_chunks(
             stage.plain, tokenizer, settings.emphasis, settings.comma_padding_backtrack,
-            embeddings_in(app, stage.plain),
+            named_embeddings(app, stage.plain),
         )
         tokens = sum(map(len, chunks))
         stages.append({
@@ -83,7 +83,7 @@ def read_prompt(app: App, mine: AccountData, prompt: ReadPrompt) -> dict[str, An
     return {"weight": prompt.weight, "stages": stages}
 
 
-def embeddings_in(app: App, text: str) -> Find:
+def named_embeddings(app: App, text: str) -> Find:
     """Return a function that finds the embeddings of a text, of those whose files have been read."""
     folded = text.lower()
     named = [entry for entry in app.cards.index.all("embedding") if entry.name.lower() in folded]

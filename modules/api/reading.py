@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from pydantic import Field
 
 from modules.api.info import decode_base64, most_pixels
-from modules.api.prompt_help import embeddings_in
+from modules.api.prompt_help import named_embeddings
 from modules.api.routing import KnownFields, account, owner, router
 from modules.app.app import App
 from modules.app.kept_inputs import keep_input
@@ -81,7 +81,7 @@ def routes(app: App) -> APIRouter:
         tokenizer = app.tokenizer()
         plain, _ = take_networks(grammar.strip_comments(body.prompt))
         texts = {text for part, _ in grammar.compose(plain) for _, text in grammar.schedule(part, body.steps)}
-        used = max(token_count(chunks(text, tokenizer, find=embeddings_in(app, text))) for text in texts)
+        used = max(token_count(chunks(text, tokenizer, find=named_embeddings(app, text))) for text in texts)
         return {"tokens": used, "limit": target_length(used)}
 
     @api.post("/prompts/samples")

@@ -17,7 +17,7 @@ from modules.library.catalog import Catalog, ModelFile
 from modules.library.cover_images import cover_picture
 from modules.library.describe import ReadEmbedding, describe_file, shown_metadata, training_tags
 from modules.library.index import INSIDE, IndexEntry, LibraryIndex, identity
-from modules.library.safetensors_header import is_named_safetensors, read_metadata
+from modules.library.safetensors_header import is_named_safetensors, read_header_metadata
 from modules.library.user_metadata import Sidecars, read_user_metadata, regular, sidecar_files, write_user_metadata
 
 log = logging.getLogger(__name__)
@@ -128,7 +128,7 @@ class Cards:
     def details(self, entry: IndexEntry) -> Details:
         path = Path(entry.path)
         try:
-            metadata = read_metadata(path) if is_named_safetensors(path) and not entry.problem else {}
+            metadata = read_header_metadata(path) if is_named_safetensors(path) and not entry.problem else {}
             sha256 = self.catalogs[entry.kind].hashes.known(path)
         except (ModelError, OSError):
             metadata, sha256 = {}, None

@@ -18,7 +18,7 @@ from modules.base.errors import ModelError, ModelMissing, ModelUnsupported, Unkn
 from modules.base.limits import MAX_NAME
 from modules.library.model_folders import MODEL_ENDINGS, FolderEntry, model_files
 from modules.library.model_kinds import CHECKPOINT, EMBEDDING_PICTURES, VAE_ENDINGS, ModelKind
-from modules.library.safetensors_header import is_named_safetensors, read_metadata, sniff
+from modules.library.safetensors_header import is_named_safetensors, read_header_metadata, sniff
 from modules.store.hashes import HashCache
 
 SHORTEST_HASH = 8            # digits
@@ -81,7 +81,7 @@ class ModelFile:
     def metadata(self) -> dict[str, str]:
         """The safetensors header's metadata; empty for other files, and broken or vanished ones."""
         try:
-            return {} if self.problem else read_metadata(self.path) if is_named_safetensors(self.path) else {}
+            return {} if self.problem else read_header_metadata(self.path) if is_named_safetensors(self.path) else {}
         except (ModelError, OSError):
             return {}
 

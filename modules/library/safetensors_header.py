@@ -71,7 +71,7 @@ def is_named_safetensors(path: Path) -> bool:
     return path.suffix.casefold() == ".safetensors"
 
 
-def read_metadata(path: Path) -> dict[str, str]:
+def read_header_metadata(path: Path) -> dict[str, str]:
     """Return the header's metadata. Where they stand first, as the library writes them, no tensor is looked at.
 
     Raises ModelCorrupt.
@@ -138,7 +138,7 @@ def check_header(name: str, header: dict[str, Any], data: int) -> Header:
         try:
             shape, (begin, end), width = tuple(entry["shape"]), entry["data_offsets"], SIZES[entry["dtype"]]
             numbers = (*shape, begin, end)
-            whole = WHOLE.issuperset(map(type, numbers))
+            whole = ONLY_WHOLE.issuperset(map(type, numbers))
             sound = whole and min(numbers) >= 0 and end - begin == prod(shape) * width
         except (KeyError, TypeError, ValueError):
             sound = False
@@ -165,7 +165,7 @@ def checked_metadata(name: str, metadata: Any) -> dict[str, str]:
 
 METADATA_FIRST = b'{"__metadata__":'
 METADATA_READER = json.JSONDecoder(object_pairs_hook=unique)
-WHOLE = frozenset({int})
+ONLY_WHOLE = frozenset({int})
 
 
 def clean(text: str) -> str:

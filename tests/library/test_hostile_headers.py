@@ -14,7 +14,7 @@ from modules.library import upscalers as upscaling
 from modules.library.catalog import Catalog, ModelFile
 from modules.library.describe import DEEPEST_JSON, LONGEST_METADATA, shown_metadata
 from modules.library.model_kinds import LORA, UPSCALER
-from modules.library.safetensors_header import read_header, read_metadata
+from modules.library.safetensors_header import read_header, read_header_metadata
 from modules.models.checkpoint.hints import Hints, from_metadata
 from modules.models.checkpoint.key_mapping import count, unet_names
 from modules.models.files.tensor_stream import opened
@@ -149,7 +149,7 @@ def test_a_scale_that_is_no_number_is_refused(alpha):
 def test_metadata_are_those_of_the_whole_header_wherever_they_stand(tmp_path, header):
     path = tmp_path / "x.safetensors"
     path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
-    assert read_metadata(path) == read_header(path).metadata == ({"a": "b"} if b"meta" in header else {})
+    assert read_header_metadata(path) == read_header(path).metadata == ({"a": "b"} if b"meta" in header else {})
 
 
 @pytest.mark.parametrize("header", [b'{"__metadata__":{"a":1}}', b'{"__metadata__":[]}', b'{"__metadata__":{"a":"b","a":"c"}}', b'{"__metadata__":{'])
@@ -157,4 +157,4 @@ def test_metadata_that_are_none_are_refused(tmp_path, header):
     path = tmp_path / "x.safetensors"
     path.write_bytes(len(header).to_bytes(8, "little") + header)
     with pytest.raises(ModelCorrupt):
-        read_metadata(path)
+        read_header_metadata(path)
