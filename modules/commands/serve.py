@@ -222,6 +222,9 @@ async def live(app: App, api: FastAPI, page: RootPage, address: str, stop: async
         await asyncio.to_thread(logged, start_worker, app, failure="The worker could not be started")
         app.hooks.app_started(app, api)
         await asyncio.to_thread(start_extension_routes, app.extensions, api, demo)
+        app.hooks.model_loaded.add(app.extensions.tell_model_loaded)
+        if app.jobs.status.state.loaded:        # before anybody could listen
+            await asyncio.to_thread(app.extensions.tell_model_loaded)
         house = Housekeeping(app)
         house.start()
         if may_reload(app.flags):

@@ -138,8 +138,8 @@ class Host:
         """Call what wants to be called at the end, and forget everything; the surface has no host then."""
         if self.program is None:
             return
-        for listener in self.listeners("script_unloaded"):
-            self.told_call(listener.extension, "script_unloaded", listener.function)
+        for moment in ("before_reload", "script_unloaded"):
+            self.call_listeners(moment)
         self.callbacks.remove()
         for each in (self.modules, self.views, self.options, self.owners, self.flags):
             each.clear()
@@ -228,9 +228,10 @@ class Host:
             if native.declaration.setting_class:
                 self.told_call(native.folder, "settings", declare_settings, native, surface("shared"))
         called = [each for moment in ("before_ui", "ui_settings") for each in self.listeners(moment)]
+        for moment in ("list_optimizers", "list_unets"):
+            self.call_listeners(moment, [])         # attention and UNets are the engine's
         for moment in ("before_ui", "ui_settings"):
-            for listener in self.listeners(moment):
-                self.told_call(listener.extension, moment, listener.function)
+            self.call_listeners(moment)
         a1111 = surface("scripts")
         for path, (extension, module) in self.modules.items():
             for each in script_classes(module, a1111.Script):
@@ -279,6 +280,16 @@ class Host:
         """
         first = self.program.settings.foreign.get(f"prioritized_callbacks_{moment}", ()) if self.program else ()
         return in_asked_order(callbacks, name_of, self._rules, first)
+
+    def call_listeners(self, moment: str, *args: Any) -> None:
+        """Call all listeners of a moment of loading or of the program's."""
+        for listener in self.listeners(moment):
+            self.told_call(listener.extension, moment, listener.function, *args)
+
+    def tell_model_loaded(self, title: str = "") -> None:
+        """Call what wants to know that another checkpoint is loaded. title: its own, which the model tells too"""
+        if self.active:
+            self.call_listeners("model_loaded", surface("shared").sd_model)
 
     def listen(self, moment: str, function: Callable[..., Any], name: str = "") -> None:
         """Add a listener for the extension whose code this thread runs."""
