@@ -62,7 +62,7 @@ class HostedWorker:
         """Return the extensions of this process: the server's own draw its page, these take part in pictures."""
         host = Host(flags.paths.extensions)
         settings, tokenizer = SettingsFile(flags.paths.settings_file), cached_tokenizer(flags.paths.configs / "clip")
-        mine = SimpleNamespace(styles=StyleFiles(flags.paths.styles_files))
+        mine = SimpleNamespace(style_files=StyleFiles(flags.paths.styles_files))
         told = {"settings": settings, "models": self.library, "tokenizer": tokenizer, "data_of": lambda owner: mine}
         host.load(SimpleNamespace(flags=flags, **told))
         return host

@@ -90,6 +90,7 @@ def layered_class(real: Any, meta: Any) -> Any:
     class Layered(real, metaclass=meta):  # type: ignore[misc]
         __slots__ = ()
         gradio3_real = real
+        page = ""       # of a page with several: gradio sets it where a component is rendered
         __module__, __qualname__, __doc__ = real.__module__, real.__qualname__, real.__doc__
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -225,6 +226,10 @@ def chain_step(step: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *args, **kwargs: chained(step(*args, **event_arguments(kwargs)))
 
 
+class EventMixin:
+    """A base of gradio 3's for components with an event, such as `Changeable`."""
+
+
 class Gradio3Module(ModuleType):
     """gradio, or one of its modules, as extension modules see it."""
 
@@ -237,6 +242,8 @@ class Gradio3Module(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name in ADDED_NAMES:
             return ADDED_NAMES[name]()
+        if self.__name__ == "gradio.events" and name.endswith("able"):
+            return EventMixin
         found = getattr(self._real, name)
         if isinstance(found, type) and issubclass(found, Block):
             found = layered(found)

@@ -36,6 +36,8 @@ IN_USE, SWITCHED_OFF, UNUSABLE = "loaded", "off", "failed"       # states of an 
 MARKED_MOMENTS = frozenset({
     "preload", "load", "before_ui", "ui_settings", "script", "ui", "ui_tabs", "page", "app_started"
 })
+# moments at which a failure takes nothing away: the other files are used, and what these list is the engine's
+NOT_COUNTED = frozenset({"load", "list_optimizers", "list_unets"})
 MOST_FAILURES = 3       # in a row; then an extension is switched off until the next start
 
 # below the data folder, which extensions take for granted: name → its first content; None: a folder
@@ -352,10 +354,10 @@ class Host:
             self._calling.extension = outer
 
     def _failed(self, state: ExtensionState, moment: str, error: BaseException) -> None:
-        state.failures += 1
+        state.failures += moment not in NOT_COUNTED
         state.told.append(f"{moment}: {error_text(error)}")
         log.error("The extension %s failed in %s", state.name, moment, exc_info=error)
-        if state.failures >= MOST_FAILURES and state.state == IN_USE and moment != "load":
+        if state.failures >= MOST_FAILURES and state.state == IN_USE and moment not in NOT_COUNTED:
             self.fail(state.name, f"It failed {MOST_FAILURES} times in a row, last in {moment}: {error_text(error)}")
 
 

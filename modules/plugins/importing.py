@@ -20,6 +20,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from modules.plugins.hollow import HOLLOW_PACKAGES, HollowModule, hollow
+from modules.plugins.installing import SITE_FOLDER
 
 SURFACE = "modules.surface"         # the package of what extensions know as `modules`
 HOME = "easel_extensions"           # the package under which their scripts are in `sys.modules`
@@ -42,6 +43,11 @@ STAND_INS: dict[str, str] = {
     "networks": f"{SURFACE}.networks",
 }
 ABSENT = (*HOLLOW_PACKAGES, *STAND_INS)
+# files of A1111's own folder of scripts, which extensions import
+A1111_SCRIPTS = frozenset({
+    "custom_code", "img2imgalt", "loopback", "outpainting_mk_2", "poor_mans_outpainting", "postprocessing_codeformer",
+    "postprocessing_gfpgan", "postprocessing_upscale", "prompt_matrix", "prompts_from_file", "sd_upscale",
+})
 
 
 class Importing:
@@ -110,8 +116,11 @@ class Importing:
                 spec = PathFinder.find_spec(name, [str(folder / "scripts")])
         if spec is None or spec.origin is None:         # None: a folder without __init__.py, which may be elsewhere too
             spec = PathFinder.find_spec(name, path, target) or spec
-        if spec and spec.origin and isinstance(spec.loader, SourceFileLoader) and self.has(spec.origin):
-            spec.loader = ExtensionLoader(spec.name, spec.origin)
+        if spec and spec.origin and isinstance(spec.loader, SourceFileLoader):
+            if self.has(spec.origin):
+                spec.loader = ExtensionLoader(spec.name, spec.origin)
+            elif SITE_FOLDER in spec.origin:
+                spec.loader = PackageLoader(spec.name, spec.origin)
         return spec
 
     def calling_file(self) -> Path:
@@ -161,9 +170,18 @@ def run_preload(module: ModuleType, parser: Any) -> None:
 
 def shared_package(name: str) -> ModuleType:
     """Return a package without a file, over folders that are added to its path."""
-    package = ModuleType(name)
+    package = SharedPackage(name)
     package.__path__ = []
     return package
+
+
+class SharedPackage(ModuleType):
+    """A package over folders of all extensions, in which A1111's own scripts are hollow."""
+
+    def __getattr__(self, name: str) -> Any:
+        if self.__name__ == "scripts" and name in A1111_SCRIPTS:
+            return HollowModule(f"scripts.{name}")
+        raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
 
 
 class ExtensionLoader(SourceFileLoader):
@@ -179,12 +197,28 @@ class ExtensionLoader(SourceFileLoader):
         return self.source_to_code(self.get_data(path), path)
 
 
+class PackageLoader(SourceFileLoader):
+    """The loader of packages that were installed for extensions: they find the stand-in for torchvision."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        vars(module)["__builtins__"] = {**vars(builtins), "__import__": package_import}
+        super().exec_module(module)
+
+
+def package_import(name: str, *args: Any, **kwargs: Any) -> ModuleType:
+    """What packages of extensions have as `__import__`."""
+    if name.partition(".")[0] == "torchvision":
+        return given_import(name, *args, **kwargs)
+    return importer()(name, *args, **kwargs)
+
+
 # what A1111's modules import, so that extensions find it in any of them: modules, names of `shared`, packages
 MODULES_EVERYWHERE = frozenset({
     "shared", "devices", "images", "processing", "scripts", "script_callbacks", "errors", "extra_networks", "paths",
     "prompt_parser", "sd_hijack", "sd_models", "sd_samplers", "sd_vae", "masking", "lowvram", "hashes", "ui_common",
     "infotext_utils", "rng", "styles", "extensions", "sd_samplers_common", "ui_components", "modelloader", "cache",
 })
+QUEUE_EVERYWHERE = frozenset({"queue_lock", "wrap_gradio_call", "wrap_gradio_gpu_call", "wrap_queued_call"})
 SHARED_EVERYWHERE = frozenset({"opts", "cmd_opts", "state", "sd_upscalers", "OptionInfo"})
 PACKAGES_EVERYWHERE: Mapping[str, str] = {
     **{name: name for name in ("numpy", "torch", "os", "sys", "json", "re", "math", "time", "random", "tqdm")},
@@ -198,6 +232,10 @@ def found_everywhere(name: str) -> Any:
         return given_module(f"modules.{name}")
     if name in SHARED_EVERYWHERE:
         return getattr(given_module("modules.shared"), name)
+    if name in QUEUE_EVERYWHERE:
+        return getattr(given_module("modules.call_queue"), name)
+    if name in a1111_names()["sd_samplers_common"]:
+        return getattr(given_module("modules.sd_samplers_common"), name)
     if name in PACKAGES_EVERYWHERE:
         package = PACKAGES_EVERYWHERE[name]
         return LAYERED[package](package) if package in LAYERED else importlib.import_module(package)

@@ -26,7 +26,7 @@ DROPPED_OPTIONS = ("-U", "--upgrade", "--prefer-binary", "--force-reinstall", "-
 # packages that A1111 always has, so that extensions import them without a word: module → what pip knows it by
 A1111_PACKAGES: Mapping[str, str] = {
     "accelerate": "accelerate", "blendmodes": "blendmodes", "cleanfid": "clean-fid", "cv2": "opencv-python-headless",
-    "diskcache": "diskcache", "einops": "einops", "facexlib": "facexlib", "git": "GitPython",
+    "diskcache": "diskcache", "einops": "einops", "facexlib": "facexlib", "ffmpy": "ffmpy", "git": "GitPython",
     "inflection": "inflection", "jsonmerge": "jsonmerge", "kornia": "kornia", "lark": "lark",
     "matplotlib": "matplotlib", "omegaconf": "omegaconf", "pandas": "pandas", "piexif": "piexif",
     "pillow_avif": "pillow-avif-plugin", "psutil": "psutil",

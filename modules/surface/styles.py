@@ -28,7 +28,7 @@ class StyleDatabase:
     def __init__(self, path: Any = None) -> None:
         from modules.base.accounts import LOCAL_OWNER
 
-        self.files = bound_host().program.data_of(LOCAL_OWNER).styles
+        self.files = bound_host().program.data_of(LOCAL_OWNER).style_files
 
     @property
     def styles(self) -> dict[str, PromptStyle]:
