@@ -78,7 +78,7 @@ def method_defaults(plan: Training) -> dict[str, Any]:
     A rate that is given is the text encoder's too, as in sd-scripts. An alpha that is open is the rank.
     """
     method = method_of(plan)
-    values = {name: value for name, value in method.defaults.items() if is_open(getattr(plan, name))}
+    values = {name: value for name, value in method.defaults.items() if is_open(name, getattr(plan, name))}
     values["method"] = method.name
     if plan.learning_rate and "text_encoder_lr" in values:
         del values["text_encoder_lr"]
@@ -91,6 +91,6 @@ def method_defaults(plan: Training) -> dict[str, Any]:
     return values
 
 
-def is_open(value: Any) -> bool:
-    """Return whether a field's value means the method's default."""
-    return value is None or value == "" or value == () or (value == 0 and isinstance(value, int) and not isinstance(value, bool))
+def is_open(name: str, value: Any) -> bool:
+    """Return whether a field's value means the method's default: it is the field's own. A 0 that is asked for counts."""
+    return bool(value == getattr(Training, name))

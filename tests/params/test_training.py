@@ -85,3 +85,8 @@ def test_the_lower_level_wins_and_the_default_comes_last():
     assert option("keep_tokens", subset, dataset, run) == 1
     assert option("flip_aug", subset, dataset, run) is True
     assert option("num_repeats", subset, dataset, run) == 1
+
+
+def test_a_nought_that_is_asked_for_is_never_and_not_the_methods():
+    found = with_method_defaults(Training(sample_every_n_steps=0, save_every_n_steps=0))
+    assert (found.sample_every_n_steps, found.save_every_n_steps) == (0, 0)
