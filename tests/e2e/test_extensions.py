@@ -12,6 +12,21 @@ from playwright.sync_api import Browser, Page, expect
 from tests.e2e.conftest import MODEL, PATIENCE, ROOT, ready, serving
 
 OURS = ROOT / "tests/plugins/extensions"
+IDS = """
+    tabs tab_txt2img tab_img2img tab_extras tab_pnginfo tab_modelmerger tab_settings tab_extensions quicksettings footer settings
+    settings_restart_gradio setting_sd_model_checkpoint refresh_sd_model_checkpoint sd_checkpoint_hash paste script_list
+    txt2img_prompt txt2img_neg_prompt txt2img_prompt_container txt2img_toprow txt2img_actions_column txt2img_generate
+    txt2img_interrupt txt2img_skip txt2img_token_counter txt2img_negative_token_counter txt2img_tools txt2img_extra_tabs
+    txt2img_settings txt2img_sampling txt2img_steps txt2img_width txt2img_height txt2img_dimensions_row txt2img_cfg_scale
+    txt2img_seed txt2img_subseed txt2img_batch_count txt2img_batch_size txt2img_column_batch txt2img_enable_hr txt2img_hr-checkbox
+    txt2img_hires_steps txt2img_hr_scale txt2img_hr_upscaler hires_prompt hires_neg_prompt txt2img_script_container
+    txt2img_results txt2img_gallery_container txt2img_gallery txt2img_generation_info_button html_info_txt2img html_log_txt2img
+    generation_info_txt2img image_buttons_txt2img txt2img_send_to_img2img txt2img_send_to_inpaint txt2img_send_to_extras
+    img2img_prompt img2img_neg_prompt img2img_toprow img2img_generate img2img_settings img2img_width img2img_height
+    img2img_script_container img2img_results img2img_generation_info_button mode_img2img img2img_img2img_tab
+    img2img_img2img_sketch_tab img2img_inpaint_tab img2img_inpaint_sketch_tab img2img_inpaint_upload_tab img2img_batch_tab
+    resize_mode img2img_mask_blur img2img_scale image_buttons_extras extras_image pnginfo_image
+"""
 DATA = "a fox\nNegative prompt: a dog\nSteps: 5, Sampler: Euler, CFG scale: 3, Seed: 9, Size: 128x128, Tier A: in snow"
 
 
@@ -55,6 +70,13 @@ def to_tab(page: Page, title: str) -> None:
 def test_its_script_runs_and_its_style_sheet_is_there(extended):
     assert extended.locator("#txt2img_prompt").get_attribute("data-tier-a") == "here"
     assert extended.locator("link[href*='tier-a/style.css']").count() == 1
+
+
+def test_a1111s_ids_are_found(extended):
+    """Those that extensions look for, but for the pictures of img2img, which an editor has here."""
+    missing = extended.evaluate("(ids) => ids.filter((id) => !gradioApp().getElementById(id))", IDS.split())
+    assert not missing
+    assert extended.evaluate("gradioApp().querySelector('#hires_prompt > label > textarea') !== null")
 
 
 def test_its_button_calls_its_function(extended):

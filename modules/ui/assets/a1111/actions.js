@@ -1,14 +1,24 @@
 // A1111's functions that open a tab, draw or choose: each presses the button that a person would.
 
+import { openTab } from "../core/dom.js";
+
 const press = (id) => document.getElementById(id)?.click();
 
 /** Open a tab of the page by its name, and one of img2img's by its number; the arguments are handed on. */
 function opening(tab, mode = null) {
   return (...given) => {
-    press(`tab_${tab}-button`);
+    openPageTab(tab);
     if (mode !== null) openMode(mode);
     return given;
   };
+}
+
+/** Press a tab's button; a narrow window has it among "More tabs", without an id. */
+function openPageTab(name) {
+  const button = document.getElementById(`tab_${name}-button`);
+  const title = window.gradio_config.components.find(({ props }) => props.elem_id === `tab_${name}`)?.props.label;
+  if (button) button.click();
+  else if (title) openTab(title);
 }
 
 function openMode(number) {

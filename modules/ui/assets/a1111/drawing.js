@@ -23,7 +23,7 @@ async function openTabs(tabs) {
   const open = buttons.find(isSelected);
   for (const button of buttons) {
     button.click();
-    const panel = await drawn(button);
+    const panel = await drawn(tabs, button);
     if (panel) await openWithin(panel);
   }
   open?.click();
@@ -32,12 +32,18 @@ async function openTabs(tabs) {
 
 const isSelected = (button) => button.getAttribute("aria-selected") === "true";
 
+/** The panel of one of `tabs`; a tab without an id does not name its own, which is then the one that is shown. */
+const panelOf = (tabs, button) =>
+  button.getAttribute("aria-controls")
+    ? document.getElementById(button.getAttribute("aria-controls"))
+    : isSelected(button) && tabs.querySelector(":scope > [role=tabpanel]:not([style*='display: none'])");
+
 /** Resolves with the panel of a tab once something is in it, or with null. */
-async function drawn(button) {
+async function drawn(tabs, button) {
   const until = performance.now() + LONGEST_WAIT;
   while (performance.now() < until) {
     await frame();
-    const panel = document.getElementById(button.getAttribute("aria-controls"));
+    const panel = panelOf(tabs, button);
     if (panel?.querySelector(".block, .row, .form, button")) return panel;
   }
   return null;

@@ -1,5 +1,16 @@
 // gradioApp(): the page's element, with selectors of gradio 3 translated to what gradio 6 draws.
 
+/** A1111's ids of what has another one here. */
+const OTHER_IDS = {
+  script_list: "txt2img_script_list",
+  hires_prompt: "txt2img_hr_prompt",
+  hires_neg_prompt: "txt2img_hr_negative_prompt",
+  txt2img_hires_steps: "txt2img_hr_second_pass_steps",
+  "txt2img_hr-checkbox": "txt2img_enable_hr",
+};
+
+const idHere = (id) => (Object.hasOwn(OTHER_IDS, id) ? OTHER_IDS[id] : id);
+
 /** Pattern → replacement; each is applied in turn. */
 const TRANSLATIONS = [
   [/>\s*label\s*>\s*(textarea|input)\b/g, " label $1"],
@@ -7,6 +18,7 @@ const TRANSLATIONS = [
   [/>\s*\.tab-nav\s*>\s*button\b/g, "> .tab-wrapper [role=tab]"],
   [/>\s*\.tab-nav\b/g, "> .tab-wrapper > [role=tablist]"],
   [/\.tab-nav\b/g, "[role=tablist]"],
+  [/#([\w-]+)/g, (_, id) => `#${idHere(id)}`],
   [/(^|[\s>+~,(])\.svelte-\w+/g, "$1*"],
   [/\.svelte-\w+/g, ""],
 ];
@@ -18,7 +30,7 @@ export const translated = (selector) =>
 export function startSelectors() {
   const app = document.querySelector("gradio-app") ?? document.body;
   const { querySelector, querySelectorAll } = Element.prototype;
-  app.getElementById = (id) => document.getElementById(id);
+  app.getElementById = (id) => document.getElementById(idHere(id));
   app.querySelector = (selector) => querySelector.call(app, translated(selector));
   app.querySelectorAll = (selector) => querySelectorAll.call(app, translated(selector));
   window.gradioApp = () => app;
