@@ -17,7 +17,7 @@ from modules.ui.words import Words
 
 log = logging.getLogger(__name__)
 SETTING, LABEL, NO_LOCALIZATION = "localization", "Localization", "None"      # A1111's names
-HELP = "The page's language, once it is opened anew: a file of localizations/, or an extension's."
+LANGUAGE_HELP = "The page's language, once it is opened anew: a file of localizations/, or an extension's."
 LARGEST_TABLE = 8 * 2**20       # bytes
 
 
@@ -51,7 +51,7 @@ def build_localization(app: App, words: Words) -> dict[str, Component]:
     with gr.Column(elem_id="settings_localization", elem_classes="settings-section"):
         gr.HTML(f"<h2>{words(LABEL)}</h2>", padding=False)
         control = gr.Dropdown(
-            [NO_LOCALIZATION, *names], value=NO_LOCALIZATION, label=words(LABEL), info=words(HELP),
+            [NO_LOCALIZATION, *names], value=NO_LOCALIZATION, label=words(LABEL), info=words(LANGUAGE_HELP),
             elem_id=f"setting_{SETTING}", elem_classes="setting", interactive=True,
         )
     return {SETTING: control}

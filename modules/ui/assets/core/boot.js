@@ -35,9 +35,9 @@ for (const { props } of window.gradio_config?.components ?? []) {
   if (window.easel.facts.start.hidden_tabs.includes(props.elem_id)) props.visible = false;
 }
 
-// The page in the language that was chosen: what is read is translated in gradio's own description; ids and values stay.
+// The page in the chosen language: what is read is translated in gradio's own description; ids and values stay.
 {
-  const { words } = window.easel.facts;
+  const { words = {} } = window.easel.facts;
   const shown = (text) => (typeof text === "string" ? words[text] ?? words[text.trim()] ?? text : text);
   const heading = (html) => html.replace(/^<h2>([^<]{1,200})<\/h2>$/, (_, text) => `<h2>${escaped(shown(text))}</h2>`);
   const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");

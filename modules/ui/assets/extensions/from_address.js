@@ -6,7 +6,8 @@ export class FromAddress {
   constructor(page) {
     this.page = page;
     this.url = h("input", {
-      type: "url", id: "extensions_install_url", placeholder: "https://…", maxLength: 4096, spellcheck: false, autocomplete: "off",
+      type: "url", id: "extensions_install_url", placeholder: "https://…",
+      maxLength: 4096, spellcheck: false, autocomplete: "off",
     });
     this.button = h("button.card-button.card-primary", { type: "submit" }, t("Install"));
     const submit = (event) => { event.preventDefault(); this.install(); };
