@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { heardBy, openPage } from "./page.js";
 
 const LOOPBACK = { loops: "script_loopback_loops", note: "script_loopback_note" };
-openPage({ facts: { scripts: { img2img: { Loopback: LOOPBACK }, txt2img: {} } } });
+openPage({ facts: { scripts: { img2img: { Loopback: LOOPBACK }, txt2img: {} }, arguments: { img2img: {}, txt2img: {} } } });
 const { Form } = await import("../assets/generation/form.js");
 
 const IDS = Object.fromEntries(
