@@ -23,6 +23,7 @@ from modules.base.fields import declared_params
 from modules.base.hooks import Hooks
 from modules.commands.generate import flag_of
 from modules.imaging.save import png
+from modules.params.training import Training
 from modules.params.txt2img import Txt2Img
 from modules.sampling.samplers import SAMPLERS
 from modules.sampling.schedules import SCHEDULES
@@ -160,16 +161,17 @@ def test_every_name_of_the_code_is_in_the_code(page):
 
 
 FLAG = re.compile(r"(?<![\w-])--[a-z][\w-]+")
-OTHERS = {      # curl's, pytest's, those of `users`, of `data`, of extensions' arguments and commands
+OTHERS = {      # curl's, pytest's, those of `users`, of `data`, of `train`, of extensions' arguments and commands
     "--extension", "--least",
     "--json", "--data-binary", "--dist", "--help", "--role",
+    "--list", "--stop", "--pause", "--watch", "--fresh",
     "--value", "--unset", "--author", "--rating", "--replace", "--regex", "--part", "--dry-run",
 }
 
 
 @per_page
 def test_every_flag_that_is_named_is_one(page):
-    known = {*flags.known_flags(), *map(flag_of, declared_params(Txt2Img)), *OTHERS}
+    known = {*flags.known_flags(), *map(flag_of, [*declared_params(Txt2Img), *declared_params(Training)]), *OTHERS}
     assert [
         flag for flag in FLAG.findall(re.sub(r"<!--.*?-->", "", page.read_text("utf-8"))) if flag not in known
     ] == []

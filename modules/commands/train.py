@@ -34,7 +34,7 @@ from modules.store.jobs import DONE, INTERRUPTED
 from modules.store.run_folder import PAUSE, STOP
 
 TOML_READER = "tomllib" if sys.version_info >= (3, 11) else "tomlkit"      # which comes with gradio
-LOOK_SECONDS = 0.5      # between two looks at a run that another process carries out
+FOLLOW_SECONDS = 0.5      # between two looks at a run that another process carries out
 ANSWER_SECONDS = 30.0
 
 
@@ -67,7 +67,7 @@ def train_parser() -> ArgumentParser:
     parser.add_argument("--fresh", action="store_true", help="Begin anew, though there is a run that could go on.")
     kinds = get_type_hints(Training)
     for name, param in declared_params(Training).items():
-        if kinds[name] is bool:
+        if kinds[name] in (bool, bool | None):
             parser.add_argument(
                 flag_of(name), f"--{name}", action=BooleanOptionalAction, default=None, help=param.label
             )
@@ -170,7 +170,7 @@ def watch_run(app: App, name: str) -> int:
                 print(f"step {line['step'] + 1:6} loss {line['loss']:.4f}")
         if run.record is None or run.record.ended:
             return 0 if run.state == DONE else STOPPED
-        time.sleep(LOOK_SECONDS)
+        time.sleep(FOLLOW_SECONDS)
 
 
 ACTIONS: Mapping[str, Callable[[App, Any], int]] = {
@@ -210,7 +210,7 @@ def follow_there(job: str) -> int:
             if told["error"]:
                 raise JobFailed(told["error"]["message"], told["error"]["hint"])
             return 0 if told["state"] == DONE else STOPPED
-        time.sleep(LOOK_SECONDS)
+        time.sleep(FOLLOW_SECONDS)
 
 
 def server_json(address: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
