@@ -105,7 +105,7 @@ def check_against_a1111(device: Device, case: Case) -> None:
 
 def differences(case: Case, pictures: Sequence[Result]) -> list[np.ndarray]:
     """(H, W, 3) grey levels of 255 between each of our pictures, what is returned with it included, and A1111's."""
-    ours = [image for drawn in pictures for image in (Image.fromarray(drawn.pixels), *drawn.returned)]
+    ours = [image for drawn in pictures for image in (Image.fromarray(drawn.pixels), *drawn.returned, *drawn.maps)]
     names = result(case)["images"]
     return [
         np.abs(np.asarray(image.convert("RGB")).astype(int) - pixels_of(case, name))

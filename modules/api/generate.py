@@ -12,7 +12,7 @@ from pydantic import BeforeValidator
 
 from modules.api.errors import Refusal
 from modules.api.info import decode_base64, most_pixels
-from modules.api.replies import PICTURES_OF_UNITS, ImagesReply, failure, rendered
+from modules.api.replies import ImagesReply, failure, rendered
 from modules.api.requests import (
     AS_SETTINGS,
     DrawRequest,
@@ -31,7 +31,7 @@ from modules.app.app import App
 from modules.app.kept_inputs import keep_input
 from modules.base.accounts import Account, Role
 from modules.params.batch import Img2ImgBatch
-from modules.params.control import ControlUnit
+from modules.params.control import UNIT_PICTURES, ControlUnit
 from modules.params.txt2img import Txt2Img
 from modules.requests.drawing import fields_of
 from modules.requests.submit import Submission, Submitted, submit
@@ -59,7 +59,7 @@ def routes(app: App) -> APIRouter:
 
 async def begin_generation(app: App, body: DrawRequest, caller: Account) -> Submitted:
     """Start the job of a body once there is room to decode its pictures."""
-    pictures = [getattr(unit, name) for unit in body.control for name in PICTURES_OF_UNITS]
+    pictures = [getattr(unit, name) for unit in body.control for name in UNIT_PICTURES]
     pictures += [*body.init_images, body.mask] if isinstance(body, Img2ImgRequest) else []
     pixels = await asyncio.to_thread(most_pixels, filter(None, pictures)) if pictures else 0
     async with app.decoding.room(pixels):
@@ -117,7 +117,7 @@ def kept_units(app: App, units: Sequence[ControlUnit], caller: Account) -> tuple
     """Return the units with the pictures of those that are on stored. Raises InvalidImage, TooLarge or OverQuota."""
     kept = []
     for unit in units:
-        pictures = {name: getattr(unit, name) if unit.enabled else "" for name in PICTURES_OF_UNITS}
+        pictures = {name: getattr(unit, name) if unit.enabled else "" for name in UNIT_PICTURES}
         stored: dict[str, Any] = {
             name: each and keep_input(app, caller, decode_base64(each)) for name, each in pictures.items()
         }

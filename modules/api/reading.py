@@ -22,6 +22,7 @@ from modules.prompts import grammar
 from modules.prompts.chunks import chunks, target_length, token_count
 from modules.prompts.network_tags import take_networks
 from modules.requests.compare_manifest import differences
+from modules.requests.control import with_units_here
 from modules.requests.expansion import samples, with_pasted_templates
 from modules.requests.extension_scripts import with_pasted_extensions
 from modules.requests.paste import clamp_to_form, pasted_pairs, read_infotext
@@ -97,6 +98,7 @@ def routes(app: App) -> APIRouter:
         pairs = told_of_paste(app.extensions, body.text, pasted_pairs(body.text, standing))
         found = clamp_to_form(read_infotext(body.text, app.models, standing, body.tab, body.now, pairs))
         found = with_script_controls(app.extensions, found, pairs)
+        found = with_units_here(found, app.models, mine.paths.inputs)
         found = with_pasted_extensions(app.extensions, with_pasted_templates(found))
         return with_found_styles(found, mine.styles(), standing.infotext_styles)
 

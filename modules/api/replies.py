@@ -14,6 +14,7 @@ from modules.base.errors import JobFailed
 from modules.base.fields import checker
 from modules.base.version import VERSION
 from modules.engine.messages import NSFW_DETECTED, RETURNED, UNRETURNED, UNTOLD
+from modules.params.control import UNIT_PICTURES
 from modules.settings.options import Settings
 from modules.store.jobs import GRID, JobRecord, OutputRecord, job_name
 
@@ -24,7 +25,6 @@ OF_THE_REQUEST = (
     "subseed_strength", "width", "height", "sampler_name", "cfg_scale", "steps", "batch_size",
     "seed_resize_from_w", "seed_resize_from_h",
 )
-PICTURES_OF_UNITS = ("image", "mask", "effective_region_mask")
 RESOLVED = ("seed", "subseed", "sampler_name", "scheduler")      # values that a request may leave open
 
 
@@ -58,7 +58,7 @@ def rendered(body: DrawRequest, record: JobRecord, settings: Settings, notes: Se
 
 def without_pictures(unit: Mapping[str, Any]) -> dict[str, Any]:
     """Return a ControlNet unit without its pictures, which may be many megabytes."""
-    return {name: None if name in PICTURES_OF_UNITS else value for name, value in unit.items()}
+    return {name: None if name in UNIT_PICTURES else value for name, value in unit.items()}
 
 
 def grids_first(record: JobRecord) -> list[OutputRecord]:

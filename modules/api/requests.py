@@ -180,8 +180,12 @@ def filled_in(given: Mapping[str, Any], text: str, kind: type[Generation]) -> di
 
 
 def told_by(text: str, kind: type[Generation]) -> dict[str, Any]:
-    """Return the values in generation data, by their own names."""
-    return fields_from_pairs(infotext.parse_infotext(text[:MAX_INFOTEXT], emphasised), kind)
+    """Return the values in generation data, by their own names.
+
+    As in A1111 its ControlNet units, whose pictures it does not have, take no part.
+    """
+    found = fields_from_pairs(infotext.parse_infotext(text[:MAX_INFOTEXT], emphasised), kind)
+    return {**found, "fields": {name: value for name, value in found["fields"].items() if name != "control"}}
 
 
 def with_names_here(body: AnyRequest, library: Library, standing: Settings) -> tuple[AnyRequest, list[str]]:

@@ -29,6 +29,8 @@ SOFTENING = 0.825      # factor of an output's strength from each to the one bef
 SOFT_OUTPUTS = 13      # outputs of SD 1's ControlNet, whose ramp those with fewer share
 SOFT_SECOND_PASS = ("canny", "mlsd")      # in names of preprocessors whose second pass is always softened
 
+UNIT_PICTURES = ("image", "mask", "effective_region_mask")      # fields
+
 LayerWeight = Annotated[float, Ge(-10), Le(10)]
 
 

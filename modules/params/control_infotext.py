@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
+from pydantic import ValidationError
+
 from modules.base.errors import UnknownName
-from modules.base.fields import at_default
+from modules.base.fields import at_default, checker
 from modules.params.control import MOST_UNITS, ControlUnit, enabled_units
 from modules.params.control_dialects import unit_fields
 from modules.params.txt2img import Generation
@@ -114,7 +117,7 @@ def read_parts(text: str) -> dict[str, str]:
 
 
 def unit_of(parts: Mapping[str, Any], place: int, notes: list[str]) -> dict[str, Any] | None:
-    """Return a unit's fields, with those that were left out at their usual values; None for one that is off."""
+    """Return a unit's fields; None for one that is off, or that cannot be."""
     named = {key.lower().replace(" ", "_"): value for key, value in parts.items()}
     if str(named.get("enabled", True)).lower() == "false":
         return None
@@ -124,7 +127,12 @@ def unit_of(parts: Mapping[str, Any], place: int, notes: list[str]) -> dict[str,
         named["advanced_weighting"] = [part for part in str(weights).split("/") if part]
     given = {name: value for name, value in named.items() if name.title().replace("_", " ") not in PICTURE_KEYS}
     try:
-        return {**unit_fields({**bracketed(given), **ours, "enabled": True}), **ours}
+        fields = {**unit_fields({**bracketed(given), **ours, "enabled": True}), **ours}
+        return asdict(checker(ControlUnit).validate_python(fields))
+    except ValidationError as error:
+        first = error.errors()[0]
+        notes.append(f"ControlNet {place} was left out: {first['loc'][0]} cannot be {str(first['input'])[:60]!r}.")
+        return None
     except (ValueError, UnknownName) as error:
         notes.append(f"ControlNet {place} was left out: {error}")
         return None

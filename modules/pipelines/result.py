@@ -58,5 +58,6 @@ class Result:
     complete: bool = True
     extra_params: ExtraParams = field(default_factory=ExtraParams)
     returned: tuple[Image.Image, ...] = ()      # RGB or RGBA: pictures that the settings want shown beside it
+    maps: tuple[Image.Image, ...] = ()          # RGB: those that ControlNet followed, shown too, but in no grid
     flagged: bool | None = None
     withheld: str = ""

@@ -35,7 +35,7 @@ def generate(plan: ImagePlan[Txt2Img, None]) -> Task[Result]:
     [only], extra = plan.passes, ExtraParams()
     latent, complete = yield from from_noise(only, extra)
     pixels = yield from decode_image(only, latent, extra)
-    return Result(pixels, complete, extra, tuple(returned_maps(plan)))
+    return Result(pixels, complete, extra, maps=tuple(returned_maps(plan)))
 
 
 def from_noise(pass_: Pass, extra: ExtraParams) -> Task[tuple[Tensor, bool]]:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
-from modules.base.errors import Invalid, ModelMissing
+from modules.base.errors import Invalid, ModelMissing, WebUIError
 from modules.imaging.control.maps import MAPS
-from modules.params.control import NO_CONTROL_MODEL, ControlUnit
+from modules.imaging.inputs import NAME
+from modules.library.control_models import control_title, find_control_model
+from modules.library.library import Library
+from modules.params.control import NO_CONTROL_MODEL, UNIT_PICTURES, ControlUnit
 from modules.params.img2img import Img2Img
 from modules.params.preprocessors import REFERENCE
 from modules.params.txt2img import Generation
@@ -27,6 +34,32 @@ def resolve_units(params: Generation, seed: int) -> tuple[ControlUnit, ...]:
         if unit.enabled:
             check_unit(unit, place, isinstance(params, Img2Img))
     return tuple(replace(unit, map_seed=drawn) if unit.map_seed == -1 else unit for unit in params.control)
+
+
+def with_units_here(found: Mapping[str, Any], library: Library, inputs: Path) -> dict[str, Any]:
+    """Return what generation data say with their units' pictures and models as they are here; others are noted."""
+    units, notes = [], list(found["notes"])
+    for place, told in enumerate(found["fields"].get("control", ())):
+        unit = dict(told)
+        for name in UNIT_PICTURES:
+            unit[name] = kept_like(inputs, unit[name]) if unit[name] else ""
+            if told[name] and not unit[name]:
+                notes.append(f"ControlNet {place}: a picture of its ({told[name][:12]}) is no longer here.")
+        if unit["model"] != NO_CONTROL_MODEL:
+            try:
+                unit["model"] = control_title(find_control_model(library, unit["model"]))
+            except WebUIError as error:
+                notes.append(f"ControlNet {place}: {error}")
+        units.append(unit)
+    fields = {**found["fields"], "control": units} if "control" in found["fields"] else found["fields"]
+    return {**found, "fields": fields, "notes": notes}
+
+
+def kept_like(inputs: Path, begin: str) -> str:
+    """Return the name of the kept picture whose hash begins so; "" if there is none."""
+    if not re.fullmatch(r"[0-9a-f]{12,64}", begin):
+        return ""
+    return next((path.name for path in inputs.glob(f"{begin}*.png") if NAME.fullmatch(path.name)), "")
 
 
 def check_unit(unit: ControlUnit, place: int, from_picture: bool) -> None:

@@ -39,7 +39,7 @@ from modules.ui.extension_page import (
     extension_setting_ids,
     extension_stores,
 )
-from modules.ui.form import Form
+from modules.ui.form import Form, TabFields
 from modules.ui.localizations import build_localization, localization_facts, words_of
 from modules.ui.look import Assets
 from modules.ui.placing import ExtendedPlacing, SlotDrawings
@@ -121,7 +121,7 @@ class Forms(NamedTuple):
     def of(cls, app: App, words: Words) -> Forms:
         lists = lists_of(app, app.data_of(LOCAL_OWNER))
         forms = cls(
-            ScriptedForm(Txt2Img, "txt2img", lists, words),
+            ScriptedForm(Txt2Img, "txt2img", lists, words, TabFields(held={"control": []})),
             ScriptedForm(Img2ImgBatch, "img2img", lists, words, img2img.img2img_fields(words)),
             Form(ExtrasBatch, "extras", lists, words, extras.extras_fields(words)),
         )

@@ -340,9 +340,9 @@ class JobRunner:
         saved = save_image(progress.plan, picture.index, result, progress.spec, self.where)
         progress.error = saved.problem or progress.error
         if result.withheld != events.WITHHELD_REFUSED:
+            beside = list(map(Path, saved.event.facts.get(RETURNED, ())))[:len(result.returned)]
             progress.done[picture.index] = DonePicture(
-                Path(saved.event.path), saved.event.infotext, list(map(Path, saved.event.facts.get(RETURNED, ()))),
-                result.flagged,
+                Path(saved.event.path), saved.event.infotext, beside, result.flagged
             )
         self.emit(saved.event)
         progress.refused += result.withheld == events.WITHHELD_REFUSED

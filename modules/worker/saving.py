@@ -124,7 +124,7 @@ def with_returned(
 ) -> tuple[dict[str, Any], Exception | None]:
     """Write the images shown beside the image to the cache; return the facts with their files, and an error."""
     paths: list[str] = []
-    for place, image in enumerate(result.returned):
+    for place, image in enumerate((*result.returned, *result.maps)):
         path = outcome(cached, Sheet(image, FileFormat(), "", {}, ()), where.cache, spec.id, f"{index}-{place}")
         if isinstance(path, Exception):
             return facts, path

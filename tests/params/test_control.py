@@ -176,7 +176,7 @@ def test_what_cannot_be_read_is_noted_and_a_unit_that_is_off_is_none():
     notes: list[str] = []
     assert read('ControlNet 0: "Module: no such thing, Model: m"', notes) == () and "no such thing" in notes[0]
     assert read("ControlNet-0 Enabled: False, ControlNet-0 Module: canny") == ()
-    assert [each["weight"] for each in read('ControlNet 1: "Weight: 2", ControlNet 0: "Weight: 1"')] == ["1", "2"]
+    assert [each["weight"] for each in read('ControlNet 1: "Weight: 2", ControlNet 0: "Weight: 1"')] == [1, 2]
 
 
 # Lists ------------------------------------------------------------------------------------------------

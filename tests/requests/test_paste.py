@@ -336,10 +336,9 @@ def test_figures_that_are_none_do_not_get_into_a_reply(shelf, figure):
 
 def test_what_nobody_here_knows_is_kept(shelf):
     text = f'x\n{ENOUGH}, ADetailer model: face_yolov8n.pt, ControlNet 0: "Module: canny, Weight: 1", Version: f2.0.1v1.10.1'
-    assert read(shelf, text)["unknown"] == {
-        "ADetailer model": "face_yolov8n.pt",
-        "ControlNet 0": "Module: canny, Weight: 1",
-    }
+    found = read(shelf, text)
+    assert found["unknown"] == {"ADetailer model": "face_yolov8n.pt"}
+    assert [(unit["module"], unit["weight"]) for unit in found["fields"]["control"]] == [("canny", 1.0)]
 
 
 def test_a_setting_that_the_data_leave_out_goes_back_to_what_it_was_then(shelf):

@@ -14,6 +14,7 @@ from modules.ui.look import ASSETS
 MAY_IMPORT = {
     "core": set(),
     "a1111": {"core"},
+    "control": {"core"},
     "prompt": {"core"},
     "editor": {"core"},
     "cards": {"core", "prompt"},
@@ -22,7 +23,7 @@ MAY_IMPORT = {
     "styles": {"core"},
     "wildcards": {"core"},
     "plots": {"core", "viewer"},
-    "generation": {"core", "plots", "prompt", "cards", "styles", "viewer", "wildcards"},
+    "generation": {"core", "control", "plots", "prompt", "cards", "styles", "viewer", "wildcards"},
     "data": {"core"},
     "extensions": {"core"},
     "tabs": {"core", "data", "generation"},

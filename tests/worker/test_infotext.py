@@ -310,7 +310,6 @@ def test_no_field_is_forgotten():
         "batch_size",
         "script_name",
         "script_args",
-        "control",          # a text for each unit
     }
 
 

@@ -5,6 +5,7 @@ Dynamic parts (progress, pictures, shortcuts) are in assets/.
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 import gradio as gr
@@ -89,6 +90,12 @@ def refiner(tab: str, form: Form[Any], words: Words) -> None:
     with gr.Accordion(words("Refiner"), open=False, elem_id=f"{tab}_enable"), gr.Row(elem_classes="refiner-row"):
         form.place("refiner_checkpoint", "refiner_switch_at")
     form.placing.section("accordions")
+
+
+def control(tab: str, words: Words) -> None:
+    """Place ControlNet's fold, whose units assets/control/ draws."""
+    fold = f'<details><summary class="label-wrap">{escape(words("ControlNet"))}</summary>'
+    gr.HTML(f'{fold}<div class="control-place"></div></details>', elem_id=f"{tab}_controlnet", padding=False)
 
 
 def results(tab: str, form: Form[Any]) -> None:

@@ -38,6 +38,7 @@ IMG2IMG_HELD: Mapping[str, Any] = {
     "initial_noise_multiplier": None,
     "batch_source": "",
     "batch_sent": [],
+    "control": [],
 }
 
 
@@ -86,6 +87,7 @@ def img2img_settings(flags: Flags, form: ScriptedForm[Img2ImgBatch], words: Word
         form.placing.section("cfg")
         generation.seed(TAB, form, words)
         form.rest()
+        generation.control(TAB, words)
         scripts.build(form, words)
 
 

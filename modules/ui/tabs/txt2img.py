@@ -37,6 +37,7 @@ def txt2img_settings(form: ScriptedForm[Txt2Img], words: Words) -> None:
         form.placing.section("cfg")
         generation.seed(TAB, form, words)
         form.rest()
+        generation.control(TAB, words)
         scripts.build(form, words)
 
 

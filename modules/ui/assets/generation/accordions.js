@@ -37,6 +37,9 @@ function variation({ subseed_strength, seed_resize_from_w, seed_resize_from_h })
     .join(" · ");
 }
 
+/** How many units take part. */
+const units = ({ control = [] }) => String(control.filter(({ enabled }) => enabled).length || "");
+
 const on = (field) => (values) => (values[field] ? t("on") : "");
 
 // An accordion's id, * for the tab's name → what it says, "" for nothing.
@@ -44,6 +47,7 @@ const SAYS = {
   "*_hr": hires,
   "*_enable": ({ refiner_checkpoint }) => refiner_checkpoint ?? "",
   "*_seed_extras": variation,
+  "*_controlnet": units,
   "soft_inpainting": on("soft_inpainting"),
   "img2img_batch_png_info": on("batch_use_png_info"),
 };

@@ -12,6 +12,7 @@ const REMEMBER_NOT = new Set([
   "infotexts",
   "batch_source",
   "batch_sent",
+  "control",
 ]);
 
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b) || String(a) === String(b);

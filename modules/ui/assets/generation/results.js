@@ -7,7 +7,7 @@ import { PlotGrid } from "../plots/plot_grid.js";
 import { Viewer } from "../viewer/viewer.js";
 import { History } from "./history.js";
 import { fillIn, pasteInfotext } from "./paste.js";
-import { enlarge, sendToExtras, sendToImg2img } from "./send_to.js";
+import { enlarge, sendToControl, sendToExtras, sendToImg2img } from "./send_to.js";
 import { varyPicture } from "./variants.js";
 
 /** Pictures that Extras made of others' have none. */
@@ -36,6 +36,7 @@ const SENDS = [
   { icon: "image", name: "Send to img2img", send: (picture) => sendToImg2img(picture, "image") },
   { icon: "brush", name: "Send to inpaint", send: (picture) => sendToImg2img(picture, "mask") },
   { icon: "enlarge", name: "Send to extras", send: sendToExtras },
+  { icon: "follow", name: "Send to ControlNet", send: sendToControl },
   { icon: "sparkles", name: "Upscale with hires fix", send: enlarge, only: "txt2img" },
   { icon: "variants", name: "Vary this", send: varyPicture, not: "extras" },
 ];

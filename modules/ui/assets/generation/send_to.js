@@ -76,6 +76,17 @@ const addressIn = (value) => {
   return one?.image?.url ?? one?.url ?? (typeof one === "string" ? one : undefined);
 };
 
+/** picture: {url}; into a ControlNet unit of the tab that shows it, where that has any. */
+export async function sendToControl(picture, owner) {
+  try {
+    const file = await (await fetch(picture.url)).blob();
+    const tab = owner?.control ? owner : await shown("txt2img");
+    await tab.control.receive(new File([file], "picture.png", { type: file.type }));
+  } catch {
+    notice("send", t("The picture could not be sent there."));
+  }
+}
+
 const TELLS_OF_EXTRAS = /(Postprocess upscaler|(GFPGAN|CodeFormer) visibility): /;
 
 /** The picture anew and larger, by the form's hires fix: all else is the picture's own. Then the form is as it was. */

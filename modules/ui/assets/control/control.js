@@ -1,0 +1,73 @@
+// ControlNet's fold in a tab: its units side by side, each a tab whose name tells its state.
+import { byId, h, t } from "../core/dom.js";
+import { UnitForm } from "./unit.js";
+
+/** A tab's units, and what other parts of the page do with them. */
+export class ControlUnits {
+  constructor({ tab, form }, count) {
+    Object.assign(this, { tab, form, own: null });
+    this.units = Array.from({ length: count }, (_, number) => new UnitForm(tab, number, () => this.changed()));
+    this.tabs = h("div.control-tabs", { role: "tablist" });
+    this.buttons = this.units.map((_, number) =>
+      h("button", { type: "button", role: "tab", onclick: () => this.open(number) }));
+    this.tabs.append(...this.buttons);
+    const place = byId(`${tab}_controlnet`);
+    place.querySelector(".control-place").append(this.tabs, ...this.units.map(({ element }) => element));
+    place.addEventListener("click", () => this.load(), { once: true });      // unopened, it costs nothing
+    form.onChange((values) => this.take(values.control ?? []));
+    this.open(0);
+    this.take(form.get("control") ?? []);
+  }
+
+  open(number) {
+    this.units.forEach(({ element }, place) => { element.hidden = place !== number; });
+    this.buttons.forEach((button, place) => button.setAttribute("aria-selected", String(place === number)));
+  }
+
+  async load() {
+    for (const unit of this.units) await unit.load();
+  }
+
+  /** The units as the form has them; those that nobody touched say nothing. */
+  changed() {
+    const last = this.units.findLastIndex(({ values }) => values.enabled);
+    this.own = this.units.slice(0, last + 1).map(({ values }) => values);
+    this.form.fill({ control: this.own });
+    this.name();
+  }
+
+  /** What somebody else put into the form, such as pasted data. */
+  take(control) {
+    if (control === this.own) return this.name();
+    this.own = control;
+    this.units.forEach((unit, place) => unit.take(control[place] ?? {}));
+    if (control.length) this.load();
+    this.name();
+  }
+
+  name() {
+    this.units.forEach((unit, number) => {
+      const { enabled } = unit.values;
+      this.buttons[number].textContent = t("Unit {n}", { n: number }) + (enabled ? ` [${unit.summary}]` : "");
+      this.buttons[number].classList.toggle("on", enabled);
+    });
+  }
+
+  /** A picture's file into the first unit that has none. */
+  async receive(file) {
+    const found = this.units.find(({ values }) => !values.image) ?? this.units[0];
+    this.open(this.units.indexOf(found));
+    this.load();
+    await found.picture.keep(file);
+    const fold = byId(`${this.tab}_controlnet`).querySelector("details");
+    fold.open = true;
+    fold.scrollIntoView({ behavior: "smooth", block: "nearest" });
+  }
+}
+
+/** Starts the fold where a tab has one. */
+export function startControl(tab) {
+  if (!byId(`${tab.tab}_controlnet`)) return;
+  const count = Number(window.opts.control_net_unit_count) || 3;
+  tab.control = new ControlUnits(tab, count);
+}

@@ -1,0 +1,35 @@
+// What ControlNet's units may choose: read when the fold is first opened, and again at a person's wish.
+import { ask } from "../core/server.js";
+
+let known = null;
+
+/** → { types: {name: lists}, modules: {title: {sliders, needs}} }; `again` reads the models' folders anew. */
+export function controlLists(again = false) {
+  if (again || !known) {
+    known = read(again);
+    known.catch(() => { known = null; });
+  }
+  return known;
+}
+
+async function read(again) {
+  if (again) await ask("../../controlnet/model_list?update=true");
+  const [types, modules] = await Promise.all([
+    ask("../../controlnet/control_types"), ask("../../controlnet/module_list?alias_names=true"),
+  ]);
+  return { types: types.control_types, modules: modules.module_detail };
+}
+
+/** The map of a picture by a preprocessor, as a data: address. */
+export async function detectMap(unit, image) {
+  const body = {
+    controlnet_module: unit.module,
+    controlnet_input_images: [image],
+    controlnet_masks: [image],
+    controlnet_processor_res: unit.processor_res,
+    controlnet_threshold_a: unit.threshold_a,
+    controlnet_threshold_b: unit.threshold_b,
+  };
+  const { images } = await ask("../../controlnet/detect", "POST", body);
+  return `data:image/png;base64,${images[0]}`;
+}

@@ -1,0 +1,66 @@
+// A picture of a unit: chosen, dropped or pasted, sent to the server at once, shown small.
+import { h, iconButton, t } from "../core/dom.js";
+import { notice } from "../core/notices.js";
+import { reasonOf, server } from "../core/server.js";
+
+export class PictureBox {
+  /** changed: called with the picture's name on the server, "" if it was taken away */
+  constructor(label, changed) {
+    Object.assign(this, { label, changed, file: null, name: "", seen: new Map() });
+    this.input = h("input", {
+      type: "file", accept: "image/*", "aria-label": label, onchange: () => this.keep(this.input.files[0]),
+    });
+    this.image = h("img", { alt: label, hidden: true });
+    this.text = h("span", {});
+    this.remove = iconButton("close", t("Take the picture away"), () => this.clear());
+    this.zone = h("label.control-drop", {
+      ondragover: (event) => event.preventDefault(),
+      ondrop: (event) => this.dropped(event),
+      onpaste: (event) => this.keep([...event.clipboardData.files][0]),
+    }, this.input, this.image, this.text);
+    this.element = h("div.control-picture", {}, this.zone, this.remove);
+    this.show();
+  }
+
+  dropped(event) {
+    event.preventDefault();
+    event.stopPropagation();      // the page reads the generation data of what is dropped elsewhere
+    this.keep(event.dataTransfer.files[0]);
+  }
+
+  /** Send a picture's file to the server, and show it. */
+  async keep(file) {
+    this.input.value = "";
+    if (!file) return;
+    try {
+      const { name } = await server.keep(file);
+      this.seen.set(name, file);
+      this.take(name);
+      this.changed(name);
+    } catch (error) {
+      notice("control", reasonOf(error));
+    }
+  }
+
+  clear() {
+    this.take("");
+    this.changed("");
+  }
+
+  /** Show the picture of that name, as far as this page has seen it. */
+  take(name) {
+    if (this.url) URL.revokeObjectURL(this.url);
+    this.name = name;
+    this.file = this.seen.get(name) ?? null;
+    this.url = this.file ? URL.createObjectURL(this.file) : null;
+    this.show();
+  }
+
+  show() {
+    this.image.hidden = !this.url;
+    if (this.url) this.image.src = this.url;
+    this.remove.hidden = !this.name;
+    this.text.hidden = Boolean(this.url);
+    this.text.textContent = this.name ? t("{label}: as in the pasted data", { label: this.label }) : this.label;
+  }
+}

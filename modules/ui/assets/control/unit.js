@@ -1,0 +1,224 @@
+// One ControlNet unit as a form: its picture, the map made of it, and how it counts.
+import { h, iconButton, t } from "../core/dom.js";
+import { notice } from "../core/notices.js";
+import { dataUrl, reasonOf } from "../core/server.js";
+import { controlLists, detectMap } from "./lists.js";
+import { PictureBox } from "./picture_box.js";
+
+const MODES = ["Balanced", "My prompt is more important", "ControlNet is more important"];
+const RESIZES = ["Just Resize", "Crop and Resize", "Resize and Fill"];
+const PASSES = ["Both", "Low res only", "High res only"];
+
+/** A unit as the form begins with it. */
+export const emptyUnit = (tab) => ({
+  enabled: false,
+  image: "",
+  mask: "",
+  effective_region_mask: "",
+  module: "none",
+  model: "None",
+  weight: 1,
+  resize_mode: RESIZES[1],
+  processor_res: -1,
+  threshold_a: -1,
+  threshold_b: -1,
+  guidance_start: 0,
+  guidance_end: 1,
+  pixel_perfect: false,
+  control_mode: MODES[0],
+  ...(tab === "img2img" ? { inpaint_crop_input_image: false } : { hr_option: PASSES[0] }),
+});
+
+const paints = (module) => module.startsWith("inpaint");
+
+export class UnitForm {
+  /** changed: called after each change of `values` */
+  constructor(tab, number, changed) {
+    Object.assign(this, { tab, number, changed, values: emptyUnit(tab), type: "All", controls: {}, lists: null });
+    this.id = `${tab}_controlnet_ControlNet-${number}_controlnet`;
+    this.picture = new PictureBox(t("Picture"), (image) => this.set({ image, ...(image ? { enabled: true } : {}) }));
+    this.mask = new PictureBox(t("Mask"), (mask) => this.set({ mask }));
+    this.region = new PictureBox(t("Effective Region Mask"), (mask) => this.set({ effective_region_mask: mask }));
+    this.map = h("figure.control-map", { hidden: true });
+    this.types = h("div.control-types", { role: "radiogroup", "aria-label": t("Control Type") });
+    this.sliders = h("div.control-sliders");
+    this.element = h("div.control-unit", { id: this.id, role: "tabpanel" }, this.parts());
+  }
+
+  parts() {
+    const own = this.tab === "txt2img";
+    const hint = own ? null : h("p.hint", {}, t("Without a picture of its own, the unit takes img2img's."));
+    return [
+      h("div.control-pictures", {}, this.picture.element, this.mask.element, this.region.element, this.map),
+      hint,
+      h("div.control-checks", {}, this.check("enabled", "Enable"), this.check("pixel_perfect", "Pixel Perfect"),
+        own ? null : this.check("inpaint_crop_input_image", "Crop input image based on A1111 mask")),
+      this.types,
+      h("div.control-row", {},
+        this.choice("module", "Preprocessor"),
+        iconButton("sparkles", t("Run preprocessor: see the map"), () => this.preview()),
+        this.choice("model", "Model"),
+        iconButton("refresh", t("Read the folders again"), () => this.refresh())),
+      this.slider("weight", "Control Weight", 0, 2, 0.05),
+      h("div.control-row", {}, this.slider("guidance_start", "Starting Control Step", 0, 1, 0.01),
+        this.slider("guidance_end", "Ending Control Step", 0, 1, 0.01)),
+      this.sliders,
+      this.radio("control_mode", "Control Mode", MODES),
+      this.radio("resize_mode", "Resize Mode", RESIZES),
+      own ? this.radio("hr_option", "Hires-Fix Option", PASSES) : null,
+    ];
+  }
+
+  /** Change some values and show them. */
+  set(patch) {
+    this.values = { ...this.values, ...patch };
+    this.show();
+    this.changed();
+  }
+
+  /** Take values from elsewhere, such as pasted data; `pictures` are addresses that show them, by field. */
+  take(values) {
+    this.values = { ...emptyUnit(this.tab), ...values };
+    this.picture.take(this.values.image);
+    this.mask.take(this.values.mask);
+    this.region.take(this.values.effective_region_mask);
+    this.show();
+  }
+
+  show() {
+    for (const [name, control] of Object.entries(this.controls)) control(this.values[name]);
+    this.mask.element.hidden = !paints(this.values.module);
+    this.showSliders();
+  }
+
+  // Controls -----------------------------------------------------------------------------------------------
+
+  check(name, label) {
+    const box = h("input", {
+      type: "checkbox", id: `${this.id}_${name}`, onchange: () => this.set({ [name]: box.checked }),
+    });
+    this.controls[name] = (value) => { box.checked = Boolean(value); };
+    return h("label", {}, box, t(label));
+  }
+
+  choice(name, label) {
+    const list = h("select", { id: `${this.id}_${name}_dropdown`, onchange: () => this.chosen(name, list.value) });
+    this[`${name}List`] = list;
+    this.controls[name] = (value) => {
+      if (![...list.options].some((option) => option.value === value)) list.append(h("option", { value }, value));
+      list.value = value;
+    };
+    return h("label.control-field", {}, h("span", {}, t(label)), list);
+  }
+
+  slider(name, label, min, max, step) {
+    const limits = { min, max, step, "aria-label": t(label) };
+    const hear = (event) => { if (event.target.value !== "") this.set({ [name]: Number(event.target.value) }); };
+    const number = h("input", { type: "number", ...limits, onchange: hear });
+    const range = h("input", { type: "range", id: `${this.id}_${name}_slider`, ...limits, oninput: hear });
+    this.controls[name] = (value) => { number.value = value; range.value = value; };
+    return h("div.control-field", {}, h("span", {}, t(label)), number, range);
+  }
+
+  radio(name, label, options) {
+    const buttons = options.map((value) => h("input", {
+      type: "radio", name: `${this.id}_${name}`, value, onchange: () => this.set({ [name]: value }),
+    }));
+    this.controls[name] = (value) => { for (const each of buttons) each.checked = each.value === value; };
+    const labels = buttons.map((button) => h("label", {}, button, t(button.value)));
+    return h("fieldset.control-radio", {}, h("legend", {}, t(label)), ...labels);
+  }
+
+  /** The sliders of the chosen preprocessor, under its own labels; what it does not have is its usual value. */
+  showSliders() {
+    const found = this.lists?.modules[this.values.module]?.sliders ?? [];
+    const key = JSON.stringify([this.values.module, this.values.pixel_perfect, Boolean(this.lists)]);
+    if (this.shownSliders === key) return;
+    this.shownSliders = key;
+    for (const name of SLIDER_FIELDS) delete this.controls[name];
+    const names = found[0]?.name === "Resolution" ? SLIDER_FIELDS : SLIDER_FIELDS.slice(1);
+    const shown = found.map((slider, place) => [names[place], slider])
+      .filter(([name]) => !(name === "processor_res" && this.values.pixel_perfect));
+    this.sliders.replaceChildren(...shown.map(([name, { name: label, min, max, step, value }]) => {
+      const element = this.slider(name, label === "Resolution" ? "Preprocessor Resolution" : label, min, max, step);
+      const tell = this.controls[name];
+      this.controls[name] = (own) => tell(own < min || own > max ? value : own);      // the usual value
+      this.controls[name](this.values[name]);
+      return element;
+    }));
+  }
+
+  // Lists --------------------------------------------------------------------------------------------------
+
+  async load(again = false) {
+    try {
+      this.lists = await controlLists(again);
+    } catch (error) {
+      return notice("control", reasonOf(error));
+    }
+    this.types.replaceChildren(...Object.keys(this.lists.types).map((name) =>
+      h("button", {
+        type: "button", role: "radio", "aria-checked": String(name === this.type), onclick: () => this.chooseType(name),
+      }, t(name)),
+    ));
+    this.fillLists();
+    this.show();
+  }
+
+  async refresh() {
+    await this.load(true);
+    notice("control", t("The lists are read again."), 3);
+  }
+
+  fillLists() {
+    const { module_list: modules, model_list: models } = this.lists.types[this.type];
+    this.moduleList.replaceChildren(...modules.map((name) => this.moduleOption(name)));
+    this.modelList.replaceChildren(...models.map((name) => h("option", { value: name }, name)));
+  }
+
+  moduleOption(name) {
+    const needs = this.lists.modules[name]?.needs;
+    const free = this.lists.modules[name]?.model_free;
+    const label = needs ? t("{name} (not here: {file})", { name, file: needs }) : name;
+    return h("option", { value: name, disabled: Boolean(needs) || Boolean(free) }, label);
+  }
+
+  /** A type's lists alone, and its usual preprocessor and model. */
+  chooseType(name) {
+    this.type = name;
+    for (const button of this.types.children)
+      button.setAttribute("aria-checked", String(button.textContent === t(name)));
+    this.fillLists();
+    if (name === "All") return this.show();
+    const { default_option: module, default_model: model } = this.lists.types[name];
+    const runs = !this.lists.modules[module]?.needs;
+    this.chosen("module", runs ? module : "none", { model });
+  }
+
+  chosen(name, value, more = {}) {
+    this.set({ [name]: value, ...(name === "module" ? USUAL_SLIDERS : {}), ...more });
+  }
+
+  // Preview ------------------------------------------------------------------------------------------------
+
+  async preview() {
+    if (!this.picture.file) return notice("control", t("The unit has no picture yet."));
+    try {
+      const url = await detectMap(this.values, await dataUrl(this.picture.file));
+      const close = iconButton("close", t("Close the preview"), () => { this.map.hidden = true; });
+      this.map.replaceChildren(h("img", { src: url, alt: t("The map") }), close);
+      this.map.hidden = false;
+    } catch (error) {
+      notice("control", reasonOf(error));
+    }
+  }
+
+  /** What a folded unit tells: its type, or what makes its map. */
+  get summary() {
+    const what = this.type === "All" ? this.values.module.split(" ")[0] : t(this.type);
+    return [what, t(this.values.resize_mode)].join(", ");
+  }
+}
+
+const SLIDER_FIELDS = ["processor_res", "threshold_a", "threshold_b"];
+const USUAL_SLIDERS = Object.fromEntries(SLIDER_FIELDS.map((name) => [name, -1]));
