@@ -229,7 +229,7 @@ SECTIONS: Mapping[str, Mapping[str, Any]] = {
 # Settings that reach out of the server: accepted silently, as by A1111's API, and never changed by a request.
 CLOSED = frozenset("""
     temp_dir profiling_filename restore_config_state_file disabled_extensions disable_all_extensions
-    api_enable_requests api_forbid_local_requests api_useragent
+    api_enable_requests api_forbid_local_requests api_useragent enabled_examples
 """.split())
 
 # Settings with a fixed list of options in A1111; of a list, each value is one of them.

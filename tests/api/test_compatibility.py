@@ -10,7 +10,7 @@ from modules.base.fields import Choice, declared_params
 from modules.base.last_good import last_good_path
 from modules.prompts.styles import Style, write_styles
 from modules.settings.file import SettingsFile
-from modules.settings.foreign import A1111_SETTINGS, CHOICES, CLOSED, SECTIONS
+from modules.settings.foreign import A1111_SETTINGS, CHOICES, CLOSED, HIDDEN_SETTINGS, SECTIONS
 from modules.settings.options import SETTING_NAMES, Settings
 from tests.api.test_generate import SMALL, post, refused
 from tests.api.test_img2img import MASK, PICTURE
@@ -172,6 +172,11 @@ def test_a_dump_of_a1111s_settings_may_be_posted(client):
     assert client.get("/sdapi/v1/options").json() == before
 
 
+def test_no_request_switches_an_example_on(client):
+    client.post("/sdapi/v1/options", json={"enabled_examples": ["warm-light"]})
+    assert client.get("/sdapi/v1/options").json()["enabled_examples"] == []
+
+
 def test_every_setting_of_a1111_is_told_with_its_default_and_remembered(client):
     before = client.get("/sdapi/v1/options").json()
     assert {name: before[name] for name in A1111_SETTINGS} == A1111_SETTINGS
@@ -184,7 +189,7 @@ def test_every_setting_of_a1111_is_told_with_its_default_and_remembered(client):
     after = client.get("/sdapi/v1/options").json()
     assert after == {**before, "send_seed": False, "memmon_poll_rate": 3, "hidden_tabs": ["Train"]}
     kept = SettingsFile(client.app.flags.paths.settings_file)
-    assert kept.foreign == {name: after[name] for name in A1111_SETTINGS}
+    assert kept.foreign == {name: after[name] for name in {**A1111_SETTINGS, **HIDDEN_SETTINGS}}
     client.post("/sdapi/v1/options", json=before)
     assert client.get("/sdapi/v1/options").json() == before
 
