@@ -135,7 +135,9 @@ def test_a_hook_may_make_pictures_of_its_own_and_an_error_is_told_once(shop):
     assert ended.state == "done" and len(made) == 2
     assert all(infotext.parse_infotext(each.infotext, emphasised)["Again"] == "1" for each in made)
     assert np.abs(pixels(made[0]) - pixels(plain[0])).max() > 10
-    assert len([each for each in warned if "failing failed in process_batch: ValueError: on purpose" in each.message]) == 1
+    told = [each.message for each in warned]
+    assert len([text for text in told if "failing failed in process_batch: ValueError: on purpose" in text]) == 1
+    assert len([text for text in told if "replaced p.sample" in text]) == 1
 
 
 def test_a_job_whose_extensions_only_plan_is_drawn_as_any_other(shop):
@@ -286,6 +288,7 @@ class Failing(scripts.Script):
         return scripts.AlwaysVisible
 
     def process_batch(self, p, *args, **kwargs):
+        p.sample = lambda *args, **kwargs: None
         raise ValueError("on purpose")
 """
 LISTENING = """

@@ -180,7 +180,7 @@ class HookedJob:
     def listeners(self, p: Any, count: StepCount, pictures: Sequence[HookedPicture] = ()) -> StepListeners:
         """Return the listeners of one pass, and give `p` its sampler."""
         p.sampler = surface("sd_samplers_common").sampler_of(p, count, pictures)
-        return StepListeners(self.host, self.scripts_of(p), p, p.sampler, count, self.note)
+        return StepListeners(self.host, self.scripts_of(p), p.sampler, count, self.note)
 
     # --- process_images ---
 
@@ -332,6 +332,8 @@ class HookedJob:
     def draw(self, p: Any, first: int, seeds: Sequence[int], subseeds: Sequence[int]) -> list[HookedPicture] | None:
         """Plan and draw the batch's pictures; None if it was interrupted before there was anything."""
         plans = self.planner.plans(p, seeds, subseeds)
+        if "sample" in vars(p):
+            self.note("An extension has replaced p.sample, which is not called; the picture was sampled without it.")
         for files in (pass_.files for plan in plans for pass_ in plan.passes):
             for note in (*files.notes, *files.networks.notes):
                 self.note(note)

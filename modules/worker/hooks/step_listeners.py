@@ -32,9 +32,9 @@ class StepListeners:
     """
 
     def __init__(
-        self, host: Host, scripts: ScriptRunner, p: Any, sampler: Any, count: StepCount, note: Callable[[str], None]
+        self, host: Host, scripts: ScriptRunner, sampler: Any, count: StepCount, note: Callable[[str], None]
     ) -> None:
-        self.host, self.scripts, self.p, self.sampler, self.note = host, scripts, p, sampler, note
+        self.host, self.scripts, self.p, self.sampler, self.note = host, scripts, sampler.p, sampler, note
         self.denoiser, self.state, self.count = sampler.model_wrap_cfg, host.generation.state, count
         self.a1111 = surface("script_callbacks")
         self.moments: dict[str, Callable[[Any], None]] = {
