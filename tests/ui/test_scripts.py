@@ -42,7 +42,7 @@ def read(forms) -> Callable[..., Txt2Img]:
     def reading(kind: str, script: str, **changed: object) -> Txt2Img:
         form = forms[kind]
         values = form.defaults | changed
-        arguments = {name: values[each] for name, each in argument_ids(form)[script].items()}
+        arguments = {name: values[each] for name, each in argument_ids(form.scripts)[script].items()}
         plain = {name: values[name] for name in declared_params(JOB_KINDS[kind].request) if name in values}
         return with_script(JOB_KINDS[kind], read_fields(JOB_KINDS[kind].request, plain), script, arguments)
 
