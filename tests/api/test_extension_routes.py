@@ -76,7 +76,7 @@ def host():
 @pytest.fixture(scope="module")
 def client(host):
     api = FastAPI()
-    handle(api)
+    handle(api, ())
 
     @api.get("/own")
     def own():

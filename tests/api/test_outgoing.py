@@ -39,7 +39,7 @@ def failing(*_: object) -> None:
 
 def application(folder) -> FastAPI:
     api, mounted = FastAPI(), FastAPI()
-    errors.handle(api)
+    errors.handle(api, ())
     for app in (api, mounted):
         app.add_api_route("/before", lambda: failing())
     api.add_route("/unread", failing, methods=["POST"])

@@ -37,7 +37,7 @@ def app(tmp_path_factory) -> FastAPI:
 def with_accounts(calls: PageCalls, mounted: FastAPI) -> FastAPI:
     """The calls behind something that knows who asks, as the door does."""
     outer = FastAPI(lifespan=lambda _: mounted.router.lifespan_context(mounted))
-    handle(outer)
+    handle(outer, ())
 
     async def entered(scope, receive, send):
         name = dict(scope["headers"]).get(b"x-account", b"ann").decode()

@@ -166,7 +166,7 @@ class TestPage:
     @pytest.fixture
     def browser(self):
         api = FastAPI()
-        handle(api)
+        handle(api, ())
         api.add_api_route("/sdapi/v1/there", lambda: "route")
         put_page(api, Response("page"))
         api.add_api_route("/added-later", lambda: "route")
