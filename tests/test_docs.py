@@ -164,7 +164,7 @@ FLAG = re.compile(r"(?<![\w-])--[a-z][\w-]+")
 OTHERS = {      # curl's, pytest's, those of `users`, of `data`, of `train`, of extensions' arguments and commands
     "--extension", "--least",
     "--json", "--data-binary", "--dist", "--help", "--role",
-    "--list", "--stop", "--pause", "--watch", "--fresh",
+    "--list", "--write", "--stop", "--pause", "--watch", "--fresh",
     "--value", "--unset", "--author", "--rating", "--replace", "--regex", "--part", "--dry-run",
 }
 

@@ -12,8 +12,6 @@ import time
 from argparse import ArgumentParser, BooleanOptionalAction
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
-from importlib import import_module
-from pathlib import Path
 from typing import Any, get_type_hints
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
@@ -25,15 +23,17 @@ from modules.base.fields import declared_params, defaults
 from modules.base.process_file import is_held, read_note
 from modules.commands.assemble import assemble, terminal_process
 from modules.commands.generate import STOPPED, carry_out, flag_of
+from modules.commands.train_plan import dry_run, write_plan
 from modules.params.training import Training
+from modules.params.training_files.plan_draft import PlanDraft
 from modules.requests.read_fields import read_fields
 from modules.requests.submit import Submission
+from modules.requests.training_plan import plan_of_draft, read_sources
 from modules.requests.training_runs import TrainingRun, named_run, runs_of
 from modules.settings.flags import Flags
 from modules.store.jobs import DONE, INTERRUPTED
 from modules.store.run_folder import PAUSE, STOP
 
-TOML_READER = "tomllib" if sys.version_info >= (3, 11) else "tomlkit"      # which comes with gradio
 FOLLOW_SECONDS = 0.5      # between two looks at a run that another process carries out
 ANSWER_SECONDS = 30.0
 
@@ -41,6 +41,11 @@ ANSWER_SECONDS = 30.0
 def train(flags: Flags, arguments: Sequence[str]) -> int:
     """Train, or steer runs; returns the exit code."""
     given = vars(train_parser().parse_args(list(arguments)))
+    dry, path = given.pop("dry_run"), given.pop("write")
+    if path:
+        return write_plan(plan_of_draft(draft_of(given)), path)
+    if dry:
+        return dry_run(plan_of_draft(draft_of(given)))
     with terminal_process(flags.paths) as held:
         app = assemble(flags, held)
         for name, act in ACTIONS.items():
@@ -59,7 +64,9 @@ def train(flags: Flags, arguments: Sequence[str]) -> int:
 def train_parser() -> ArgumentParser:
     """Return the parser: a folder or files, what to do with runs, and every field of a plan as a flag."""
     parser = ArgumentParser(prog="webui.py train", allow_abbrev=False)
-    parser.add_argument("sources", nargs="*", help="A folder with pictures, or plans (.toml), of which later ones win.")
+    parser.add_argument("sources", nargs="*", help="A folder with pictures, or plans of any tool; later ones win.")
+    parser.add_argument("--dry-run", action="store_true", help="Show what training would see, and train nothing.")
+    parser.add_argument("--write", metavar="FILE", help="Write the resolved plan as a .toml, and train nothing.")
     parser.add_argument("--list", action="store_true", help="Show all runs.")
     for name, told in (("stop", "End a run, with a state."), ("pause", "Have a run wait, with a state."),
                        ("watch", "Follow a run to its end.")):
@@ -79,35 +86,27 @@ def train_parser() -> ArgumentParser:
 
 
 def training_asked(app: App, given: dict[str, Any]) -> Training:
-    """Return the plan of a command line: files, then a folder, then flags. Raises Invalid."""
-    sources, fresh = given.pop("sources"), given.pop("fresh")
-    fields = {name: value for source in sources for name, value in source_fields(source).items()}
-    fields |= {name: value for name, value in given.items() if value is not None}
-    if not fields:
-        raise Invalid("There is nothing to train on.", "Name a folder with pictures, or a plan: webui.py train my-cat.")
-    request: Training = read_fields(Training, {name: as_field(name, value) for name, value in fields.items()})
-    going = None if fresh or request.resume else unfinished_run(app, request)
+    """Return the plan of a command line, or that of the run that goes on by itself. Raises Invalid."""
+    draft = draft_of(given)
+    for note in (*draft.ignored, *draft.unknown):
+        print(note, file=sys.stderr)
+    request: Training = read_fields(Training, draft.values)
+    going = None if given["fresh"] or request.resume else unfinished_run(app, request)
     if going:
         print(f"Going on with {going.name}; --fresh begins anew.", file=sys.stderr)
         return Training(resume=going.name, max_train_steps=request.max_train_steps)
     return replace(request, resume=named_run(app, request.resume, LOCAL_ACCOUNT).name) if request.resume else request
 
 
-def source_fields(source: str) -> dict[str, Any]:
-    """Return the fields of a folder or a plan's file, whose tables are flattened as sd-scripts does. Raises Invalid."""
-    path = Path(source).expanduser()
-    if path.is_dir():
-        return {"train_data_dir": str(path.resolve())}
-    try:
-        told = import_module(TOML_READER).loads(path.read_text("utf-8-sig"))
-    except OSError as error:
-        raise Invalid(f"There is no folder or file {source!r:.200}.", "Check its path.") from error
-    except ValueError as error:
-        raise Invalid(f"{path.name} is no plan: {error}.", "Plans are TOML files.") from error
-    flat: dict[str, Any] = {}
-    for name, value in told.items():
-        flat |= value if isinstance(value, dict) else {name: value}
-    return flat
+def draft_of(given: Mapping[str, Any]) -> PlanDraft:
+    """Return the draft of a command line: folders and files from left to right, then flags. Raises Invalid."""
+    draft = read_sources(given["sources"])
+    for name in declared_params(Training):
+        if (value := given.get(name)) is not None:
+            draft.set(name, as_field(name, value), flag_of(name))
+    if not draft.values:
+        raise Invalid("There is nothing to train on.", "Name a folder with pictures, or a plan: webui.py train my-cat.")
+    return draft
 
 
 def as_field(name: str, value: Any) -> Any:

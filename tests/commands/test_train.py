@@ -6,7 +6,7 @@ import pytest
 
 from modules.base.errors import Invalid, NotFound
 from modules.commands.assemble import assemble
-from modules.commands.train import ACTIONS, source_fields, train_parser, training_asked
+from modules.commands.train import ACTIONS, train_parser, training_asked
 from modules.settings.flags import parse_flags
 from modules.store.run_folder import STOP, RunFolder
 
@@ -44,10 +44,10 @@ def test_what_makes_no_sense_is_refused(app, words):
         asked_for(app, *words)
 
 
-def test_a_file_that_is_no_plan_is_named(tmp_path):
+def test_a_file_that_is_no_plan_is_named(app, tmp_path):
     (tmp_path / "plan.toml").write_text("= 5")
-    with pytest.raises(Invalid, match=r"plan\.toml is no plan"):
-        source_fields(str(tmp_path / "plan.toml"))
+    with pytest.raises(Invalid, match=r"plan\.toml: "):
+        asked_for(app, str(tmp_path / "plan.toml"))
 
 
 def test_the_same_command_goes_on_with_a_run_that_has_not_ended(app, tmp_path, capsys):

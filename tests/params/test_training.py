@@ -64,6 +64,11 @@ def test_a_method_fills_in_what_is_open_and_nothing_else():
     assert (given.network_dim, given.min_snr_gamma, given.lr_scheduler) == (4, 0.0, "constant")
 
 
+def test_a_zero_that_means_never_is_no_open_field():
+    full = with_method_defaults(plan(sample_every_n_steps=0, save_every_n_steps=0, lr_warmup_steps=0))
+    assert (full.sample_every_n_steps, full.save_every_n_steps, full.lr_warmup_steps) == (0, 0, 0.0)
+
+
 def test_an_alpha_that_is_not_given_is_the_rank():
     assert with_method_defaults(plan(network_dim=8)).network_alpha == 8.0
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import tomllib
 import yaml
 
 from modules.base.errors import Invalid
@@ -21,6 +22,7 @@ from modules.params.training_files.native import read_native
 from modules.params.training_files.others import read_a1111_settings, read_onetrainer
 from modules.params.training_files.plan_draft import PlanDraft
 
+TOML_READER = "tomllib" if sys.version_info >= (3, 11) else "tomlkit"      # which comes with gradio
 LARGEST_TRAINING_FILE = 2**20              # bytes of a configuration file
 DEEPEST_CONFIG = 30                 # nesting of its values
 MOST_BASES = 20                     # files that an HCP file may build on
@@ -97,8 +99,8 @@ def read_json_config(data: dict[str, Any], name: str) -> PlanDraft:
 def toml_tables(text: str, name: str) -> dict[str, Any]:
     """Return a TOML file's tables. Raises Invalid, with a hint for Windows paths."""
     try:
-        return bounded_tables(tomllib.loads(text), name)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        return bounded_tables(dict(import_module(TOML_READER).loads(text)), name)
+    except (ValueError, RecursionError) as error:
         hint = "Write Windows paths in single quotes: 'C:\\pictures'." if "\\" in text else "Compare it with TOML's rules."
         raise Invalid(f"{name}: {error}.", hint) from error
 
