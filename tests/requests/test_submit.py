@@ -15,6 +15,7 @@ from modules.base.fields import checker
 from modules.commands.assemble import assemble
 from modules.commands.generate import flag_of, read_arguments
 from modules.params.scripts import PROMPTS_FROM_FILE
+from modules.params.training import Training
 from modules.params.txt2img import Generation
 from modules.requests.again import recorded_form, run_again
 from modules.requests.form import read_submission
@@ -146,7 +147,7 @@ def test_where_people_log_in_a_request_does_not_choose_folders(app):
 def test_every_kind_has_a_planner_and_a_request_of_its_own(kind):
     assert callable(planner_of(kind.name)) and planner_of(kind.name).__module__ == kind.planner.partition(":")[0]
     assert kind.request() == checker(kind.request).validate_python({})
-    assert kind.draws == issubclass(kind.request, Generation)
+    assert kind.draws == issubclass(kind.request, Generation | Training)
 
 
 @pytest.mark.parametrize("kind", JOB_KINDS.names)

@@ -31,12 +31,21 @@ def model(loaded) -> TrainableModel:
     return trainable(loaded.model)
 
 
-@pytest.mark.parametrize(("file", "shape"), [("lora_linear", LoraShape(4)), ("locon", LoraShape(4, conv_dim=2))])
-def test_a_loras_modules_are_those_of_sd_scripts(model, file, shape):
-    """24 of the text encoder and 192 of the UNet, with convolutions 50 more."""
+def modules_in(file: str) -> set[str]:
+    """The modules that a LoRA file of the golden data has: 24 of the text encoder and 192 of the UNet, in "locon" 50 convolutions more."""
     with safe_open(LORAS / f"{file}.safetensors", "pt") as golden:
-        names = {key.partition(".")[0] for key in golden.keys()}      # noqa: SIM118  it is no mapping
-    assert {layer.name for layer in Lora(model, shape, 1).layers} == names
+        return {key.partition(".")[0] for key in golden.keys()}      # noqa: SIM118  it is no mapping
+
+
+def test_a_loras_modules_are_those_of_sd_scripts(model):
+    assert {layer.name for layer in Lora(model, LoraShape(4), 1).layers} == modules_in("lora_linear")
+
+
+def test_with_convolutions_come_all_layers_of_their_blocks(model):
+    """As in sd-scripts: beside the convolutions of 3×3 the linear ones and those of 1×1 in the same blocks, which the golden file leaves out."""
+    names = {layer.name for layer in Lora(model, LoraShape(4, conv_dim=2), 1).layers}
+    assert modules_in("locon") < names
+    assert {name.rpartition("resnets_")[2][2:] for name in names - modules_in("locon")} == {"time_emb_proj", "conv_shortcut"}
 
 
 def test_a_rank_and_an_alpha_are_those_asked_for(model):
@@ -71,8 +80,8 @@ def test_an_update_is_limited_to_a_norm(model):
     with torch.no_grad():
         lora.tensors[f"{name}.lora_up.weight"].fill_(3)
     lora.after_step()
-    up, down = lora.tensors[f"{name}.lora_up.weight"], lora.tensors[f"{name}.lora_down.weight"]
-    assert float((up @ down).norm() * lora.layers[0].scale) == pytest.approx(0.5, rel=1e-3)
+    up, down = lora.tensors[f"{name}.lora_up.weight"].detach(), lora.tensors[f"{name}.lora_down.weight"].detach()
+    assert float((up.flatten(1) @ down.flatten(1)).norm() * lora.layers[0].scale) == pytest.approx(0.5, rel=1e-3)
 
 
 def test_nothing_to_train_is_refused(model):
