@@ -27,6 +27,12 @@ from modules.requests.training_data import data_set_of
 REPEATS = re.compile(r"^[0-9]{1,6}_")       # before the words in a folder's name
 USUAL_SIDE = 512                            # of a model that is not loaded yet; only shapes depend on it here
 TRAINABLE = ("lora", "textual-inversion", "hypernetwork")
+# fields of other trainers that change what is learnt and that no method here obeys: a plan that uses one is refused
+REFUSED = (
+    "base_weights", "block_lr", "dim_from_weights", "face_crop_aug_range", "initial_epoch", "initial_step",
+    "learning_rate_te", "learning_rate_te1", "learning_rate_te2", "lr_scheduler_type", "network_weights",
+    "no_token_padding", "num_class_images", "skip_until_initial_step", "use_object_template", "use_style_template",
+)
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,7 @@ def training_params(app: App, request: Training, mine: AccountData) -> dict[str,
         raise Invalid(
             f"Easel does not train by the method {method.title}.", f"It does: {', '.join(TRAINABLE)}.", "method"
         )
+    check_obeyed(plan)
     for name, folder in named_folders(plan):
         allowed_folder(mine.folders, folder, name)
     pictures = checked_data(plan)
@@ -67,6 +74,17 @@ def training_params(app: App, request: Training, mine: AccountData) -> dict[str,
     )
     run = free_run(mine.paths.runs, name)
     return asdict(plan) | asdict(RunPlace(run, str(mine.paths.runs / run), str(model_folder(plan, catalog))))
+
+
+def check_obeyed(plan: Training) -> None:
+    """Raise Invalid, naming the field, if a plan asks for what would be left out without a word."""
+    usual = Training()
+    for name in REFUSED:
+        if getattr(plan, name) != getattr(usual, name):
+            raise Invalid(f"Easel does not train with {name}.", "Leave it out of the plan.", name)
+    for options in (plan, *plan.datasets):
+        if options.network_multiplier not in (None, 1):
+            raise Invalid("Easel trains networks at strength 1.", "Leave it out of the data set.", "network_multiplier")
 
 
 def resumed_params(runs: Path, request: Training) -> dict[str, Any]:

@@ -74,3 +74,9 @@ def test_what_cannot_be_trained_is_a_refusal_that_names_the_field(client, tmp_pa
 def test_members_train_only_if_they_are_let(guarded, tmp_path):
     reply = guarded.post("/easel/v1/train", json={"train_data_dir": str(tmp_path)}, auth=BOB)
     assert reply.status_code == 403 and "members_train" in reply.text
+
+
+@pytest.mark.parametrize("field", ["network_weights", "block_lr", "face_crop_aug_range"])
+def test_a_field_that_would_be_left_out_is_refused_by_name(client, tmp_path, field):
+    reply = client.post("/easel/v1/train", json={**SMALL, "train_data_dir": str(draw_zorbs(tmp_path / "zorb")), field: "1"})
+    assert reply.status_code in (400, 422) and field in reply.text
