@@ -15,8 +15,7 @@ from modules.app.app import App
 from modules.base.accounts import Role
 from modules.base.errors import Invalid, UnknownName
 from modules.base.limits import Id, Index
-from modules.params.known_axes import axes_of
-from modules.params.network_axes import NETWORK_AXES
+from modules.params.known_axes import OWN_AXES, axes_of
 from modules.params.plot_axes import Axis, Tab
 from modules.params.plot_values import join_values
 from modules.requests.choices import Lists, lists_of, pairs
@@ -49,7 +48,7 @@ def routes(app: App) -> APIRouter:
     def axes(tab: Tab, request: Request) -> list[AxisInfo]:
         """The axes of a plot of this tab by name, each with all its values as a text where it has a list of them."""
         lists = lists_of(app, app.data_of(owner(request)))
-        known = (*axes_of(tab), *NETWORK_AXES, *extension_axes(app.extensions, tab))
+        known = (*axes_of(tab), *OWN_AXES, *extension_axes(app.extensions, tab))
         return [AxisInfo(name=axis.name, values=all_values(axis, lists)) for axis in known]
 
     @api.get("/jobs/{job}/plot")

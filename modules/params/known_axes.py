@@ -8,6 +8,7 @@ from typing import Any, get_args, get_type_hints
 
 from modules.base.errors import Invalid, UnknownName
 from modules.base.fields import Param, declared_params
+from modules.params.control_axes import CONTROL_AXES
 from modules.params.network_axes import NETWORK_AXES
 from modules.params.plot_axes import (
     A1111_AXES,
@@ -26,7 +27,8 @@ from modules.params.plot_axes import (
 )
 from modules.params.plot_values import fractional_numbers, whole_numbers
 
-NAMED_AXES = (*A1111_AXES, *NETWORK_AXES)
+OWN_AXES = (*NETWORK_AXES, *CONTROL_AXES)      # by name alone
+NAMED_AXES = (*A1111_AXES, *OWN_AXES)
 
 
 def axes_of(tab: Tab) -> list[Axis]:
@@ -44,12 +46,12 @@ def find_axis(
     axes = [*axes_of(tab), *extension_axes]
     if name.isdecimal() and len(name) < 4 and int(name) < len(axes):
         return axes[int(name)]
-    by_name = {axis.name.casefold(): axis for axis in (*axes, *NETWORK_AXES)} | {"": NOTHING, "none": NOTHING}
+    by_name = {axis.name.casefold(): axis for axis in (*axes, *OWN_AXES)} | {"": NOTHING, "none": NOTHING}
     found = by_name.get(name.casefold()) or declared_axis(name, request, to_field) or declared_axis(
         name, settings, to_settings
     ) or argument_axis(name)
     if found is None:
-        raise UnknownName("axis", name, [axis.name for axis in (*axes, *NETWORK_AXES)])
+        raise UnknownName("axis", name, [axis.name for axis in (*axes, *OWN_AXES)])
     return found
 
 

@@ -35,6 +35,7 @@ from modules.sampling.questions import (
 Show: TypeAlias = "Callable[[Weights, ModelFacts], Task[CondExtras]]"      # returns the conditioning images of a model
 Layers: TypeAlias = "tuple[GuidanceLayer, ...]"
 
+CONTROL_ENDS = "The refiner draws without ControlNet: its units count until the refiner takes over."
 WITHOUT_NETWORKS = "The refiner works without the prompt's networks."
 
 
@@ -75,6 +76,8 @@ def refiner_stage(pass_: Pass, refiner: ModelFile, extra: ExtraParams, show: Sho
     As in A1111 it has none of the prompt's networks, unless the settings want the networks that fit it.
     """
     extra |= {"Refiner": refiner.short_title, "Refiner switch at": pass_.params.refiner_switch_at}
+    if any(each.model for each in pass_.control):
+        extra.notes.append(CONTROL_ENDS)
     full = pass_.refined_by(refiner)
     bare = replace(full, networks=(), hypernetworks=())
     over_time = with_networks(full, pass_.networks)

@@ -10,7 +10,9 @@ from modules.app.account_data import AccountData
 from modules.app.app import App
 from modules.base.errors import UnknownName
 from modules.base.fields import declared_params, within_limits
+from modules.library.control_models import find_control_model
 from modules.library.library import Library
+from modules.params.control import enabled_units
 from modules.params.hires import LATENT_MODES, USE_SAME
 from modules.params.known_names import KnownNames
 from modules.params.plot_axes import Variant
@@ -42,6 +44,8 @@ def check_cell(models: Library, standing: Settings, variant: Variant[Any]) -> No
     resolve_request(request)
     for kind, name in variant.networks:
         find_network(models, kind, name)
+    for unit in enabled_units(request.control):
+        find_control_model(models, unit.model)
     change_settings(standing, variant.settings)
     for name, find in FILE_FIELDS.items():
         value = getattr(request, name, "")

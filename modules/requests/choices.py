@@ -12,8 +12,10 @@ from modules.library.safety_checkers import safety_checker_files
 from modules.params.hires import LATENT_MODES
 from modules.params.img2img import FILLS
 from modules.params.known_axes import NAMED_AXES
+from modules.params.preprocessors import PREPROCESSORS
 from modules.plugins.native import argument_axes
 from modules.plugins.scripts import TABS
+from modules.requests.control_lists import model_titles
 from modules.requests.extension_axes import axis_options
 from modules.requests.model_choice import missing_choices
 from modules.requests.resolve import ALWAYS_VAES
@@ -66,6 +68,8 @@ def lists_of(app: App, mine: AccountData) -> Lists:
             *((label_of(found, found.name), found.name) for found in models.vaes.list()),
         ],
         "baked_vaes": lambda: ["None", *(found.name for found in models.vaes.list())],
+        "control_models": lambda: model_titles(models),
+        "preprocessors": lambda: [each.name for each in PREPROCESSORS if not each.file],
         "upscalers": models.upscalers,
         "safety_checkers": lambda: [
             ("The first there is", ""), *((found.name, found.name) for found in safety_checker_files(models))

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from modules.base.errors import Invalid, UnknownName
+from modules.params.control import BALANCED, CONTROL_MODE, ControlUnit
 from modules.params.img2img import Img2Img
 from modules.params.known_axes import axes_of, find_axis
 from modules.params.known_names import KnownNames
@@ -91,6 +92,25 @@ def test_networks_are_an_axis_alone_and_together_with_weights():
     for wrong in ("a:b", "a+", "+", "a::1"):
         with pytest.raises(Invalid):
             variants(x_type="LoRA", x_values=wrong)
+
+
+def test_fields_of_the_first_controlnet_unit_are_axes():
+    units = Txt2Img(control=(ControlUnit(weight=0.3), ControlUnit(weight=0.4)))
+    found = variants(
+        units, x_type="[ControlNet] Weight", x_values="0.5, 1", y_type="[ControlNet] Control Mode", y_values="balanced, 2",
+        z_type="[ControlNet] Enabled", z_values="True, no",
+    )
+    firsts = [each.params.control[0] for each in found]
+    assert [(unit.weight, unit.control_mode) for unit in firsts[:4]] == [
+        (0.5, BALANCED), (1.0, BALANCED), (0.5, CONTROL_MODE), (1.0, CONTROL_MODE),
+    ]
+    assert [unit.enabled for unit in firsts] == [True] * 4 + [False] * 4
+    assert {each.params.control[1] for each in found} == {units.control[1]}
+    for kind, wrong in (("Weight", "9"), ("Resize Mode", "upwards"), ("Preprocessor", "no-such")):
+        with pytest.raises((Invalid, UnknownName)):
+            variants(units, x_type=f"[ControlNet] {kind}", x_values=wrong)
+    with pytest.raises(Invalid, match="no ControlNet unit"):
+        variants(Txt2Img(), x_type="[ControlNet] Weight", x_values="1")
 
 
 @pytest.mark.parametrize(

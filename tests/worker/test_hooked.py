@@ -15,7 +15,7 @@ from PIL import Image
 from modules.engine.messages import JobSpec, Preview
 from modules.params import infotext
 from modules.prompts.grammar import emphasised
-from tests.golden_data import GOLDEN, assemble_models
+from tests.golden_data import GOLDEN, assemble_models, spec
 from tests.hooked import HookedShop, hooked_spec
 from tests.playing import TOLERANCE, fields
 
@@ -26,7 +26,7 @@ TRACES = ("trace-inpaint-masked", "trace-sdxl", "trace-interrupt")
 EFFECTS = ("cfgden-x-inplace-unipc", "every-sampling-hires", "order", "own-axis", "own-network-lora")
 NOT_OF_A_PICTURE = {
     "module_imported", "show", "ui", "ui_settings", "before_ui", "before_component", "after_component", "model_loaded",
-    "postprocessing_ui",
+    "postprocessing_ui", "list_optimizers", "list_unets",
 }
 COMPARED = (
     "args", "already_decoded", "batch_index", "denoiser", "image", "image_cond", "images", "index", "infotexts", "mba",
@@ -34,6 +34,7 @@ COMPARED = (
     "text_uncond", "total_sampling_steps", "x",
 )
 NEAR = {"mean": 2e-3, "std": 2e-2, "values": 1e-3}
+CONTROLLED = ("guidance-start", "hires-high", "img2img-own-image", "recolor-luminance")
 GREY_LEVELS = 0.5      # of 255, between means of pictures
 
 
@@ -218,6 +219,21 @@ def test_a_listener_that_changes_nothing_leaves_the_picture_as_it_is(shop, tmp_p
         with each.open():
             found.append(pixels(each.made(small("same", batch_size=2))[1][1]))
     assert np.array_equal(*found)
+
+
+@pytest.mark.parametrize("name", CONTROLLED)
+def test_a_controlled_picture_is_the_same_with_a_listener_that_changes_nothing(shop, tmp_path, models, name):
+    """ControlNet's units take part as they do without extensions: in each pass, in the data, and with their maps."""
+    case = json.loads((GOLDEN / "images/controlnet" / name / "case.json").read_text())
+    written(shop, "listening", LISTENING)
+    bare, found = HookedShop(tmp_path / "bare", models), []
+    for each in (shop, bare):
+        with each.open():
+            ended, [made], warned = each.made(spec(case))
+        maps = [np.asarray(Image.open(path)).tolist() for path in made.facts["returned"]]
+        found.append((ended.state, pixels(made).tolist(), fields(made.infotext), maps, warned))
+    assert found[0] == found[1] and found[0][0] == "done"
+    assert "ControlNet 0" in made.infotext and maps
 
 
 SMALL = {"prompt": "a red circle", "steps": 3, "width": 64, "height": 64, "seed": 3, "sampler_name": "Euler"}

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from modules.imaging.inputs import load_input
 from modules.params.img2img import Img2Img
 from modules.params.txt2img import Generation, Txt2Img
 from modules.pipelines import hires, img2img, txt2img
 from modules.pipelines.networks import with_standing_networks
-from modules.pipelines.plan import ImagePlan
+from modules.pipelines.plan import Files, ImagePlan
 from modules.settings.account_limits import account_limits
 from modules.settings.options import Settings
+from modules.worker.control_plans import with_control, with_maps
 from modules.worker.hooks import request_view
 from modules.worker.hooks.prompt_tags import without_own
 from modules.worker.job_kinds import enlargeable, files_for, files_of_both
@@ -44,7 +47,8 @@ class BatchPlanner:
             )
             plans.append(self.planned(self.for_second_pass(own, p, place), settings, place))
         self.check(plans, p)
-        return plans
+        last = p.iteration + 1 >= p.n_iter
+        return with_maps(plans) if last else plans
 
     def for_second_pass(self, request: Generation, p: Any, place: int) -> Generation:
         if not isinstance(request, Txt2Img) or not request.enable_hr or not p.hr_prompts:
@@ -72,14 +76,20 @@ class BatchPlanner:
         if isinstance(request, Img2Img):
             images = request.init_images
             one = replace(request, init_images=(images[place % len(images)],), n_iter=1, batch_size=1)
-            files = files_for(self.job.library, one, settings)
+            files = self.controlled(files_for(self.job.library, one, settings), one)
             [plan] = img2img.plans(one, settings, files, self.job.kept.load)
             return replace(plan, params=replace(plan.params, n_iter=request.n_iter, batch_size=request.batch_size))
         assert isinstance(request, Txt2Img)
         if not request.enable_hr:
-            return txt2img.plan_single_pass(request, settings, files_for(self.job.library, request, settings))
+            files = self.controlled(files_for(self.job.library, request, settings), request)
+            return txt2img.plan_single_pass(request, settings, files)
         larger = enlargeable(request, settings, self.job.library)
-        return hires.plan_hires(larger, settings, files_of_both(self.job.library, larger, settings))
+        files = self.controlled(files_of_both(self.job.library, larger, settings), larger)
+        return hires.plan_hires(larger, settings, files)
+
+    def controlled(self, files: Files, request: Generation) -> Files:
+        """Return the files with the request's ControlNet units. Raises UnknownName or ModelError."""
+        return with_control(files, request, self.job.library, partial(load_input, self.job.around.inputs))
 
     def check(self, plans: Sequence[ImagePlan[Any, Any]], p: Any) -> None:
         """Hold what extensions asked for to the limits of the job's account. Raises Invalid."""

@@ -15,6 +15,7 @@ from modules.base.errors import WebUIError
 from modules.imaging import masks
 from modules.imaging.colour import corrected
 from modules.pipelines.canvas import Finished, soft_hole
+from modules.pipelines.control import returned_maps
 from modules.pipelines.img2img import collect_images, softly_changed
 from modules.pipelines.result import Result, SideImage
 from modules.pipelines.safety import checked_image
@@ -147,6 +148,7 @@ class Finisher:
         if picture.painting:
             done = Finished(image, painted, picture.painting.canvas.box, mask)
             result = replace(collect_images(picture.start.pass_, done, picture.complete, picture.extra), pixels=pixels)
+        result = replace(result, maps=tuple(returned_maps(picture.plan, picture.control_start)))
         if moments := picture.plan.moments:
             plain = replace(result, pixels=np.asarray(image.convert("RGB")))
             [result] = self.job.desk.do([moments.finished(ready(plain))], picture.number)

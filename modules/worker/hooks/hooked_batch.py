@@ -18,7 +18,9 @@ from torch import Tensor
 from modules.params.hires import hires_target
 from modules.pipelines import hires
 from modules.pipelines.conditioning import first_stage, grey_image
-from modules.pipelines.img2img import Painting, begin_painting, mask_layers
+from modules.pipelines.control import finished_by_units
+from modules.pipelines.control_maps import StartPicture
+from modules.pipelines.img2img import Painting, begin_painting, control_start, mask_layers
 from modules.pipelines.plan import ImagePlan, Pass
 from modules.pipelines.result import ExtraParams
 from modules.pipelines.sampling import PassStart, start_from_noise, start_from_picture, trained_levels
@@ -51,6 +53,11 @@ class HookedPicture:
     complete: bool = True
     reached: Pass[Any] | None = None    # the last pass that was begun
     pixels: Tensor | None = None        # (3, H, W) in [0, 1]
+
+    @property
+    def control_start(self) -> StartPicture | None:
+        """The picture for ControlNet units that have none of their own."""
+        return control_start(self.start.pass_, self.painting.canvas) if self.painting else None
 
     @property
     def result(self) -> Tensor:
@@ -220,7 +227,7 @@ class HookedBatch:
     def decode(self, pictures: Sequence[HookedPicture]) -> None:
         questions = [decode_question(picture.reached or picture.start.pass_, picture.result) for picture in pictures]
         for picture, pixels in zip(pictures, self.job.desk.ask(questions, self.first), strict=True):
-            picture.pixels = to_levels(pixels)
+            picture.pixels = with_units(picture, to_levels(pixels))
 
     def decode_and_post(self, pictures: Sequence[HookedPicture]) -> None:
         """Call post_sample after hires fix, whose pictures are decoded by then."""
@@ -232,7 +239,7 @@ class HookedBatch:
         args = surface("scripts").PostSampleArgs(surface("sd_samplers_common").DecodedSamples(decoded))
         self.job.scripts_of(self.p).call("post_sample", self.p, args)
         for picture, pixels in zip(pictures, args.samples, strict=True):
-            picture.pixels = ((pixels + 1) / 2).clamp(0, 1)
+            picture.pixels = with_units(picture, ((pixels + 1) / 2).clamp(0, 1))
 
 
 # Tasks of the engine ---------------------------------------------------------------------------------
@@ -291,6 +298,14 @@ def to_bytes(levels: Tensor) -> np.ndarray:
     """Convert (3, H, W) in [0, 1] to (H, W, 3) uint8, truncated as in A1111; whole levels stay what they are."""
     scaled = levels.detach().float().cpu().clamp(0, 1) * 255 + LOST_OF_A_LEVEL
     return scaled.to(torch.uint8).permute(1, 2, 0).numpy()
+
+
+def with_units(picture: HookedPicture, levels: Tensor) -> Tensor:
+    """Return a decoded picture (3, H, W) in [0, 1] with what its ControlNet units put back into it."""
+    pass_ = picture.reached or picture.start.pass_
+    if not pass_.control:
+        return levels
+    return to_levels(finished_by_units(pass_, to_bytes(levels), picture.control_start))
 
 
 def unlocked_stage(stage: Stage) -> Stage:

@@ -150,7 +150,7 @@ class HookedJob:
         values = request_view.fields_for_p(request, kind.fields(), unstyled)
         saved = self.spec.save and self.settings.samples_save
         p = kind(**values, do_not_save_samples=not saved, do_not_save_grid=not self.spec.save)
-        p.is_api = True
+        p.is_api, p.control = True, request.control
         p.extra_generation_params.update(template_pairs(self.spec.params))
         p.outpath_samples, p.outpath_grids = (str(self.finisher.folder(what)) for what in ("samples", "grids"))
         if isinstance(request, Img2Img):
@@ -163,7 +163,7 @@ class HookedJob:
         values = request_view.fields_for_p(request, p.fields(), {})
         pictures = self.input_pictures(request) if isinstance(request, Img2Img) else {}
         own_dicts = {name: dict(getattr(p, name)) for name in ("extra_generation_params", "override_settings")}
-        vars(own).update({**values, **pictures, **own_dicts, "do_not_save_grid": True})
+        vars(own).update({**values, **pictures, **own_dicts, "do_not_save_grid": True, "control": request.control})
         return own
 
     def input_pictures(self, request: Img2Img) -> dict[str, Any]:
