@@ -28,7 +28,7 @@ REPEATS = re.compile(r"^[0-9]{1,6}_")       # before the words in a folder's nam
 USUAL_SIDE = 512                            # of a model that is not loaded yet; only shapes depend on it here
 TRAINABLE = ("lora", "textual-inversion", "hypernetwork")
 # fields of other trainers that change what is learnt and that no method here obeys: a plan that uses one is refused
-REFUSED = (
+NOT_OBEYED = (
     "base_weights", "block_lr", "dim_from_weights", "face_crop_aug_range", "initial_epoch", "initial_step",
     "learning_rate_te", "learning_rate_te1", "learning_rate_te2", "lr_scheduler_type", "network_weights",
     "no_token_padding", "num_class_images", "skip_until_initial_step", "use_object_template", "use_style_template",
@@ -79,7 +79,7 @@ def training_params(app: App, request: Training, mine: AccountData) -> dict[str,
 def check_obeyed(plan: Training) -> None:
     """Raise Invalid, naming the field, if a plan asks for what would be left out without a word."""
     usual = Training()
-    for name in REFUSED:
+    for name in NOT_OBEYED:
         if getattr(plan, name) != getattr(usual, name):
             raise Invalid(f"Easel does not train with {name}.", "Leave it out of the plan.", name)
     for options in (plan, *plan.datasets):
