@@ -104,6 +104,12 @@ def test_what_the_page_is_made_of_comes_whole(client):
     assert "assets/" in html
 
 
+def test_a_page_without_extensions_loads_nothing_that_only_their_scripts_need(client):
+    html = client.get("/").text
+    assert re.search(r'<script [^>]*src="/easel/page/main-\w+\.js"', html)
+    assert not re.search(r"/easel/page/a1111-|/file=[^\"]*/extensions/", html)
+
+
 @pytest.mark.slow
 def test_the_page_has_no_function_that_gradio_could_call(client):
     from modules.ui import page

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from modules.ui.bundle import bundle_modules
@@ -62,3 +64,11 @@ def test_names_change_with_the_content():
     assert assets.main.name == Assets.build().main.name
     assert len({built.name for built in (assets.boot, assets.sheet, assets.main)}) == 3
     assert assets.main.name in assets.head("/sub", {}) and 'src="/sub/easel/page/boot-' in assets.head("/sub", {})
+
+
+def test_only_a_page_with_extensions_loads_what_their_scripts_need_of_a1111s():
+    plain, extended = Assets.build(), Assets.build(extended=True)
+    added = {built.name for built in (extended.a1111, extended.a1111_sheet)}
+    assert len(added) == 2 and all(f"/easel/page/{name}" in extended.head("", {}) for name in added)
+    assert "a1111" not in plain.head("", {})
+    assert "".join(re.split(r'<[^<]*a1111-[^>]*>(?:</script>)?', extended.head("", {}))) == plain.head("", {})

@@ -116,7 +116,11 @@ export class UnitForm {
     const hear = (event) => { if (event.target.value !== "") this.set({ [name]: Number(event.target.value) }); };
     const number = h("input", { type: "number", ...limits, onchange: hear });
     const range = h("input", { type: "range", id: `${this.id}_${name}_slider`, ...limits, oninput: hear });
-    this.controls[name] = (value) => { number.value = value; range.value = value; };
+    this.controls[name] = (value) => {
+      number.value = value;
+      range.value = value;
+      range.style.setProperty("--range_progress", `${((range.value - min) / (max - min)) * 100}%`);
+    };
     return h("div.control-field", {}, h("span", {}, t(label)), number, range);
   }
 
