@@ -79,6 +79,13 @@ def test_a1111s_ids_are_found(extended):
     assert extended.evaluate("gradioApp().querySelector('#hires_prompt > label > textarea') !== null")
 
 
+def test_folds_that_were_opened_unseen_for_it_are_closed_again(extended):
+    closed = "#tab_{} button.label-wrap:not(.open)"
+    for tab in ("txt2img", "img2img"):
+        for title in ("Refiner", "Extra"):
+            assert extended.locator(closed.format(tab), has_text=title).count() == 1, (tab, title)
+
+
 def test_its_button_calls_its_function(extended):
     to_tab(extended, "Tier A")
     extended.click("#tier_a_say")

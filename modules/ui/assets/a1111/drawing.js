@@ -61,5 +61,5 @@ async function openFolds(panel) {
   if (!folds.length) return;
   await frame();
   await frame();
-  for (const fold of folds) fold.click();
+  for (const fold of folds) if (fold.classList.contains("open")) fold.click();      // gradio closes some by itself
 }
