@@ -9,6 +9,7 @@ from typing import Any
 
 from gradio.context import Context
 
+from modules.base.errors import WebUIError
 from modules.plugins.host import IN_USE, MOST_FAILURES, CallFailed, Host, surface
 from modules.plugins.scripts import LoadedScript
 
@@ -134,14 +135,45 @@ def announced_arguments(component: Any) -> dict[str, Any]:
     return given | {name: getattr(component, name, None) for name in ("elem_id", "label", "value")}
 
 
+class UnplaceableError(WebUIError):
+    """A component that an extension has drawn and gradio cannot place in the page."""
+
+    status, code = 500, "component_unplaceable"
+
+
+def drawn_whole(function: Callable[[], Any]) -> Any:
+    """Call what draws into the page; after an error, or with what gradio cannot place, nothing of it stays.
+
+    Raises UnplaceableError for a component that was put into the page and never rendered.
+    """
+    with undone_after_error():
+        parent = Context.block
+        known = {id(child) for child in parent.children}
+        found = function()
+        if Context.block is not parent:
+            raise UnplaceableError("A layout was opened and not closed. Open layouts by `with` alone.")
+        require_placed([child for child in parent.children if id(child) not in known])
+        return found
+
+
+def require_placed(blocks: Sequence[Any]) -> None:
+    """Raise UnplaceableError for the first of blocks, and of all within them, that was never rendered."""
+    for each in blocks:
+        if not hasattr(each, "page") or each.parent is None or each._id not in Context.root_block.blocks:
+            name = getattr(each, "label", None) or getattr(each, "elem_id", None) or ""
+            raise UnplaceableError(f"{type(each).__name__} {name!r} stands in the page, but was not rendered in it.")
+        require_placed(getattr(each, "children", ()))
+
+
 @contextmanager
 def undone_after_error() -> Iterator[Any]:
     """Remove from the page what is drawn within, if that ends with an error; or when the yielded function is called."""
-    parent, config = Context.block, Context.root_block.default_config
+    parent, root = Context.block, Context.root_block
+    config = root.default_config
     children, blocks, functions = list(parent.children), set(config.blocks), set(config.fns)
 
     def undo() -> None:
-        Context.block = parent
+        Context.block, Context.root_block = parent, root      # an error within a Blocks of its own loses both
         parent.children[:] = children
         for table, known in ((config.blocks, blocks), (config.fns, functions)):
             for number in set(table) - known:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -14,7 +15,7 @@ from gradio.components import Component
 from gradio.context import Context
 
 from modules.base.fields import declared_params
-from modules.plugins.announcing import undone_after_error
+from modules.plugins.announcing import drawn_whole, undone_after_error
 from modules.plugins.callbacks import ExtensionListener
 from modules.plugins.host import Host, surface
 from modules.plugins.page_values import is_json
@@ -109,9 +110,18 @@ def build_extension_settings(host: Host, current: Mapping[str, Any], words: Word
             for name, option in options.items():
                 if option.do_not_save:
                     gr.HTML(str(option.default or ""), elem_classes="setting-text", padding=False)
-                elif control := option_control(name, option, current.get(name, option.default), words):
+                    continue
+                draw = partial(drawn_setting, name, option, current.get(name, option.default), words)
+                owner = host.owners.get(name)
+                if control := host.told_call(owner, "settings", draw) if owner else draw():
                     controls[name] = control
     return controls
+
+
+def drawn_setting(name: str, option: Any, value: Any, words: Words) -> Component | None:
+    """Draw an extension's setting; one that cannot be leaves nothing in the page."""
+    control: Component | None = drawn_whole(partial(option_control, name, option, value, words))
+    return control
 
 
 def by_section(options: Mapping[str, Any]) -> dict[tuple[Any, Any], dict[str, Any]]:

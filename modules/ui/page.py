@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from functools import partial
@@ -15,12 +16,13 @@ from starlette.types import ASGIApp, Scope
 from modules.app.app import App
 from modules.app.permissions import makes_models
 from modules.base.accounts import LOCAL_OWNER, Account, Role
+from modules.base.border import outcome
 from modules.base.families import SPOKEN
 from modules.base.fields import Choice, Choices, declared_params, defaults
 from modules.params.batch import ExtrasBatch, Img2ImgBatch
 from modules.params.scripts import SCRIPTS
 from modules.params.txt2img import Txt2Img
-from modules.plugins.host import Host
+from modules.plugins.host import Host, error_text
 from modules.requests.choices import OF_FILES, choices_now, file_problems, lists_of, missing_folder
 from modules.requests.model_choice import checkpoint_named, form_start, standing_choice
 from modules.requests.paste import REQUESTS
@@ -49,6 +51,7 @@ from modules.ui.tabs.scripts import ScriptedForm, add_arguments, draw_arguments,
 from modules.ui.words import Words
 
 TITLE = "Easel"
+log = logging.getLogger(__name__)
 
 
 class PageBlocks(gr.Blocks):
@@ -71,6 +74,19 @@ class PageBlocks(gr.Blocks):
 
 
 def build(app: App) -> tuple[gr.Blocks, dict[str, Any]]:
+    """Return the page and its facts; where extensions break it, the page without them, and each says why it is off."""
+    found = outcome(build_whole, app)
+    if not isinstance(found, BaseException):
+        return found
+    if not app.extensions.active:
+        raise found
+    log.error("The page cannot be built with extensions; it is built without them", exc_info=found)
+    for state in list(app.extensions.active):
+        app.extensions.fail(state.name, f"The page could not be built with extensions: {error_text(found)}")
+    return build_whole(app)
+
+
+def build_whole(app: App) -> tuple[gr.Blocks, dict[str, Any]]:
     """Return the page and its facts. gradio only renders, and calls no function of ours; nothing is loaded."""
     words, lists = Words(), lists_of(app, app.data_of(LOCAL_OWNER))
     forms, making = Forms.of(app, words), merger.merger_forms(lists, words)

@@ -9,8 +9,9 @@ from typing import Any
 
 import gradio as gr
 from gradio.components import Component
+from gradio.context import Context
 
-from modules.plugins.announcing import Announcer, undone_after_error
+from modules.plugins.announcing import Announcer, drawn_whole, undone_after_error
 from modules.plugins.host import CallFailed, Host
 from modules.plugins.scripts import LoadedScript, control_name
 
@@ -87,14 +88,29 @@ class ExtendedPlacing(Placing):
         with undone_after_error() as undo, gr.Group() if script.script.create_group else nullcontext() as group:
             script.script.group = group
             try:
-                with undone_after_error():
-                    self.host.call(script.extension, "ui", script.draw)
+                self.host.call(script.extension, "ui", drawn_whole, script.draw)
             except CallFailed as error:
                 gr.HTML(f'<p class="extension-failed">{escape(str(error))}</p>', padding=False)
         if group is not None and not group.children:
             undo()
 
     def controls(self) -> dict[str, Component]:
+        """Return what stands in the page; an extension is told of a control that it never rendered."""
+        blocks = Context.root_block.blocks if Context.root_block else None
+        found = self._named_controls()
+        if blocks is None:
+            return found
+        for name in [name for name, control in found.items() if control._id not in blocks]:
+            place = int(name.partition(".")[0])
+            self.host.tell(self.scripts[place].extension, self._unrendered(found.pop(name)))
+        return found
+
+    @staticmethod
+    def _unrendered(control: Component) -> str:
+        name = getattr(control, "label", None) or control.elem_id or ""
+        return f"ui: {type(control).__name__} {name!r} was returned, but is not in the page; its value stays as it is."
+
+    def _named_controls(self) -> dict[str, Component]:
         return {
             control_name(script, number): control
             for place, script in enumerate(self.scripts)

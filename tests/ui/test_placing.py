@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import gradio as gr
 import pytest
@@ -11,6 +12,7 @@ from modules.plugins.host import ExtensionState, Host
 from modules.plugins.manifest import Extension
 from modules.plugins.scripts import LoadedScript
 from modules.surface.scripts import Script
+from modules.ui import page as page_module
 from modules.ui.placing import ExtendedPlacing, Placing
 
 
@@ -132,3 +134,68 @@ def test_a_page_without_extensions_only_renders():
         placing.always_on()
         placing.place(prompt())
     assert drawn(page) == ["txt2img_prompt"] and not placing.controls() and not placing.selectable()
+
+
+class Appending(Script):
+    """Puts a component into the page that was never rendered."""
+
+    def ui(self, is_img2img):
+        with gr.Row() as row:
+            gr.Slider(elem_id="half_made")
+        row.children.append(gr.Checkbox(label="Loose", render=False))
+        return []
+
+
+class Returning(Script):
+    """Returns a component that it never renders, beside one that it does."""
+
+    def ui(self, is_img2img):
+        loose = gr.Checkbox(label="Loose", render=False)
+        shown = gr.Slider(0, 1, label="Amount")
+        shown.change(lambda each: None, inputs=loose)
+        return [loose, shown]
+
+
+def test_a_component_that_gradio_cannot_place_is_taken_out_with_all_of_its_script(told):
+    host = host_with(Appending(), Watching(told))
+    with gr.Blocks() as page:
+        ExtendedPlacing(host, "txt2img").always_on()
+    assert "half_made" not in drawn(page) and drawn_sliders(page) == ["Amount"]
+    assert "Checkbox 'Loose'" in host.state_of("Appending").told[0] and not host.state_of("Watching").told
+
+
+def test_a_returned_control_that_is_not_in_the_page_is_told_and_left_out():
+    host = host_with(Returning())
+    placing = ExtendedPlacing(host, "txt2img")
+    with gr.Blocks():
+        placing.always_on()
+        assert list(placing.controls()) == ["0.1"]
+    assert "Checkbox 'Loose' was returned" in host.state_of("Returning").told[0]
+
+
+def test_a_page_that_extensions_break_is_built_without_them(monkeypatch, caplog):
+    host, made = host_with(Returning()), (gr.Blocks(), {})
+
+    def built(app):
+        if app.extensions.active:
+            raise AttributeError("no page")
+        return made
+
+    monkeypatch.setattr(page_module, "build_whole", built)
+    assert page_module.build(SimpleNamespace(extensions=host)) is made
+    assert "no page" in host.state_of("Returning").why and "no page" in caplog.text
+
+
+class FailingInBlocks(Script):
+    """Raises within a Blocks of its own, where gradio forgets the page around it."""
+
+    def ui(self, is_img2img):
+        with gr.Blocks():
+            gr.Slider(elem_id="half_made")
+            raise KeyError("a control")
+
+
+def test_an_error_within_blocks_of_its_own_leaves_the_page_around_it(told):
+    with gr.Blocks() as page:
+        ExtendedPlacing(host_with(FailingInBlocks(), Watching(told)), "txt2img").always_on()
+    assert "half_made" not in drawn(page) and drawn_sliders(page) == ["Amount"]
