@@ -10,6 +10,7 @@ from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from modules.base.fields import Checkbox, Choice, Number, Param, Radio, Text
+from modules.base.limits import MAX_SETTING
 from modules.params.training_data import MAX_TRAINING_BATCH, number_as_text
 from modules.params.txt2img import MAX_SEED, MIN_SEED
 
@@ -75,7 +76,7 @@ def words_as_list(value: Any) -> Any:
 
 
 Rate = Annotated[str, BeforeValidator(rate_as_text)]
-NameValues = Annotated[tuple[str, ...], BeforeValidator(words_as_list), MaxLen(200)]
+NameValues = Annotated[tuple[Annotated[str, MaxLen(MAX_SETTING)], ...], MaxLen(200), BeforeValidator(words_as_list)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +89,7 @@ class CourseOptions:
     gradient_accumulation_steps: Annotated[int, Param("Accumulate gradients", Number(1, 10_000), "So many batches make one step, as if one large one.")] = 1
     learning_rate: Annotated[Rate, Param("Learning rate", Text(), "A number, or a list such as 0.005:100, 1e-3:1000; without one the method's.")] = ""
     unet_lr: Annotated[Rate, Param("UNet learning rate", Text(), "The UNet's own.")] = ""
-    text_encoder_lr: Annotated[tuple[str, ...], BeforeValidator(rates_as_texts), MaxLen(4), Param("Text encoder learning rate", Text(), "The text encoder's own; several for a model with several.")] = ()
+    text_encoder_lr: Annotated[tuple[Annotated[str, MaxLen(MAX_SETTING)], ...], MaxLen(4), BeforeValidator(rates_as_texts), Param("Text encoder learning rate", Text(), "The text encoder's own; several for a model with several.")] = ()
     block_lr: Annotated[str, BeforeValidator(number_as_text), Param("Block learning rates", Text(), "23 rates with commas between, of SDXL's blocks.")] = ""
     lr_scheduler: Annotated[str, Param("Rate schedule", Choice(("", *SCHEDULERS)), "How the rate changes from step to step; without one the method's.")] = ""
     lr_scheduler_type: Annotated[str, Param("Rate schedule's class", Text(1, 200), "A class of torch.optim.lr_scheduler.")] = ""

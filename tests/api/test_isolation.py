@@ -235,7 +235,7 @@ def of_a_job(guarded, job: str):
                 )
 
 
-BODIES = {"/save": {"index": 0}, "/place": {"before": None}, "/votes": {"better": 0, "worse": 1}}
+BODIES = {"/save": {"index": 0}, "/place": {"before": None}, "/votes": {"better": 0, "worse": 1}, "/rate": {"value": 1}}
 
 
 @pytest.mark.slow

@@ -15,6 +15,15 @@ SMALL = {"max_train_steps": 4, "train_batch_size": 2, "network_dim": 2, "seed": 
          "network_train_unet_only": True, "validate_every_n_steps": 2}
 
 
+@pytest.fixture(autouse=True)
+def nothing_stays(client):
+    """The server is shared: what it learnt here is no LoRA of other tests."""
+    yield
+    for path in client.app.models.catalogs["lora"].roots[0].glob("zorb*"):
+        path.unlink()
+    client.post("/sdapi/v1/refresh-loras")
+
+
 def begun(client, folder, **more) -> str:
     reply = client.post("/easel/v1/train", json={**SMALL, "train_data_dir": str(folder), **more})
     assert reply.status_code == 200, reply.text

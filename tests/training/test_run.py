@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from modules.base.errors import OutOfMemory
@@ -55,12 +57,19 @@ def test_others_learn(device, weights, zorbs, make, rate, share):
 
 
 def test_halves_of_a_batch_are_the_whole(device, weights, zorbs):
-    """Where memory is short the same pictures and noises go through the network in two calls."""
+    """Where memory is short the same pictures and noises go through the network in two calls.
+
+    With SGD, whose step is the gradient: Adam's has the size of the rate wherever the gradient is nothing but rounding.
+    """
     data = data_of(zorbs, 4)
-    whole = run_to(device, course_of(weights, lora, 2), lessons_of(device, weights, data), 2)
-    halves = run_to(device, course_of(weights, lora, 2, micro_batch=2), lessons_of(device, weights, data), 2)
+    whole, halves = (
+        run_to(device, replace(course_of(weights, lora, 2, 1.0, micro_batch=each), optimizer="SGDNesterov"), lessons_of(device, weights, data), 2)
+        for each in (0, 2)
+    )
+    moved = max(float(tensor.abs().max()) for name, tensor in whole.tensors.items() if "lora_up" in name)
+    assert moved > 0
     for name, tensor in whole.tensors.items():
-        assert (tensor - halves.tensors[name]).abs().max() < 1e-4, name
+        assert (tensor - halves.tensors[name]).abs().max() < 1e-3 * moved, name
 
 
 def test_memory_that_runs_out_halves_the_call(device, weights, zorbs):
