@@ -138,7 +138,7 @@ def cost(work: Callable[[str], object], text: str) -> float:
 def grows_too_fast(work: Callable[[str], object], text: Callable[[int], str]) -> bool:
     """Tried again before it is said, since single figures of a shared machine are worth little."""
     longer, shorter = text(LONG), text(SHORT)
-    return all((long := cost(work, longer)) >= FREE and long >= MOST * cost(work, shorter) for _ in range(2))
+    return all((long := cost(work, longer)) >= FREE and long >= MOST * cost(work, shorter) for _ in range(5))
 
 
 def ways(pattern: str) -> list[Callable[[str], object]]:
