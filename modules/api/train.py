@@ -38,6 +38,13 @@ class RateChange(KnownFields):
 
 def routes(app: App) -> APIRouter:
     api = router("training", "/easel/v1", Role.MEMBER)
+    add_runs(api, app)
+    add_steering(api, app)
+    return api
+
+
+def add_runs(api: APIRouter, app: App) -> None:
+    """Add the routes by which runs begin and are followed."""
 
     @api.post("/train")
     def begin(body: Annotated[Training, few_unknown(Training)], request: Request) -> JobStarted:
@@ -70,6 +77,10 @@ def routes(app: App) -> APIRouter:
         outputs = record.outputs if record else ()
         return [{"index": each.index, "name": Path(each.path).name, **each.facts} for each in outputs]
 
+
+def add_steering(api: APIRouter, app: App) -> None:
+    """Add the routes that say to a run what it does next."""
+
     @api.post("/train/{job}/pause", status_code=204)
     def pause(job: Id, request: Request) -> None:
         """Keep the run's state before the next step, and leave the device until it is resumed."""
@@ -101,5 +112,3 @@ def routes(app: App) -> APIRouter:
     def snapshot(job: Id, request: Request) -> None:
         """Have a snapshot written before the next step."""
         order_of_run(run_of_job(app, job, account(request)), SNAPSHOT)
-
-    return api

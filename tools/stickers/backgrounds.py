@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 from .colours import PLAIN, Colour
 
 RGB = tuple[int, int, int]
+Drawing = Callable[[int, np.random.Generator], Image.Image]  # a side in pixels, random numbers → the background
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Background:
 
     english: str
     chinese: str
-    drawn: Callable[[int, np.random.Generator], Image.Image]
+    drawn: Drawing
 
 
 def plain(colour: Colour) -> Background:
@@ -38,37 +39,29 @@ def _gradient(side: int, top: RGB, bottom: RGB) -> Image.Image:
     return Image.fromarray(np.broadcast_to(np.rint(rows), (side, side, 3)).astype(np.uint8))
 
 
-def _meadow(side: int, stream: np.random.Generator) -> Image.Image:
-    picture = _gradient(side, (130, 195, 245), (205, 232, 250))
-    horizon = side * stream.uniform(0.55, 0.72)
-    ImageDraw.Draw(picture).rectangle((0, horizon, side, side), fill=(104, 180, 74))
-    return picture
+def _landscape(sky: tuple[RGB, RGB], ground: RGB, horizon: tuple[float, float]) -> Drawing:
+    """A sky, given from its top to its bottom, over a ground that begins between two shares of the side."""
+
+    def drawn(side: int, stream: np.random.Generator) -> Image.Image:
+        picture = _gradient(side, *sky)
+        ImageDraw.Draw(picture).rectangle((0, side * stream.uniform(*horizon), side, side), fill=ground)
+        return picture
+
+    return drawn
 
 
-def _starry_night(side: int, stream: np.random.Generator) -> Image.Image:
-    picture = _gradient(side, (14, 16, 52), (40, 34, 92))
-    draw = ImageDraw.Draw(picture)
-    for x, y in stream.uniform(0, side, (int(stream.integers(18, 36)), 2)):
-        radius = stream.uniform(0.3, 1.1)
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=(255, 250, 215))
-    return picture
+def _dotted(behind: Drawing, numbers: tuple[int, int], radii: tuple[float, float], fill: RGB) -> Drawing:
+    """A background with dots anywhere: how many, from and below, and their radii in pixels."""
 
+    def drawn(side: int, stream: np.random.Generator) -> Image.Image:
+        picture = behind(side, stream)
+        draw = ImageDraw.Draw(picture)
+        for x, y in stream.uniform(0, side, (int(stream.integers(*numbers)), 2)):
+            radius = stream.uniform(*radii)
+            draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=fill)
+        return picture
 
-def _sunset(side: int, stream: np.random.Generator) -> Image.Image:
-    picture = _gradient(side, (92, 60, 130), (255, 150, 70))
-    horizon = side * stream.uniform(0.62, 0.78)
-    ImageDraw.Draw(picture).rectangle((0, horizon, side, side), fill=(64, 46, 84))
-    return picture
-
-
-def _snow(side: int, stream: np.random.Generator) -> Image.Image:
-    picture = _gradient(side, (168, 200, 226), (214, 230, 242))
-    draw = ImageDraw.Draw(picture)
-    draw.rectangle((0, side * stream.uniform(0.6, 0.76), side, side), fill=(244, 249, 253))
-    for x, y in stream.uniform(0, side, (int(stream.integers(14, 30)), 2)):
-        radius = stream.uniform(0.6, 1.6)
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=(255, 255, 255))
-    return picture
+    return drawn
 
 
 def _beach(side: int, stream: np.random.Generator) -> Image.Image:
@@ -83,10 +76,27 @@ def _beach(side: int, stream: np.random.Generator) -> Image.Image:
 WHITE = plain(PLAIN[8])
 COLOURED = tuple(plain(colour) for colour in PLAIN if colour.name != "white")
 SCENES = (
-    Background("in a green meadow", "在绿色草地上", _meadow),
-    Background("under a starry night sky", "在星空下", _starry_night),
-    Background("at sunset", "在日落时", _sunset),
-    Background("in the snow", "在雪中", _snow),
+    Background(
+        "in a green meadow",
+        "在绿色草地上",
+        _landscape(((130, 195, 245), (205, 232, 250)), (104, 180, 74), (0.55, 0.72)),
+    ),
+    Background(
+        "under a starry night sky",
+        "在星空下",
+        _dotted(lambda side, _: _gradient(side, (14, 16, 52), (40, 34, 92)), (18, 36), (0.3, 1.1), (255, 250, 215)),
+    ),
+    Background("at sunset", "在日落时", _landscape(((92, 60, 130), (255, 150, 70)), (64, 46, 84), (0.62, 0.78))),
+    Background(
+        "in the snow",
+        "在雪中",
+        _dotted(
+            _landscape(((168, 200, 226), (214, 230, 242)), (244, 249, 253), (0.6, 0.76)),
+            (14, 30),
+            (0.6, 1.6),
+            (255, 255, 255),
+        ),
+    ),
     Background("on the beach", "在海滩上", _beach),
 )
 

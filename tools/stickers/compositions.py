@@ -13,7 +13,7 @@ from PIL import Image
 
 from .backgrounds import Background, any_background
 from .colours import HUES, Colour, held_out, recoloured
-from .sources import Concept
+from .sources import Concept, fitted_sprite
 
 USUAL_SIZE = 0.82  # of the picture's side, in the middle, upright: where nothing is varied
 RELATIONS = ("next to", "to the left of", "to the right of", "above", "below", "in front of")
@@ -149,10 +149,7 @@ def drawn(composition: Composition, sprites: Sprites, side: int, stream: np.rand
 def _paste(picture: Image.Image, sprite: Image.Image, place: Place) -> None:
     if place.mirrored:
         sprite = sprite.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    scale = place.size * picture.width / max(sprite.size)
-    sprite = sprite.resize(
-        (max(1, round(sprite.width * scale)), max(1, round(sprite.height * scale))), Image.Resampling.LANCZOS
-    )
+    sprite = fitted_sprite(sprite, place.size * picture.width)
     if place.turn:
         sprite = sprite.rotate(place.turn, Image.Resampling.BICUBIC, expand=True)
     corner = round(place.x * picture.width - sprite.width / 2), round(place.y * picture.height - sprite.height / 2)

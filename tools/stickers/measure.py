@@ -22,7 +22,7 @@ from .backgrounds import COLOURED, plain
 from .captions import with_article
 from .colours import HUES, PLAIN, Colour, held_out
 from .compositions import Mix, Sprites, composed, drawn
-from .sources import Concept, Sources, fetch
+from .sources import Concept, Sources, fetch, fitted_sprite
 
 SIDE = 32  # of the little picture by which drawings are compared, after its thing is cut out
 FOREGROUND = 40  # distance from the background's colour, of 255 · √3, from which a pixel belongs to the thing
@@ -124,8 +124,7 @@ def recogniser(sprites: Sprites) -> Recogniser:
 
 def _framed(sprite: Image.Image, colour: tuple[int, int, int]) -> Image.Image:
     """The drawing as large as in a picture, on one colour."""
-    scale = 100 / max(sprite.size)
-    sprite = sprite.resize((round(sprite.width * scale), round(sprite.height * scale)), Image.Resampling.LANCZOS)
+    sprite = fitted_sprite(sprite, 100)
     picture = Image.new("RGB", (128, 128), colour)
     picture.paste(sprite, ((128 - sprite.width) // 2, (128 - sprite.height) // 2), sprite)
     return picture

@@ -147,8 +147,11 @@ def _rendered(svg: str) -> bytes:
 
 
 def _cut(sprite: Image.Image) -> Image.Image:
-    sprite = sprite.crop(sprite.getchannel("A").getbbox())
-    scale = SIDE / max(sprite.size)
-    return sprite.resize(
-        (max(1, round(sprite.width * scale)), max(1, round(sprite.height * scale))), Image.Resampling.LANCZOS
-    )
+    return fitted_sprite(sprite.crop(sprite.getchannel("A").getbbox()), SIDE)
+
+
+def fitted_sprite(sprite: Image.Image, side: float) -> Image.Image:
+    """A drawing with its longer side of `side` pixels, the other in proportion, none below one."""
+    scale = side / max(sprite.size)
+    size = max(1, round(sprite.width * scale)), max(1, round(sprite.height * scale))
+    return sprite.resize(size, Image.Resampling.LANCZOS)
