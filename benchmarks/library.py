@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.index import USED, WORDS, p95, seconds
 from modules.gallery.gallery import Gallery
-from modules.gallery.search import Wanted
+from modules.gallery.search import LIST_SECTIONS, ORDERS, Wanted
 from modules.gallery.thumbnails import Thumbnails
 from modules.metadata.png import png_chunk
 
@@ -47,7 +47,8 @@ def run(pictures: str = str(PICTURES)) -> None:
         print(f"  … all of it anew   {p95(anew(gallery)):8.1f} ms   the first one after each change of the library")
         print(f"  facets of all      {1000 * seconds(partial(gallery.search.facets, Wanted())):8.1f} ms")
         print(f"  … of a search      {1000 * seconds(partial(gallery.search.facets, Wanted(text=WORDS[0]))):8.1f} ms")
-        print(f"  days               {1000 * seconds(partial(gallery.search.days, Wanted())):8.1f} ms")
+        print(f"  headings, worst    {max(headings(gallery)):8.1f} ms   by day, model or job, after a change")
+        print(f"  first page, worst  {max(first_pages(gallery)):8.1f} ms   in any order, after a change")
         print(f"  memory for it      {(resident_bytes() - before) / 2**20:8.0f} MB")
         print(f"  index on disk      {disk_bytes(Path(folder)) / count:8.0f} bytes a picture")
     with TemporaryDirectory() as folder:
@@ -112,6 +113,25 @@ def anew(gallery: Gallery) -> list[float]:
     for text in SEARCHES * TIMES:
         gallery.index.revision += 1
         found.append(1000 * seconds(partial(gallery.search.page, Wanted(text=text), 0, LISTED)))
+    return found
+
+
+def headings(gallery: Gallery) -> list[float]:
+    """Milliseconds of the headings of each order that has some, after a change of the library."""
+    found = []
+    for sort in LIST_SECTIONS:
+        gallery.index.revision += 1
+        gallery.search.page(Wanted(sort=sort), 0, LISTED)
+        found.append(1000 * seconds(partial(gallery.search.sections, Wanted(sort=sort))))
+    return found
+
+
+def first_pages(gallery: Gallery) -> list[float]:
+    """Milliseconds of the first page in each order, after a change of the library."""
+    found = []
+    for sort in ORDERS:
+        gallery.index.revision += 1
+        found.append(1000 * seconds(partial(gallery.search.page, Wanted(sort=sort), 0, LISTED)))
     return found
 
 

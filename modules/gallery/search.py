@@ -29,12 +29,20 @@ MOST_FACET_VALUES, MOST_SUGGESTIONS = 100, 20
 NO_VALUES = ("", None, 0, "0x0")
 COUNTED_ONE_BY_ONE = 2_000        # facets of so many are counted picture by picture
 
+IN_STATE = "SELECT id FROM pictures WHERE state = ? ORDER BY"
+# order → statement that selects the ids of a state, each walking one index; "job": several of them in a row
 ORDERS = {
-    "newest": "at DESC, id DESC", "oldest": "at, id", "name": "name COLLATE NOCASE, id",
-    "rating": "favourite DESC, rating DESC, at DESC, id DESC", "size": "size DESC, id",
-    "model": "model COLLATE NOCASE, model, at DESC, id DESC",
-    # the newest job first, its pictures as they were asked for; then those of no known job
-    "job": "job = '', max(at) OVER (PARTITION BY job) DESC, job, position, id",
+    "newest": f"{IN_STATE} at DESC, id DESC",
+    "oldest": f"{IN_STATE} at, id",
+    "name": f"{IN_STATE} name COLLATE NOCASE, id",
+    "rating": f"{IN_STATE} favourite DESC, rating DESC, at DESC, id DESC",
+    "size": f"{IN_STATE} size DESC, id DESC",
+    "model": f"{IN_STATE} model COLLATE NOCASE, model, at DESC, id DESC",
+    # the newest job first, its pictures as they were asked for, which is the index's order; then those of no known job
+    "job": (
+        "SELECT ids AS id FROM (SELECT job, max(at) AS newest, group_concat(id, ' ') AS ids"
+        " FROM pictures INDEXED BY pictures_by_job WHERE state = ? GROUP BY job) ORDER BY job = '', newest DESC, job"
+    ),
 }
 # order → the column that the pictures of a section have in common, and how a section is called
 BY_DAY = "day", "format('%s-%s-%s', day / 10000, substr(day, 5, 2), substr(day, 7))"
@@ -91,9 +99,7 @@ class PictureSearch:
         return order
 
     def _ordered(self, state: str, sort: str) -> Ids:
-        by = ORDERS[sort]
-        sql = f"SELECT id FROM pictures WHERE state = ? ORDER BY {by}"
-        return self._once(("order", state, sort), lambda: self._ids(sql, (state,)))
+        return self._once(("order", state, sort), lambda: self._ids(ORDERS[sort], (state,)))
 
     def _mask(self, condition: Condition) -> Mask:
         def made() -> Mask:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import pytest
 
 from modules.base.errors import Invalid
+from modules.gallery.gallery import Gallery
 from modules.gallery.query import conditions_of, search_terms
-from modules.gallery.search import Wanted
+from modules.gallery.schema import LIBRARY_MIGRATIONS
+from modules.gallery.search import ORDERS, Wanted
+from modules.gallery.thumbnails import Thumbnails
+from modules.store.database import Database
 from tests.gallery.pictures import gallery, infotext, save
 
 
@@ -164,3 +168,28 @@ def test_completions_are_fields_then_their_values(found):
     assert suggest("model:s", 7) == ["model:sticker"] and suggest("model:", 6) == ["model:sticker", "model:photo"]
     assert suggest("is:fav", 6) == ["is:favourite"]
     assert suggest('sampler:"eul', 12) == ['sampler:"Euler a"'] and suggest("", 0) == []
+
+
+@pytest.mark.parametrize("sort", [each for each in ORDERS if each != "job"])
+def test_an_order_is_an_index_that_is_walked(found, sort):
+    plan = [detail for *_, detail in found.library.index.read(f"EXPLAIN QUERY PLAN {ORDERS[sort]}", ("here",))]
+    assert len(plan) == 1 and "USING COVERING INDEX" in plan[0]
+
+
+def test_a_library_of_the_first_version_is_searched_as_a_new_one(tmp_path):
+    """Its pictures keep what they are found by, and their marks."""
+    path = tmp_path / "library.sqlite"
+    index = Database(path, LIBRARY_MIGRATIONS[:1])
+    with index.open() as db:
+        db.execute("INSERT INTO roots (path, own) VALUES ('/nowhere', 0)")
+        numbers, texts = "size modified at day width height", "format kind program broken digest model sampler"
+        columns = dict.fromkeys(numbers.split(), 0) | dict.fromkeys(texts.split(), "") | {
+            "root": 1, "folder": "", "name": "1.png", "favourite": 1,
+        }
+        db.execute(f"INSERT INTO pictures ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",
+                   tuple(columns.values()))
+        db.execute("INSERT INTO picture_words VALUES (1, '1.png', 'a weathered lighthouse', '', '', '')")
+    (tmp_path / "outputs").mkdir()
+    library = Gallery(path, tmp_path / "outputs", Thumbnails(tmp_path / "thumbnails"))
+    for text in ("weat", "lighth", "weathered -is:rated", "is:favourite"):
+        assert [row.name for row in library.search.page(Wanted(text=text), 0, 9).rows] == ["1.png"], text
