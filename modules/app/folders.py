@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from modules.base.accounts import LOCAL_OWNER
+from modules.base.border import outcome
 from modules.base.errors import Forbidden, Invalid
 from modules.base.files import make_folder
+from modules.gallery.facts import PICTURE_ENDINGS
 from modules.settings.flags import Flags
 
 WHOLE_PATH_HINT = "Give the folder's whole path, as the server's own file manager shows it."
+MOST_LOOKED_AT, MOST_LISTED = 20_000, 1_000      # entries of a folder; folders in an answer
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,49 @@ def output_folder(folders: ServerFolders, named: str, field: str) -> Path:
     path = allowed_folder(folders, named, field)
     make_folder(path)
     return path
+
+
+@dataclass(frozen=True)
+class ListedFolder:
+    """A folder as it is looked through to choose one.
+
+    above: the folder around it, None if that may not be named; below: names; pictures: files in it itself
+    """
+
+    path: Path | None
+    above: Path | None
+    below: tuple[str, ...]
+    pictures: int
+
+
+def listed_folder(folders: ServerFolders, named: str) -> ListedFolder:
+    """Return a folder's folders, without hidden ones. Raises Forbidden or Invalid.
+
+    named: "" for the person's own folder, or, on a shared server, the list of those that are open
+    """
+    if not named.strip() and folders.shared and folders.opened:
+        return ListedFolder(None, None, tuple(str(each.resolve()) for each in folders.opened), 0)
+    path = input_folder(folders, named if named.strip() else str(Path.home()), "path")
+    entries = outcome(folder_entries, path)
+    if isinstance(entries, Exception):
+        raise Invalid(f"The folder {path.name!r:.200} cannot be read.", "Choose another one.", "path")
+    below, pictures = entries
+    return ListedFolder(path, folder_above(folders, path), below, pictures)
+
+
+def folder_above(folders: ServerFolders, path: Path) -> Path | None:
+    above = path.parent
+    closed = folders.shared and not any(above.is_relative_to(each.resolve()) for each in folders.opened)
+    return None if closed or above == path else above
+
+
+def folder_entries(path: Path) -> tuple[tuple[str, ...], int]:
+    """Return the names of a folder's folders and the number of its pictures. Raises OSError."""
+    with os.scandir(path) as entries:
+        seen = [each for each in islice(entries, MOST_LOOKED_AT) if not each.name.startswith(".")]
+    below = sorted((each.name for each in seen if each.is_dir()), key=str.casefold)
+    pictures = sum(each.name.rpartition(".")[2].lower() in PICTURE_ENDINGS for each in seen)
+    return tuple(below[:MOST_LISTED]), pictures
 
 
 def allowed_folder(folders: ServerFolders, named: str, field: str) -> Path:

@@ -9,6 +9,8 @@ import zipfile
 import pytest
 from starlette.testclient import TestClient
 
+from modules.app.folders import ListedFolder, ServerFolders, listed_folder
+from modules.base.errors import Forbidden
 from modules.commands.assemble import assemble
 from modules.commands.serve import application
 from modules.settings.flags import parse_flags
@@ -137,6 +139,37 @@ def test_folders_of_a_shared_server_are_closed(shelf, tmp_path):
     assert shelf.get(f"{LIBRARY}/folders", auth=ALICE).json()[0]["path"] == ""
     reply = shelf.post(f"{LIBRARY}/folders", json={"path": str(tmp_path)}, auth=ALICE)
     assert reply.status_code == 403, reply.text
+    assert shelf.get(f"{LIBRARY}/folders/choose", auth=ALICE).status_code == 403
+
+
+def test_a_folder_is_chosen_by_going_through_them(client, tmp_path):
+    for place in ("deep/deeper", "other", ".hidden"):
+        (tmp_path / place).mkdir(parents=True)
+    save(tmp_path / "deep/1.png")
+
+    def look(path: object) -> dict:
+        return client.get(f"{LIBRARY}/folders/choose", params={"path": str(path)}).json()
+
+    assert look(tmp_path) == {
+        "path": str(tmp_path), "above": str(tmp_path.parent), "folders": ["deep", "other"], "pictures": 0
+    }
+    assert look(tmp_path / "deep")["folders"] == ["deeper"] and look(tmp_path / "deep")["pictures"] == 1
+    assert look("/")["above"] is None and look("")["path"]
+    assert client.get(f"{LIBRARY}/folders/choose", params={"path": str(tmp_path / "none")}).status_code == 422
+
+
+def test_only_open_folders_of_a_shared_server_are_gone_through(tmp_path):
+    opened = tmp_path / "opened"
+    (opened / "inside").mkdir(parents=True)
+    folders = ServerFolders(start=tmp_path, opened=(opened,), shared=True)
+    assert listed_folder(folders, "").below == (str(opened),)
+    assert listed_folder(folders, str(opened)) == ListedFolder(opened, None, ("inside",), 0)
+    assert listed_folder(folders, str(opened / "inside")).above == opened
+    for closed in (tmp_path, "/"):
+        with pytest.raises(Forbidden):
+            listed_folder(folders, str(closed))
+    with pytest.raises(Forbidden):
+        listed_folder(ServerFolders(start=tmp_path, opened=(), shared=True), "")
 
 
 def test_files_are_moved_renamed_trashed_and_brought_back(shelf):

@@ -28,6 +28,7 @@ export const shelf = {
   renameAlbum: (id, name) => ask(album(id), "PATCH", { name }),
   removeAlbum: (id) => ask(album(id), "DELETE"),
   folders: () => ask("library/folders"),
+  chooseFolder: (path) => ask(`library/folders/choose?${new URLSearchParams({ path })}`),
   addFolder: (path, readOnly) => ask("library/folders", "POST", { path, read_only: readOnly }),
   removeFolder: (id) => ask(`library/folders/${encodeURIComponent(id)}`, "DELETE"),
   refresh: () => ask("library/refresh", "POST"),

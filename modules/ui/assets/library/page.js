@@ -9,6 +9,7 @@ import { Again } from "./again.js";
 import { LibraryBar } from "./bar.js";
 import { confirmed, textFor } from "./dialogs.js";
 import { LibraryFeed } from "./feed.js";
+import { chosenFolder } from "./folder_chooser.js";
 import { Grid } from "./grid.js";
 import { Panel } from "./panel.js";
 import { Pictures } from "./pictures.js";
@@ -310,12 +311,8 @@ export class LibraryPage {
   }
 
   async addFolder() {
-    const readOnly = h("input", { type: "checkbox", checked: true });
-    const path = await textFor(t("Add a folder"), {
-      label: t("Path of the folder on this computer"), yes: t("Add"),
-      below: h("label.library-check", {}, readOnly, h("span", {}, t("Read only: change nothing in it"))),
-    });
-    if (path) await this.acts.attempt(() => shelf.addFolder(path, readOnly.checked));
+    const chosen = await chosenFolder();
+    if (chosen) await this.acts.attempt(() => shelf.addFolder(chosen.path, chosen.readOnly));
   }
 
   async removeFolder(folder) {
