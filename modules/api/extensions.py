@@ -15,6 +15,7 @@ from modules.base.errors import Forbidden, UnknownName
 from modules.base.limits import MAX_NAME, MAX_PATH, Name
 from modules.plugins.git_install import install_from_address, switch_extension, update_extension
 from modules.plugins.host import IN_USE, SWITCHED_OFF, ExtensionState
+from modules.plugins.installers import InstallerState
 from modules.plugins.manifest import find_extensions
 from modules.plugins.repository import repository_of
 from modules.plugins.scripts import TABS
@@ -48,6 +49,8 @@ class ExtensionDetails(ExtensionItem):
     licence: str = Field(description="The name of its licence's file.")
     wanted: bool = Field(description="Whether it is switched on for the next start.")
     earlier: list[str] = Field(description="Commits that it was at before, the last one first.")
+    installer: InstallerState = Field(description="What came of its installer; `never`: it was not run.")
+    installer_due: bool = Field(description="Whether it has one that was not run since git has changed its folder.")
 
 
 class ExtensionSwitch(KnownFields):
@@ -173,4 +176,5 @@ def details_of(app: App, state: ExtensionState) -> ExtensionDetails:
         settings=[key for key, owner in host.owners.items() if owner == state.name],
         licence=licence.name if licence else "", wanted=is_wanted(app, state.name),
         earlier=earlier_commits(state.extension.folder)[:MOST_EARLIER],
+        installer=app.installers.report(state.name).state, installer_due=app.installers.is_due(state.extension),
     )

@@ -20,6 +20,7 @@ from modules.api import (
     data_edits,
     data_files,
     errors,
+    extension_installers,
     extension_keeping,
     extensions,
     extra_networks,
@@ -62,6 +63,7 @@ STATIC = Path(__file__).parent / "static"
 FACES = (
     generate,
     controlnet,
+    extension_installers,
     extension_keeping,
     extensions,
     extras,

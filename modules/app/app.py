@@ -26,6 +26,7 @@ from modules.base.process_file import ProcessFile
 from modules.library.cards import Cards
 from modules.library.library import Library
 from modules.plugins.host import Host
+from modules.plugins.installers import Installers
 from modules.prompts.explained import PieceTokenizer
 from modules.prompts.style_edits import StyleBook
 from modules.prompts.styles import StyleFiles
@@ -60,6 +61,7 @@ class App:
     galleries: Galleries = field(init=False)
     recorder: PictureRecorder = field(init=False)
     extensions: Host = field(init=False)
+    installers: Installers = field(init=False)
     tags: TagFiles = field(init=False)
     shared_files: Lock = field(default_factory=Lock)      # held while a file of styles or wildcards is changed
     _data: dict[str, AccountData] = field(default_factory=dict, repr=False)      # by account
@@ -69,6 +71,7 @@ class App:
         self.galleries = Galleries(self.flags.paths, self.jobs.store)
         self.recorder = PictureRecorder(self.galleries, self.jobs.store)
         self.extensions = Host(self.flags.paths.extensions)
+        self.installers = Installers(self.flags)
         of_extension = self.flags.paths.extensions / "a1111-sd-webui-tagcomplete" / "tags"
         self.tags = TagFiles((of_extension, self.flags.paths.data_dir / TAG_LISTS))
 

@@ -17,10 +17,10 @@ from threading import Lock, Thread
 from typing import Literal
 
 from modules.base.border import outcome
-from modules.base.errors import Conflict
+from modules.base.errors import Conflict, Forbidden
 from modules.base.files import write_atomically
 from modules.plugins.host import Host, error_text, surface
-from modules.plugins.installing import NotInstalled, install_packages
+from modules.plugins.installing import install_packages
 from modules.plugins.manifest import Extension
 from modules.plugins.repository import repository_of
 from modules.plugins.requirements import missing_of_a1111
@@ -84,9 +84,9 @@ class Installers:
         return report.state == "never" or report.commit != repository_of(extension.folder).commit
 
     def start(self, extension: Extension) -> Thread:
-        """Run an extension's installer in the background. Raises Conflict if it is running, NotInstalled by flag."""
+        """Run an extension's installer in the background. Raises Conflict if it is running, Forbidden by a flag."""
         if self.flags.skip_install:
-            raise NotInstalled("Easel was started with --skip-install.", "Start it without that flag.")
+            raise Forbidden("Easel was started with --skip-install.", "Start it without that flag.")
         if extension.name in self._running:
             raise Conflict(f"The installer of {extension.name} is running.", "Wait until it has ended.")
         self._running.add(extension.name)

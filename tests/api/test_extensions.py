@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from fastapi.testclient import TestClient
 from modules.base.errors import Invalid
 from modules.commands.assemble import assemble
 from modules.commands.serve import application
+from modules.plugins import installers
 from modules.plugins.git_install import checked_address, folder_name
 from modules.plugins.host import SWITCHED_OFF
 from modules.plugins.switches import LoadingMarker, switched_off
@@ -68,6 +70,38 @@ def test_beyond_this_computer_they_are_changed_only_with_a_flag(app):
     refused = client_of(app).post("/easel/v1/extensions/tier-a", json={"enabled": False})
     assert refused.status_code in (401, 403)
     assert app.settings.foreign["disabled_extensions"] == []
+
+
+def test_an_installer_is_run_when_somebody_asks_and_its_report_is_kept(app, monkeypatch):
+    told = []
+
+    def child(words, flags, log):
+        told.append(words)
+        log.write_bytes(b"it begins")
+
+    monkeypatch.setattr(installers, "run_child", child)
+    app.extensions.extensions[0].extension.folder.joinpath("install.py").write_text("")
+    client, route = client_of(app), "/easel/v1/extensions/tier-a/installer"
+    before = client.get(route).json()
+    assert (before["state"], before["due"]) == ("never", True)
+    with app.installers._one:       # another one is running, so this one waits
+        assert client.post(route).json()["state"] == "running"
+        assert client.post(route).status_code == 409
+        assert client.get("/easel/v1/extensions").json()[0]["installer"] == "running"
+    [thread] = [each for each in threading.enumerate() if each.name == "installer of tier-a"]
+    thread.join()
+    after = client.get(route).json()
+    assert (after["state"], after["due"], after["commit"], after["log"]) == ("failed", False, COMMIT, "it begins")
+    assert len(told) == 1 and str(app.extensions.root / "tier-a") in told[0]
+
+
+def test_beyond_this_computer_and_by_a_flag_no_installer_is_run(app):
+    route = "/easel/v1/extensions/tier-a/installer"
+    app.installers.flags = replace(app.flags, skip_install=True)
+    assert client_of(app).post(route).status_code == 403
+    app.flags = replace(app.flags, server_name="192.0.2.1", allowed_hosts=("localhost",))
+    assert client_of(app).post(route).status_code in (401, 403)
+    assert app.installers.report("tier-a").state == "never"
 
 
 def test_one_that_ended_easel_while_loading_is_left_out_until_it_is_switched_on(tmp_path, app):

@@ -7,10 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from modules.base.errors import Conflict
+from modules.base.errors import Conflict, Forbidden
 from modules.plugins import installers
 from modules.plugins.installers import InstallerReport, Installers, run_child, write_report
-from modules.plugins.installing import NotInstalled
 from modules.plugins.manifest import Extension
 from modules.settings.flags import Flags
 
@@ -74,7 +73,7 @@ def test_a_report_is_kept_and_a_damaged_one_is_none(tmp_path):
 
 def test_a_flag_forbids_them_and_one_runs_once_at_a_time(tmp_path, child):
     one = extension(tmp_path, "one")
-    with pytest.raises(NotInstalled, match="--skip-install"):
+    with pytest.raises(Forbidden, match="--skip-install"):
         Installers(Flags(data_dir=tmp_path, skip_install=True)).start(one)
     busy = Installers(Flags(data_dir=tmp_path))
     with busy._one:
