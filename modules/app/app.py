@@ -20,6 +20,7 @@ from modules.app.restart import Restart
 from modules.app.setup_link import SetupLink
 from modules.app.storage import FolderSize
 from modules.app.streams import Streams
+from modules.app.training_looks import TrainingLooks
 from modules.base.accounts import LOCAL_OWNER, Account, Role
 from modules.base.hooks import Hooks
 from modules.base.process_file import ProcessFile
@@ -57,6 +58,7 @@ class App:
     hooks: Hooks = field(default_factory=Hooks)
     pages: PageSessions = field(default_factory=PageSessions)
     restart: Restart = field(default_factory=Restart)
+    training_looks: TrainingLooks = field(default_factory=TrainingLooks)
     queue: QueueControl = field(init=False)
     galleries: Galleries = field(init=False)
     recorder: PictureRecorder = field(init=False)

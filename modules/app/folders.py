@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from modules.base.border import outcome
 from modules.base.errors import Forbidden, Invalid
 from modules.base.files import make_folder
 from modules.gallery.facts import PICTURE_ENDINGS
+from modules.settings.account_paths import TRAINING_PICTURES, account_paths
 from modules.settings.flags import Flags
 
 WHOLE_PATH_HINT = "Give the folder's whole path, as the server's own file manager shows it."
@@ -25,11 +26,13 @@ class ServerFolders:
     start: Path                   # of relative paths
     opened: tuple[Path, ...]      # to all, by --batch-dir
     shared: bool                  # whoever asks need not be the person at this computer
+    datasets: Path                # the account's own pictures to train on
 
     @classmethod
     def of(cls, flags: Flags, owner: str) -> ServerFolders:
         """Return the folders of an account."""
-        return cls(flags.data_dir, flags.batch_dir, flags.shared or owner != LOCAL_OWNER)
+        datasets = account_paths(flags.paths, owner).datasets
+        return cls(flags.data_dir, flags.batch_dir, flags.shared or owner != LOCAL_OWNER, datasets)
 
 
 def input_folder(folders: ServerFolders, named: str, field: str) -> Path:
@@ -88,6 +91,20 @@ def folder_entries(path: Path) -> tuple[tuple[str, ...], int]:
     below = sorted((each.name for each in seen if each.is_dir()), key=str.casefold)
     pictures = sum(each.name.rpartition(".")[2].lower() in PICTURE_ENDINGS for each in seen)
     return tuple(below[:MOST_LISTED]), pictures
+
+
+def training_folder(folders: ServerFolders, named: str, field: str) -> Path:
+    """Return a folder of a training; `datasets/NAME` is one of the account's own. Raises Forbidden or Invalid."""
+    first, _, below = named.strip().partition("/")
+    start = folders.datasets if first == TRAINING_PICTURES else folders.start
+    path = resolve_folder(replace(folders, start=start), below if first == TRAINING_PICTURES else named, field)
+    return path if is_own_dataset(folders, path) else allowed_folder(folders, named, field)
+
+
+def is_own_dataset(folders: ServerFolders, path: Path) -> bool:
+    """Return whether a resolved path is below the account's own pictures to train on."""
+    place = folders.datasets.resolve()
+    return path != place and path.is_relative_to(place)
 
 
 def allowed_folder(folders: ServerFolders, named: str, field: str) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from modules.app.training_looks import TrainingLooks
 from modules.base.files import write_atomically
 from modules.params.training_files.reading import toml_of
 from modules.requests.training_data import data_set_of
@@ -24,6 +25,6 @@ def write_plan(read: ReadPlan, path: str) -> int:
 def dry_run(read: ReadPlan) -> int:
     """Print what training would see; returns the exit code: 1 if it would not run."""
     data = data_set_of(read.plan, DRY_SIDE)
-    problems = check_training_pictures(data)
+    problems = check_training_pictures(data, TrainingLooks())
     print("\n".join(preview_lines(data, read, problems)))
     return int(any(problem.fatal for problem in problems))

@@ -12,7 +12,7 @@ from typing import Any
 
 from modules.app.account_data import AccountData
 from modules.app.app import App
-from modules.app.folders import allowed_folder
+from modules.app.folders import training_folder
 from modules.base.errors import Invalid, NotFound
 from modules.base.fields import checker
 from modules.imaging.dataset.dataset import TrainingData
@@ -55,8 +55,7 @@ def training_params(app: App, request: Training, mine: AccountData) -> dict[str,
             f"Easel does not train by the method {method.title}.", f"It does: {', '.join(TRAINABLE)}.", "method"
         )
     check_obeyed(plan)
-    for name, folder in named_folders(plan):
-        allowed_folder(mine.folders, folder, name)
+    plan = with_allowed_folders(mine, plan)
     pictures = checked_data(plan)
     checkpoint = plan.pretrained_model_name_or_path or mine.settings.current.sd_model_checkpoint
     found = app.models.checkpoints.find(checkpoint) if checkpoint else next(iter(app.models.checkpoints.list()), None)
@@ -120,6 +119,21 @@ def named_folders(plan: Training) -> Iterator[tuple[str, str]]:
     for name in ("in_json", "template_file"):
         if path := getattr(plan, name):
             yield name, str(Path(path).parent)
+
+
+def with_allowed_folders(mine: AccountData, plan: Training) -> Training:
+    """Return a plan whose folders are whole paths. Raises Forbidden or Invalid, naming the field."""
+    paths = {(name, named): str(training_folder(mine.folders, named, name)) for name, named in named_folders(plan)}
+
+    def whole(options: Any, *names: str) -> Any:
+        return replace(options, **{name: paths[name, named] for name in names if (named := getattr(options, name))})
+
+    datasets = tuple(
+        replace(each, subsets=tuple(whole(one, "image_dir", "conditioning_data_dir") for one in each.subsets))
+        for each in plan.datasets
+    )
+    plan = replace(plan, datasets=datasets)
+    return whole(plan, "train_data_dir", "reg_data_dir", "conditioning_data_dir", "output_dir")
 
 
 def checked_data(plan: Training) -> TrainingData:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from modules.base.errors import Invalid, WebUIError, sentence
+from modules.app.training_looks import TrainingLooks, alike_pictures
+from modules.base.errors import Invalid
 from modules.imaging.dataset.captions import tag_counts
 from modules.imaging.dataset.dataset import PictureProblem, TrainingData, TrainingPicture
-from modules.imaging.folders import content_of, read_picture
 from modules.params.training import Training
 from modules.params.training_files.plan_draft import PlanDraft
 from modules.params.training_files.reading import CONFIG_ENDINGS, read_training_file
@@ -66,23 +65,21 @@ def plan_of_draft(draft: PlanDraft) -> ReadPlan:
 # What training would see -----------------------------------------------------------------------------
 
 
-def check_training_pictures(data: TrainingData) -> list[PictureProblem]:
-    """Return what is to be said of a data set's files; each picture is decoded once.
+def check_training_pictures(data: TrainingData, seen: TrainingLooks) -> list[PictureProblem]:
+    """Return what is to be said of a data set's files; a picture that was not seen yet is decoded.
 
-    Beside unreadable and uncaptioned ones: damaged, duplicate, huge and transparent pictures.
+    Beside unreadable and uncaptioned ones: damaged, duplicate, alike, huge and transparent pictures.
     """
     problems = list(data.problems)
-    first: dict[str, Path] = {}
-    for picture in data.pictures:
-        try:
-            digest = hashlib.sha256(content_of(picture.path)).hexdigest()
-            transparent = read_picture(picture.path).mode == "RGBA"
-        except WebUIError as error:
-            problems.append(PictureProblem("unreadable", picture.path, sentence(error), fatal=True))
-            continue
-        if (other := first.setdefault(digest, picture.path)) != picture.path:
-            problems.append(PictureProblem("duplicate", picture.path, f"It is the same as {other.name}."))
-        problems += remarks(picture, transparent)
+    looks = [seen.of(picture.path) for picture in data.pictures]
+    for picture, found in zip(data.pictures, looks, strict=True):
+        if found.damage:
+            problems.append(PictureProblem("unreadable", picture.path, found.damage, fatal=True))
+        problems += remarks(picture, found.transparent)
+    for place, first, same in alike_pictures(looks):
+        name = data.pictures[first].path.name
+        code, told = ("duplicate", "It is the same as") if same else ("alike", "It looks nearly the same as")
+        problems.append(PictureProblem(code, data.pictures[place].path, f"{told} {name}."))
     return problems
 
 

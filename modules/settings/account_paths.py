@@ -13,6 +13,7 @@ DATA_HISTORY_NAME = "picture-history.sqlite"
 STYLE_PREVIEWS = "style-previews"
 WILDCARDS = "wildcards"
 TRAINING_RUNS = "train"
+TRAINING_PICTURES = "datasets"
 TAG_LISTS = "tags"
 PROMPT_FOLDERS = (STYLE_PREVIEWS, WILDCARDS, TAG_LISTS)      # of the data folder, for everybody
 ACCOUNT_DATABASES = (LIBRARY_NAME, DATA_HISTORY_NAME)
@@ -30,6 +31,7 @@ class AccountPaths:
     style_previews: tuple[Path, ...]    # folders by rising precedence; the last is the account's own
     wildcards: Path                     # the account's own folder of wildcards
     runs: Path                          # a folder for each training
+    datasets: Path                      # a folder for each set of pictures to train on
 
     @property
     def data_history(self) -> Path:
@@ -41,15 +43,16 @@ def account_paths(paths: Paths, name: str) -> AccountPaths:
     """Return the paths of an account. Everybody uses the server's styles, with an account's own over them."""
     folder, inputs = account_folder(name), paths.cache / "inputs"
     previews, wildcards = paths.data_dir / STYLE_PREVIEWS, paths.data_dir / WILDCARDS
-    runs = paths.data_dir / TRAINING_RUNS
+    runs, datasets = paths.data_dir / TRAINING_RUNS, paths.data_dir / TRAINING_PICTURES
     if not folder:
         library = paths.data_dir / LIBRARY_NAME
         return AccountPaths(
-            paths.outputs, inputs, paths.settings_file, paths.styles_files, library, (previews,), wildcards, runs
+            paths.outputs, inputs, paths.settings_file, paths.styles_files, library, (previews,), wildcards, runs,
+            datasets,
         )
     own = paths.data_dir / "configs" / "accounts" / folder
     styles = (*paths.styles_files, own / "styles.csv")
     return AccountPaths(
         paths.outputs / folder, inputs / folder, own / "config.json", styles, own / LIBRARY_NAME,
-        (previews, own / STYLE_PREVIEWS), own / WILDCARDS, runs / folder,
+        (previews, own / STYLE_PREVIEWS), own / WILDCARDS, runs / folder, datasets / folder,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
+from modules.app.training_looks import TrainingLooks
 from modules.base.errors import Invalid
 from modules.requests import training_plan
 from modules.requests.training_data import data_set_of
@@ -42,12 +43,12 @@ def test_each_bad_picture_is_named(tmp_path, monkeypatch):
     (folder / "cut.png").write_bytes((folder / "cut.png").read_bytes()[:60])
     read = plan_of_draft(read_sources([str(tmp_path)]))
     data = data_set_of(read.plan, 64)
-    found = {(each.code, each.path.name) for each in check_training_pictures(data)}
+    found = {(each.code, each.path.name) for each in check_training_pictures(data, TrainingLooks())}
     assert found == {
         ("unreadable", "broken.png"), ("unreadable", "cut.png"), ("duplicate", "copy.png"), ("transparent", "glass.png"),
         ("huge", "large.png"),
     }
-    text = "\n".join(preview_lines(data, read, check_training_pictures(data)))
+    text = "\n".join(preview_lines(data, read, check_training_pictures(data, TrainingLooks())))
     assert "5 pictures × 10 repeats = 50, batch 2 → 25 steps an epoch; 800 steps = 32 epochs" in text
     assert "a.png: 64×64 → 64×64, cut 0%, × 10, file: 'a zorb, on grass'" in text
     assert "Error: cut.png" in text and "Note: copy.png: It is the same as a.png." in text

@@ -27,7 +27,7 @@ class Subset:
 
     class_words: the caption of pictures without one
     caption_ending: ending of caption files; "" looks for .txt and .caption
-    captions: captions by file name, from a metadata file
+    captions: captions by file name, from the metadata file `captions_file`
     masks: a folder with pictures of the same names whose brightness weighs the loss
     """
 
@@ -38,6 +38,7 @@ class Subset:
     caption_ending: str = ""
     caption_rules: CaptionRules = field(default_factory=CaptionRules)
     captions: Mapping[str, str] | None = None
+    captions_file: Path | None = None
     masks: Path | None = None
     alpha_mask: bool = False
     flip: bool = False
@@ -87,7 +88,7 @@ def picture_files(folder: Path) -> list[Path]:
 def find_caption(path: Path, subset: Subset) -> Caption:
     """Return a picture's caption. Raises Invalid for a caption file that is no UTF-8 text."""
     if subset.captions is not None and (text := known_caption(path, subset.captions)) is not None:
-        return Caption(text, "metadata")
+        return Caption(text, "metadata", subset.captions_file)
     for ending in (subset.caption_ending,) if subset.caption_ending else CAPTION_ENDINGS:
         if (file := path.with_suffix(ending)).is_file():
             return Caption(read_caption(file), "file", file)

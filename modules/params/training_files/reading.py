@@ -25,6 +25,7 @@ from modules.params.training_files.plan_draft import PlanDraft
 TOML_READER = "tomllib" if sys.version_info >= (3, 11) else "tomlkit"      # which comes with gradio
 LARGEST_TRAINING_FILE = 2**20              # bytes of a configuration file
 DEEPEST_CONFIG = 30                 # nesting of its values
+LINES_LOOKED_AT = 200               # of a text whose kind is not known
 MOST_BASES = 20                     # files that an HCP file may build on
 COMMAND_ENDINGS = (".sh", ".bat", ".ps1", ".cmd")
 CONFIG_ENDINGS = (".toml", ".json", ".yaml", ".yml", ".txt", *COMMAND_ENDINGS)
@@ -83,6 +84,18 @@ def read_config_text(text: str, name: str) -> PlanDraft:
     if ending == ".json" or text.lstrip().startswith("{"):
         return read_json_config(json_tables(text, name), name)
     return read_command_line(text, name)
+
+
+def likely_name(text: str) -> str:
+    """Return a name for a configuration that came without one, whose ending tells what it is by its first lines."""
+    lines = [line.strip() for line in text.splitlines()[:LINES_LOOKED_AT] if line.strip() and line.strip()[0] != "#"]
+    if text.lstrip().startswith("{"):
+        return "pasted.json"
+    if any(line.startswith("--") or " --" in line for line in lines):
+        return "pasted.sh"
+    if any(line.startswith("[") or " = " in line for line in lines):
+        return "pasted.toml"
+    return "pasted.yaml" if any(line.partition(" ")[0].endswith(":") for line in lines) else "pasted.toml"
 
 
 def read_json_config(data: dict[str, Any], name: str) -> PlanDraft:
