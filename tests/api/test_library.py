@@ -161,7 +161,7 @@ def test_a_folder_is_chosen_by_going_through_them(client, tmp_path):
 def test_only_open_folders_of_a_shared_server_are_gone_through(tmp_path):
     opened = tmp_path / "opened"
     (opened / "inside").mkdir(parents=True)
-    folders = ServerFolders(start=tmp_path, opened=(opened,), shared=True)
+    folders = ServerFolders(start=tmp_path, opened=(opened,), shared=True, datasets=tmp_path / "datasets")
     assert listed_folder(folders, "").below == (str(opened),)
     assert listed_folder(folders, str(opened)) == ListedFolder(opened, None, ("inside",), 0)
     assert listed_folder(folders, str(opened / "inside")).above == opened
@@ -169,7 +169,7 @@ def test_only_open_folders_of_a_shared_server_are_gone_through(tmp_path):
         with pytest.raises(Forbidden):
             listed_folder(folders, str(closed))
     with pytest.raises(Forbidden):
-        listed_folder(ServerFolders(start=tmp_path, opened=(), shared=True), "")
+        listed_folder(ServerFolders(start=tmp_path, opened=(), shared=True, datasets=tmp_path), "")
 
 
 def test_files_are_moved_renamed_trashed_and_brought_back(shelf):
