@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 
+from modules.api.jobs import JobStarted
 from modules.api.library import PictureId, gallery_of, picture_entry, shown_name
-from modules.api.routing import account, owner, router
+from modules.api.routing import account, few_unknown, owner, router
 from modules.app.app import App
 from modules.app.picture_recorder import MADE_FROM_OTHERS
 from modules.base.accounts import Role
 from modules.base.limits import Id
+from modules.gallery.embeddings import PictureEmbeddings
 from modules.gallery.family import relatives_of
 from modules.gallery.schema import HERE
+from modules.library.image_encoders import find_image_encoder
+from modules.params.picture_embedding import PictureEmbedding
 from modules.requests.make_again import compare_again, make_again
+from modules.requests.submit import Submission, submit
 
 MOST_GROUPS = 500      # of duplicates in one answer
 
@@ -42,14 +47,7 @@ def routes(app: App) -> APIRouter:
         ]
         return {"nodes": nodes, "edges": [list(each) for each in sorted(found.relations)]}
 
-    @api.get("/pictures/{picture}/similar")
-    def similar(
-        picture: PictureId, request: Request, limit: Annotated[int, Query(ge=1, le=200)] = 24
-    ) -> dict[str, Any]:
-        """Pictures that look like one, nearest first; `waiting` is the number that have not been looked at yet."""
-        gallery = gallery_of(app, request)
-        rows = gallery.looks.similar(gallery.index.picture(picture), limit)
-        return {"pictures": [picture_entry(row) for row in rows], "waiting": len(gallery.looks.unknown())}
+    add_likeness(api, app)
 
     @api.get("/duplicates")
     def duplicates(request: Request) -> dict[str, Any]:
@@ -77,3 +75,30 @@ def routes(app: App) -> APIRouter:
             return asdict(await asyncio.to_thread(compare_again, row, path, record))
 
     return api
+
+
+def add_likeness(api: APIRouter, app: App) -> None:
+    @api.get("/pictures/{picture}/similar")
+    def similar(
+        picture: PictureId, request: Request, limit: Annotated[int, Query(ge=1, le=200)] = 24,
+        by: Literal["looks", "content"] = "looks",
+    ) -> dict[str, Any]:
+        """Pictures that look like one, or show the same, nearest first; `waiting`: those not looked at yet."""
+        gallery = gallery_of(app, request)
+        row = gallery.index.picture(picture)
+        if by == "looks":
+            rows, waiting = gallery.looks.similar(row, limit), len(gallery.looks.unknown())
+        else:
+            known = PictureEmbeddings(gallery.index, find_image_encoder(app.models).name)
+            rows, waiting = gallery.index.rows(known.nearest(row.id, limit)), len(known.unknown())
+        return {"pictures": [picture_entry(row) for row in rows], "waiting": waiting}
+
+    @api.post("/embeddings")
+    def embed(body: Annotated[PictureEmbedding, few_unknown(PictureEmbedding)], request: Request) -> JobStarted:
+        """Look at pictures with CLIP's image encoder, as a job; if one is unfinished, that one is answered."""
+        caller = account(request)
+        begun = app.jobs.store.recent(caller.name, 1, 0, ["embed_pictures"])
+        if begun and not begun[0].ended:
+            return JobStarted(job=begun[0].id, notes=[])
+        submitted = submit(app, Submission("embed_pictures", body), caller)
+        return JobStarted(job=submitted.job, notes=list(submitted.notes))

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from modules.app.fair_queue import FILES
+from modules.app.permissions import MAKE_MODELS
 from modules.base.errors import Invalid
 from modules.base.fields import declared_params, defaults
 from modules.commands.assemble import assemble, terminal_process
@@ -31,7 +32,7 @@ def read_words(arguments: Sequence[str]) -> Submission:
 
     Raises Invalid or UnknownName.
     """
-    kinds = {kind.name: kind for kind in JOB_KINDS if kind.lane == FILES}
+    kinds = {kind.name: kind for kind in JOB_KINDS if kind.lane == FILES and kind.right == MAKE_MODELS}
     name, *words = arguments or [""]
     if name not in kinds:
         raise Invalid(f"There is nothing called {name!r:.100} to make.", f"There are: {', '.join(kinds)}.")

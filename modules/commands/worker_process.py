@@ -51,6 +51,7 @@ class HostedWorker:
             partial(checkpoint_at, self.library, told.get("first", "")),
             lambda: self.kept,
             InHandNotes(outbox).note,
+            paths,
             self.loaded_extensions(flags),
             read_fault(os.environ) if flags.test_hooks else None,
             told.get("faulted", ""),

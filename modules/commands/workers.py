@@ -48,6 +48,7 @@ def worker_of(app: App, emit: Emit) -> Worker:
         partial(first_checkpoint, app),
         partial(models_kept, app),
         app.process.note_in_hand if app.process else nobody_notes,
+        paths,
         app.extensions,
         fault,
     )

@@ -225,11 +225,7 @@ class Gallery:
 
     def path_of(self, row: PictureRow) -> Path:
         """Return a picture's file. Raises NotFound if it is gone, or a link has taken its place."""
-        root = Path(self.index.root(row.root).path)
-        path = root / row.folder / row.name
-        if not path.is_file() or not path.resolve().is_relative_to(root):
-            raise NotFound(f"The file {row.name} is gone.", "Look for it anew with Refresh.")
-        return path
+        return picture_path(self.index, row)
 
     def thumbnail(self, row: PictureRow) -> bytes:
         """Return a picture's thumbnail; a file that cannot be decoded is marked as broken. Raises InvalidImage."""
@@ -252,3 +248,12 @@ class Gallery:
         """Call `tell` after each change. Returns what stops that."""
         self.watchers.append(tell)
         return lambda: self.watchers.remove(tell)
+
+
+def picture_path(index: PictureIndex, row: PictureRow) -> Path:
+    """Return a picture's file. Raises NotFound if it is gone, or a link has taken its place."""
+    root = Path(index.root(row.root).path)
+    path = root / row.folder / row.name
+    if not path.is_file() or not path.resolve().is_relative_to(root):
+        raise NotFound(f"The file {row.name} is gone.", "Look for it anew with Refresh.")
+    return path

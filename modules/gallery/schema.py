@@ -164,4 +164,30 @@ def quick_lists(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
-LIBRARY_MIGRATIONS: tuple[Migration, ...] = (first_library_tables, quick_lists)
+# what pictures show, by the image encoder that said it; another content of a file shows something else
+PICTURE_EMBEDDINGS = (
+    """
+    CREATE TABLE picture_embeddings (
+        picture INTEGER NOT NULL, encoder TEXT NOT NULL, vector BLOB NOT NULL, PRIMARY KEY (picture, encoder)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TRIGGER embedded_picture_gone AFTER DELETE ON pictures BEGIN
+        DELETE FROM picture_embeddings WHERE picture = old.id;
+    END
+    """,
+    """
+    CREATE TRIGGER embedded_picture_changed AFTER UPDATE OF digest ON pictures WHEN old.digest != new.digest BEGIN
+        DELETE FROM picture_embeddings WHERE picture = old.id;
+    END
+    """,
+)
+
+
+def picture_embeddings_table(db: sqlite3.Connection) -> None:
+    """Make room for embeddings by image encoders."""
+    for statement in PICTURE_EMBEDDINGS:
+        db.execute(statement)
+
+
+LIBRARY_MIGRATIONS: tuple[Migration, ...] = (first_library_tables, quick_lists, picture_embeddings_table)

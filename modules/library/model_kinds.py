@@ -147,8 +147,12 @@ CONTROLNET = ModelKind(
     name="controlnet", label="ControlNet", endings=(".safetensors", ".ckpt", ".pth", ".bin", ".pt"),
     where=("--controlnet-dir", "ControlNet"), chosen=True,
 )
+CLIP_VISION = ModelKind(
+    name="clip_vision", label="CLIP image encoder", endings=(".safetensors",), where=("clip_vision",), chosen=True,
+)
 
 # in the order of their tabs
 MODEL_KINDS = (
     EMBEDDING, HYPERNETWORK, CHECKPOINT, LORA, VAE, UPSCALER, GFPGAN, CODEFORMER, SAFETY_CHECKER, CONTROLNET,
+    CLIP_VISION,
 )

@@ -7,8 +7,7 @@ beside the file adds what weights do not show.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from math import isqrt
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +16,17 @@ import torch
 from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
 from PIL import Image
 from torch import Tensor
-from transformers import CLIPConfig, CLIPImageProcessorPil
+from transformers import CLIPConfig
 
 from modules.base.errors import ModelMismatch, NotANumber
-from modules.library.catalog import small_json
 from modules.library.library import Library
 from modules.library.safety_checkers import CHOOSE_CHECKER, find_safety_checker
-from modules.models.checkpoint.key_mapping import count
 from modules.models.checkpoint.loader import Part
+from modules.models.clip_vision import ENCODER, PATCHES, POSITIONS, encoder_pixels, encoder_sizes, hints_beside
 from modules.models.files.state_dict import read_state_dict
 
 CONCEPTS = ("concept_embeds", "concept_embeds_weights", "special_care_embeds", "special_care_embeds_weights")
-ENCODER = "vision_model."
-PATCHES, POSITIONS = f"{ENCODER}embeddings.patch_embedding.weight", f"{ENCODER}embeddings.position_embedding.weight"
 MOST_CHECKED = 8      # pictures in one call of the network
-CLIP_HEAD_WIDTH = 64
-ENCODER_ACTIVATIONS = ("quick_gelu", "gelu")
 
 
 class SafetyCheckers:
@@ -56,9 +50,7 @@ class SafetyCheckers:
 
 def flagged_images(checker: StableDiffusionSafetyChecker, images: Sequence[Image.Image]) -> list[bool]:
     """Return the checker's verdicts. Raises NotANumber: a comparison with what is no number flags nothing."""
-    side = checker.config.vision_config.image_size
-    processor = CLIPImageProcessorPil(size={"shortest_edge": side}, crop_size={"height": side, "width": side})
-    pixels = processor([image.convert("RGB") for image in images], return_tensors="pt").pixel_values
+    pixels = encoder_pixels(images, checker.config.vision_config.image_size)
     _, flags = checker(clip_input=pixels.to(checker.concept_embeds), images=np.zeros((len(images), 1)))
     return [bool(flag) for flag in flags]
 
@@ -68,8 +60,7 @@ def load_safety_checker(path: Path, device: torch.device) -> StableDiffusionSafe
     part = Part(path.name, read_state_dict(path).tensors, "", checker_names)
     if not {*CONCEPTS, PATCHES, POSITIONS} <= part.tensors.keys():
         raise ModelMismatch(f"{path.name} is not Stable Diffusion's safety checker.", CHOOSE_CHECKER)
-    config = small_json(path.with_name("config.json")).get("vision_config")
-    hints = encoder_hints(config if isinstance(config, dict) else {})
+    hints = hints_beside(path)
     checker = part.build(lambda tensors: StableDiffusionSafetyChecker(checker_config(tensors, hints)))
     checker = checker.to(device, torch.float32)
     for name in CONCEPTS:
@@ -85,30 +76,9 @@ def checker_names(names: Collection[str]) -> dict[str, str]:
 
 def checker_config(tensors: Mapping[str, Tensor], hints: Mapping[str, Any]) -> CLIPConfig:
     """Return the sizes of the weights. Raises ValueError for an encoder whose patches form no square."""
-    width, _, patch, _ = tensors[PATCHES].shape
-    rows = isqrt(len(tensors[POSITIONS]) - 1)
     projection = tensors["concept_embeds"].shape[-1]
-    vision = {
-        "hidden_size": width,
-        "intermediate_size": len(tensors[f"{ENCODER}encoder.layers.0.mlp.fc1.weight"]),
-        "num_hidden_layers": count(tensors, f"{ENCODER}encoder.layers"),
-        "num_attention_heads": max(1, width // CLIP_HEAD_WIDTH),
-        "image_size": rows * patch,
-        "patch_size": patch,
-        "projection_dim": projection,
-        **hints,
-    }
+    vision = {**encoder_sizes(tensors, projection), **hints}
     return CLIPConfig(vision_config=vision, projection_dim=projection)
-
-
-def encoder_hints(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a `config.json` says of the encoder beyond its weights' shapes; nonsense is left out."""
-    usable: Mapping[str, Callable[[Any], bool]] = {
-        "num_attention_heads": lambda value: isinstance(value, int) and value > 0,
-        "hidden_act": lambda value: value in ENCODER_ACTIVATIONS,
-        "layer_norm_eps": lambda value: isinstance(value, float) and 0 < value < 1,
-    }
-    return {name: config[name] for name, fits in usable.items() if fits(config.get(name))}
 
 
 def require_finite(tensor: Tensor) -> None:

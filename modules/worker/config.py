@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from modules.models.device import Placement
     from modules.plugins.host import Host
     from modules.prompts.chunks import Tokenizer
+    from modules.settings.flags import Paths
 
 
 def nobody_notes(part: str, jobs: Collection[str]) -> None:
@@ -45,6 +46,8 @@ class WorkerConfig:
     models_kept: Callable[[], int] = one_model
     # is called with a part of the worker, and the jobs it works on now
     note_in_hand: Callable[[str, Collection[str]], None] = nobody_notes
+
+    paths: Paths | None = None                  # the program's; None: no job may need an account's files
 
     extensions: Host | None = None              # A1111's extensions; None: nothing is asked of any
 

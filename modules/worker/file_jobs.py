@@ -16,6 +16,7 @@ from typing import Any
 from modules.base.border import logged, outcome
 from modules.base.errors import error_data
 from modules.engine.messages import Emit, Ended, Event, JobSpec, Made, Progress, Started, Warned
+from modules.settings.flags import Paths
 from modules.store.jobs import DONE, FAILED, INTERRUPTED
 from modules.worker.config import WorkerConfig
 from modules.worker.planners import planner_of
@@ -36,12 +37,20 @@ class FileJob:
 
     spec: JobSpec
     emit: Emit
+    paths: Paths | None = None      # of the program; without them there are no accounts' files
     interrupted: bool = False
     stopping: bool = False      # the program ends: the job is begun again at its next start
     made: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.made = len(self.spec.done)
+
+    @property
+    def places(self) -> Paths:
+        """Return the program's paths. Raises ValueError where there are none."""
+        if self.paths is None:
+            raise ValueError("This worker knows no folders of accounts.")
+        return self.paths
 
     def progress(self, done: int, of: int) -> None:
         """`done` of `of` steps are done. Raises Stopped."""
@@ -124,7 +133,7 @@ class FileJobs:
             spec = min(self._waiting, key=lambda each: self._served.get(each.owner, 0))
             self._waiting.remove(spec)
             self._served[spec.owner] = max(self._served.values(), default=0) + 1
-            self._now = FileJob(spec, self.emit)
+            self._now = FileJob(spec, self.emit, self.config.paths)
             return self._now
 
     def _carried_out(self, job: FileJob) -> Ended | None:

@@ -16,11 +16,11 @@ from modules.base.errors import ModelCorrupt, ModelMismatch, ModelMissing, Model
 from modules.library.library import Library
 from modules.library.model_kinds import SAFETY_CHECKER
 from modules.library.safety_checkers import find_safety_checker
+from modules.models.clip_vision import encoder_hints
 from modules.models.safety import (
     SafetyCheckers,
     checker_config,
     checker_names,
-    encoder_hints,
     flagged_images,
     load_safety_checker,
 )

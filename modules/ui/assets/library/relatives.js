@@ -1,9 +1,11 @@
 // What a picture was made from and what was made of it, as a small tree; and pictures that look alike.
 import { h, t } from "../core/dom.js";
-import { inWords } from "../core/server.js";
+import { inWords, reasonOf } from "../core/server.js";
 import { shelf } from "../core/shelf.js";
+import { browser } from "../core/storage.js";
 
 const SIMILAR = 12;
+const LOOKING = 3000;      // ms between two looks at how far the search for content is
 const HOW = { hires: "hires fix", extras: "Extras" };      // where the server's name for it is not the page's
 
 /** Nodes by their generation: parents stand above children. A circle is cut. */
@@ -48,15 +50,49 @@ function member(node, way, current, open) {
   return button;
 }
 
+/** Pictures that look like one, or show the same: a choice that stays. */
 export async function lookalikes(picture, open) {
+  const body = h("div"), kinds = h("div.library-kinds", { role: "group", "aria-label": t("Similar in") });
+  const show = async (by) => {
+    browser.set("library.similar", by);
+    for (const each of kinds.children) each.setAttribute("aria-pressed", each.name === by);
+    body.replaceChildren(await (by === "content" ? alikeInContent : alikeInLooks)(picture, open, () => show(by)));
+  };
+  kinds.append(...[["looks", t("Looks")], ["content", t("Content")]].map(([name, title]) =>
+    h("button.library-kind", { type: "button", name, onclick: () => show(name) }, title)));
+  await show(browser.get("library.similar") ?? "looks");
+  return h("div", {}, kinds, body);
+}
+
+async function alikeInLooks(picture, open) {
   try {
-    const { pictures, waiting } = await shelf.similar(picture.id, SIMILAR);
-    const strip = h("div.library-strip", {}, pictures.map((each) => h("button", {
-      type: "button", title: each.name, "aria-label": each.name, onclick: () => open(each.id),
-    }, h("img", { src: shelf.thumbnail(each), alt: "", loading: "lazy" }))));
-    const said = waiting ? t("{n} pictures have not been looked at yet.", { n: waiting }) : t("Nothing looks like it.");
-    return h("div", {}, strip, waiting || !pictures.length ? h("p.hint", {}, said) : null);
+    const { pictures, waiting } = await shelf.similar(picture.id, SIMILAR, "looks");
+    return strip(pictures, waiting, t("Nothing looks like it."), open);
   } catch (error) {
     return h("p.hint", {}, inWords(error).message);
   }
+}
+
+/** What has not been looked at is, in the background, as long as somebody waits for it here. */
+async function alikeInContent(picture, open, again) {
+  try {
+    const { pictures, waiting } = await shelf.similar(picture.id, SIMILAR, "content");
+    const found = strip(pictures, waiting, t("Nothing shows the same."), open);
+    if (waiting) {
+      await shelf.embed(picture.id);
+      setTimeout(() => { if (found.isConnected) again(); }, LOOKING);
+    }
+    return found;
+  } catch (error) {
+    return h("p.hint", {}, reasonOf(error));
+  }
+}
+
+function strip(pictures, waiting, none, open) {
+  const buttons = pictures.map((each) => h("button", {
+    type: "button", title: each.name, "aria-label": each.name, onclick: () => open(each.id),
+  }, h("img", { src: shelf.thumbnail(each), alt: "", loading: "lazy" })));
+  const said = waiting ? t("{n} pictures have not been looked at yet.", { n: waiting }) : none;
+  return h("div", {}, h("div.library-strip", {}, buttons),
+    waiting || !pictures.length ? h("p.hint", {}, said) : null);
 }
