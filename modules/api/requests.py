@@ -10,14 +10,13 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar, get_type_hints
 
 from pydantic import Field
 
+from modules.api.always_on import with_own_scripts
 from modules.api.routing import with_own_types
-from modules.base.errors import WebUIError
 from modules.base.fields import defaults, once_a_class
 from modules.base.limits import MAX_ID, MAX_INFOTEXT, MAX_NAME, JsonObject
 from modules.library.library import Library
 from modules.params import infotext
 from modules.params.batch import Img2ImgBatch
-from modules.params.control_dialects import unit_fields
 from modules.params.img2img import Img2Img
 from modules.params.txt2img import Generation, Txt2Img
 from modules.prompts.grammar import emphasised
@@ -104,35 +103,11 @@ def normalise_request(body: Any, kind: type[Generation] = Txt2Img) -> Any:
     """Replace A1111's notations: null for the default, generation data for fields, an old sampler name."""
     if not isinstance(body, Mapping):
         return body
-    given = with_control_units(without_nulls(with_own_types(types_of_request(kind), body, zero_or_one=True)))
+    given = with_own_scripts(without_nulls(with_own_types(types_of_request(kind), body, zero_or_one=True)))
     if given.get("sampler_name", "") == "":
         given.pop("sampler_name", None)
         given |= {"sampler_name": given["sampler_index"]} if given.get("sampler_index") else {}
     return filled_in(given, text, kind) if isinstance(text := given.get("infotext"), str) else given
-
-
-CONTROL_SCRIPT = "controlnet"
-
-
-def with_control_units(given: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields with the ControlNet extension's arguments, an always-on script's, as units.
-
-    Raises ValueError for what is no unit.
-    """
-    scripts = given.get("alwayson_scripts")
-    if not isinstance(scripts, Mapping):
-        return given
-    found = [value for name, value in scripts.items() if str(name).lower() == CONTROL_SCRIPT]
-    if not found:
-        return given
-    others = {name: value for name, value in scripts.items() if str(name).lower() != CONTROL_SCRIPT}
-    units = found[0].get("args", []) if isinstance(found[0], Mapping) else found[0]
-    if not isinstance(units, list) or not all(isinstance(unit, Mapping) for unit in units):
-        raise ValueError('ControlNet\'s arguments are a list of units, each an object: {"model": …, "image": …}')
-    try:
-        return given | {"alwayson_scripts": others, "control": [unit_fields(unit) for unit in units]}
-    except WebUIError as error:
-        raise ValueError(f"{error} {error.hint}") from error
 
 
 def field_notes(body: Any, given: Any) -> list[str]:
@@ -182,10 +157,13 @@ def filled_in(given: Mapping[str, Any], text: str, kind: type[Generation]) -> di
 def told_by(text: str, kind: type[Generation]) -> dict[str, Any]:
     """Return the values in generation data, by their own names.
 
-    As in A1111 its ControlNet units, whose pictures it does not have, take no part.
+    As in A1111 its ControlNet units, whose pictures it does not have, and its detailer take no part.
     """
     found = fields_from_pairs(infotext.parse_infotext(text[:MAX_INFOTEXT], emphasised), kind)
-    return {**found, "fields": {name: value for name, value in found["fields"].items() if name != "control"}}
+    return {**found, "fields": {name: value for name, value in found["fields"].items() if name not in OWN_DATA}}
+
+
+OWN_DATA = ("control", "detailer")      # fields of extensions in A1111, which read no infotext of a request
 
 
 def with_names_here(body: AnyRequest, library: Library, standing: Settings) -> tuple[AnyRequest, list[str]]:

@@ -21,6 +21,7 @@ from modules.api import (
     data_files,
     dataset_files,
     datasets,
+    detailer,
     errors,
     extension_installers,
     extension_keeping,
@@ -67,6 +68,7 @@ FACES = (
     generate,
     controlnet,
     extension_installers,
+    detailer,
     extension_keeping,
     extensions,
     extras,
@@ -110,6 +112,7 @@ FACES = (
 # neither a route nor the page's
 AREAS = (
     "/sdapi/", "/easel/v1/", "/easel/static/", "/internal/", "/sd_extra_networks/", "/agent-scheduler/", "/controlnet/",
+    "/adetailer/",
 )
 API_DESCRIPTION = """\
 Routes under `/sdapi/v1` are those of AUTOMATIC1111's API: same names, same defaults, same replies.

@@ -150,9 +150,13 @@ CONTROLNET = ModelKind(
 CLIP_VISION = ModelKind(
     name="clip_vision", label="CLIP image encoder", endings=(".safetensors",), where=("clip_vision",), chosen=True,
 )
+DETECTOR = ModelKind(
+    name="detector", label="detector", endings=(".safetensors", ".pt", ".pth"), where=("adetailer",), shipped=True,
+    chosen=True,
+)
 
 # in the order of their tabs
 MODEL_KINDS = (
     EMBEDDING, HYPERNETWORK, CHECKPOINT, LORA, VAE, UPSCALER, GFPGAN, CODEFORMER, SAFETY_CHECKER, CONTROLNET,
-    CLIP_VISION,
+    CLIP_VISION, DETECTOR,
 )

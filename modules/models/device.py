@@ -23,6 +23,7 @@ from modules.models.checkpoint.loaded_model import LoadedModel
 from modules.models.checkpoint.loader import load_checkpoint, load_vae_file
 from modules.models.control.networks import ControlNetworks
 from modules.models.control.residuals import AddControl
+from modules.models.detection.detectors import Detectors
 from modules.models.faces.restoring import FaceRestorers
 from modules.models.learning import improve, learn, trainable
 from modules.models.lora.adapters import AdapterFiles, Adapters
@@ -39,6 +40,7 @@ from modules.models.vae.preview import LatentPreview, Look
 from modules.models.vae.taesd import Taesd
 from modules.models.vae.vae import Vae, to_uint8
 from modules.prompts.chunks import Tokenizer
+from modules.sampling.detection import Detect
 from modules.sampling.latent import LatentFormat
 from modules.sampling.questions import (
     CheckSafety,
@@ -152,6 +154,7 @@ class Device:
         self.upscalers = Upscalers(library.of("upscaler"), placement.device, placement.unet)
         self.face_restorers = FaceRestorers(library.catalogs, placement.device)
         self.safety_checkers = SafetyCheckers(library, placement.device)
+        self.detectors = Detectors(library, placement.device)
         self.control_networks = ControlNetworks(library, placement.device, placement.unet)
         self._taesd: dict[str, Taesd] = {}                          # by the beginning of their files' names
         self._previews: WeakKeyDictionary[Vae, LatentPreview] = WeakKeyDictionary()
@@ -164,6 +167,7 @@ class Device:
             EncodeImage: Answers.each(self.encoded),
             Upscale: Answers.each(self.enlarged),
             RestoreFaces: Answers.each(lambda ask: self.face_restorers.restore(ask.name, ask.pixels, ask.weight)),
+            Detect: Answers.each(self.detectors.find),
             CheckSafety: Answers(self.flagged, lambda asks: (asks,)),
             Prepare: Answers.each(lambda ask: ask.make(trainable(self.loaded(ask.weights).model)), gradients=True),
             Learn: Answers.each(self.learnt, gradients=True),

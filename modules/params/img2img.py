@@ -52,6 +52,9 @@ class Img2Img(Generation):
     inpaint_full_res: bool = True                                        # paint only the masked part, at the full size
     inpaint_full_res_padding: Annotated[int, Param("Only masked padding, pixels", Slider(0, 256, 4), "How much around the masked part is seen with it.", "Masked area padding", form=32)] = 0
 
+    detailer_only: bool = False                   # the pictures are not painted as a whole, only their finds are
+    detailer_finds: bool = False                  # the finds are framed and told, not painted
+
     soft_inpainting: Annotated[bool, Param("Soft inpainting", Checkbox(), "Grey parts of the mask are painted in part, and blend with the picture.", "Soft inpainting enabled")] = False
     mask_blend_power: Annotated[float, Param("Schedule bias", Slider(0, 8, 0.1), "Above 1 the picture is kept more in the last steps, below 1 in the first.", "Soft inpainting schedule bias")] = 1.0
     mask_blend_scale: Annotated[float, Param("Preservation strength", Slider(0, 8, 0.05), "How strongly grey parts of the mask keep the picture.", "Soft inpainting preservation strength")] = 0.5

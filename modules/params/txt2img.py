@@ -10,6 +10,7 @@ from annotated_types import MaxLen
 from modules.base.fields import Checkbox, Choice, Choices, Number, Param, Slider, Text
 from modules.base.limits import MAX_PROMPT, Json, JsonObject, Name
 from modules.params.control import MOST_UNITS, ControlUnit
+from modules.params.detailer import MOST_TABS, DetailerTab
 
 # the seeds of a 64-bit generator, a negative one as its two's complement
 MIN_SEED, MAX_SEED = -(2**63), 2**64 - 1
@@ -45,6 +46,7 @@ class Generation:
     script_args: Annotated[tuple[Json, ...], MaxLen(100)] = ()         # its arguments, in A1111's order
     extensions: JsonObject = field(default_factory=dict)               # arguments of extensions: name → argument → value
     control: Annotated[tuple[ControlUnit, ...], MaxLen(MOST_UNITS)] = ()      # ControlNet's units
+    detailer: Annotated[tuple[DetailerTab, ...], MaxLen(MOST_TABS)] = ()      # what is found and painted anew afterwards
 
     @property
     def pictures(self) -> int:

@@ -79,6 +79,17 @@ class PictureMoments(Protocol):
         """Return the task with what becomes of its picture."""
 
 
+class AfterImage(Protocol):
+    """What becomes of an image once it is made: see `pipelines.detailing`."""
+
+    @property
+    def passes(self) -> tuple[Pass[Any], ...]:
+        """The passes over parts of the image, as far as they are known beforehand."""
+
+    def applied(self, making: Task[Result], plan: ImagePlan[Any, Any]) -> Task[Result]:
+        """Return the task with what follows it."""
+
+
 @dataclass(frozen=True)
 class Pass(Generic[P]):
     """One run of a sampler."""
@@ -136,11 +147,17 @@ class ImagePlan(Generic[P, S]):
     passes: tuple[Pass[P], ...]                             # in order
     generate: Callable[[ImagePlan[P, S]], Task[Result]]     # makes the image task
     source: S                                               # the task's input beside the request, such as a picture
+    after: AfterImage | None = None                         # what parts of the image are painted anew, once it is made
     returns_maps: bool = False                              # the maps of its ControlNet units are returned with it
 
     def task(self) -> Task[Result]:
         """Return the image task."""
-        making = self.generate(self)
+        return self.followed(self.generate(self))
+
+    def followed(self, making: Task[Result]) -> Task[Result]:
+        """Return the task of the image followed by what becomes of it."""
+        if self.after:
+            making = self.after.applied(making, self)
         return making if self.moments is None else self.moments.finished(making)
 
     @property
@@ -155,8 +172,13 @@ class ImagePlan(Generic[P, S]):
 
     @property
     def steps(self) -> int:
-        """Sampling steps of all passes."""
-        return sum(each.steps for each in self.passes)
+        """Sampling steps of all passes, and of those over parts of the image."""
+        return sum(each.steps for each in self.all_passes)
+
+    @property
+    def all_passes(self) -> tuple[Pass[Any], ...]:
+        """The image's passes, and those over parts of it."""
+        return (*self.passes, *(self.after.passes if self.after else ()))
 
     @property
     def hires(self) -> Pass[P] | None:

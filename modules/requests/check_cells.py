@@ -18,8 +18,10 @@ from modules.params.known_names import KnownNames
 from modules.params.plot_axes import Variant
 from modules.params.txt2img import Generation
 from modules.plugins.native import known_arguments
+from modules.requests.detailer import check_detectors
 from modules.requests.extension_axes import extension_axes
-from modules.requests.resolve import NO_FILE_NAMES, NO_MODEL_NAMES, resolve_request
+from modules.requests.resolve import NO_FILE_NAMES, resolve_request
+from modules.requests.sampler_names import NO_MODEL_NAMES
 from modules.settings.options import Settings, change_settings
 
 
@@ -46,6 +48,7 @@ def check_cell(models: Library, standing: Settings, variant: Variant[Any]) -> No
         find_network(models, kind, name)
     for unit in enabled_units(request.control):
         find_control_model(models, unit.model)
+    check_detectors(request.detailer, models)
     change_settings(standing, variant.settings)
     for name, find in FILE_FIELDS.items():
         value = getattr(request, name, "")

@@ -8,7 +8,9 @@ from pathlib import Path
 from modules.app.account_data import AccountData
 from modules.app.app import App
 from modules.library.catalog import ModelFile
+from modules.library.detectors import detector_titles
 from modules.library.safety_checkers import safety_checker_files
+from modules.params.detailer import NO_DETECTOR
 from modules.params.hires import LATENT_MODES
 from modules.params.img2img import FILLS
 from modules.params.known_axes import NAMED_AXES
@@ -69,6 +71,7 @@ def lists_of(app: App, mine: AccountData) -> Lists:
         ],
         "baked_vaes": lambda: ["None", *(found.name for found in models.vaes.list())],
         "control_models": lambda: model_titles(models),
+        "detectors": lambda: [NO_DETECTOR, *detector_titles(models)],
         "preprocessors": lambda: [each.name for each in PREPROCESSORS if not each.file],
         "upscalers": models.upscalers,
         "safety_checkers": lambda: [

@@ -30,6 +30,7 @@ SHAPES_PICTURES = frozenset(
         "upscaling",
         "face-restoration",
         "control-net",
+        "ADetailer",
         "hypertile",
     }
 )

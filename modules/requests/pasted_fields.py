@@ -11,13 +11,15 @@ from typing import Any, get_args, get_type_hints
 from modules.base.errors import Invalid, UnknownName
 from modules.base.fields import Choice, Number, Slider, at_default, declared_params, defaults
 from modules.params.control_infotext import is_unit_key, told_units
+from modules.params.detailer_infotext import is_detailer_key, told_tabs
 from modules.params.hires import USE_SAME
 from modules.params.img2img import NAMED_VALUES
 from modules.params.infotext import MISSING
 from modules.params.scripts import SCRIPTS, Script
 from modules.params.txt2img import Generation, Txt2Img
 from modules.requests.local_names import Missing
-from modules.requests.resolve import own_model, sampler_and_schedule, second_sampler_and_schedule
+from modules.requests.resolve import own_model
+from modules.requests.sampler_names import sampler_and_schedule, second_sampler_and_schedule
 from modules.sampling.schedules import SCHEDULES
 from modules.settings.options import Settings, change_settings
 
@@ -53,7 +55,7 @@ def fields_from_pairs(
     missing: list[Missing] = []
     notes: list[str] = []
     fields = {**unsaid(values, cls), **told_fields(values, cls, notes), **sampling_names(values, FIRST_PASS, missing)}
-    fields["control"] = told_units(values, notes)
+    fields["control"], fields["detailer"] = told_units(values, notes), told_tabs(values, notes)
     fields |= pasted_hires(values, fields, missing) if cls is Txt2Img else pasted_mask(values, notes)
     settings = pasted_settings(values, cls, standing or Settings(), notes)
     return {
@@ -274,4 +276,7 @@ def unknown_pairs(values: Mapping[str, Any], cls: type) -> dict[str, Any]:
         for key, value in values.items()
         if value not in ("", 0) and not (key in MISSING and value == MISSING[key])
     }
-    return {key: value for key, value in said.items() if key not in known and not is_unit_key(key)}
+    return {
+        key: value for key, value in said.items()
+        if key not in known and not is_unit_key(key) and not is_detailer_key(key)
+    }

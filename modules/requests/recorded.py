@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from modules.base.fields import defaults
 from modules.params.control import ControlUnit
+from modules.params.detailer import DetailerTab
 
 R = TypeVar("R")
 
@@ -21,6 +22,10 @@ def recorded_request(cls: type[R], params: Mapping[str, Any]) -> R:
     values = {
         name: tuple(value) if isinstance(value, list) else value for name, value in known_fields(cls, params).items()
     }
-    if units := values.get("control"):
-        values["control"] = tuple(recorded_request(ControlUnit, each) for each in units)
+    for name, part in PARTS.items():
+        if parts := values.get(name):
+            values[name] = tuple(recorded_request(part, each) for each in parts)
     return cls(**values)
+
+
+PARTS: Mapping[str, type] = {"control": ControlUnit, "detailer": DetailerTab}      # field → the class of its values

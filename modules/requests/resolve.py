@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -15,11 +14,10 @@ from modules.params.scripts import RANDOM_SEEDS, Request
 from modules.params.txt2img import Txt2Img
 from modules.prompts import grammar
 from modules.requests.control import resolve_units
-from modules.sampling.samplers import SAMPLERS
-from modules.sampling.schedules import SCHEDULES
+from modules.requests.detailer import resolve_tabs
+from modules.requests.sampler_names import NO_MODEL_NAMES, sampler_and_schedule, second_sampler_and_schedule
 from modules.settings.options import Settings
 
-NO_MODEL_NAMES = ("None", "none")      # names in A1111's lists for no model
 ALWAYS_VAES = ("Automatic", "None")
 NO_FILE_NAMES = ("", "auto", *ALWAYS_VAES)      # values of settings that mean no file
 MOST_PROMPTS = 32            # joined by AND; each is a row of every UNet call
@@ -42,6 +40,7 @@ def resolve_request(params: Request) -> Request:
         seed=seed,
         subseed=draw_seed(params.subseed),
         control=resolve_units(params, seed),
+        detailer=resolve_tabs(params.detailer),
         refiner_checkpoint=own_model(params.refiner_checkpoint),
         **names,
     )
@@ -88,32 +87,6 @@ def draw_seed(seed: int) -> int:
     return random.randrange(RANDOM_SEEDS) if seed == -1 else seed
 
 
-def sampler_and_schedule(sampler: str, scheduler: str) -> tuple[str, str]:
-    """Return the official names of both; an old combined one ("DPM++ 2M Karras") is split. Raises UnknownName."""
-    schedule = SCHEDULES[scheduler or "Automatic"].name
-    if SAMPLERS.get(sampler):
-        return SAMPLERS[sampler].name, schedule
-    for stem, ending in splits(sampler):
-        if SAMPLERS.get(stem) and (named := SCHEDULES.get(ending)):
-            return SAMPLERS[stem].name, named.name if schedule == "Automatic" else schedule
-    return SAMPLERS[sampler].name, schedule
-
-
-def second_sampler_and_schedule(sampler: str, scheduler: str) -> tuple[str, str]:
-    """Return the official names of hires fix's own; "" stays, for the first pass's. Raises UnknownName."""
-    sampler, scheduler = ("" if name in (*USE_SAME, *NO_MODEL_NAMES) else name for name in (sampler, scheduler))
-    if not sampler:
-        return "", scheduler and SCHEDULES[scheduler].name
-    named, schedule = sampler_and_schedule(sampler, scheduler)
-    return named, schedule if scheduler or schedule != "Automatic" else ""
-
-
 def own_model(name: str) -> str:
     """Return the name of a second checkpoint; "" if none is chosen."""
     return "" if name in (*USE_SAME, *NO_MODEL_NAMES) else name
-
-
-def splits(name: str) -> Iterator[tuple[str, str]]:
-    """Yield the name split in two at each of its spaces."""
-    words = name.split(" ")
-    yield from ((" ".join(words[:i]), " ".join(words[i:])) for i in range(1, len(words)))

@@ -19,6 +19,7 @@ ATTENTION_BACKENDS = (  # A1111's names of attention backends, as in config.json
     "InvokeAI",
     "None",
 )
+FIND_ORDERS = ("None", "Position (left to right)", "Position (center to edge)", "Area (large to small)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +134,10 @@ class DrawingSettings:
     control_net_unit_count: Annotated[int, Param("ControlNet units", Slider(1, 10), "So many units the forms show; reload the page after a change.", section="control-net")] = 3
     control_net_no_detectmap: Annotated[bool, Param("Do not append detectmap to output", Checkbox(), "Pictures come without the maps that ControlNet followed.", section="control-net")] = False
     control_net_inpaint_blur_sigma: Annotated[int, Param("Blur of inpaint_only's seam", Slider(1, 64), "Over so many pixels the preprocessor inpaint_only blends what is painted with the picture.", section="control-net")] = 7
+    ad_bbox_sortby: Annotated[str, Param("Order of the finds", Choice(FIND_ORDERS), "In which order the detailer paints what it finds.", "ADetailer order", section="ADetailer", shapes=True)] = FIND_ORDERS[0]
+    ad_same_seed_for_each_tab: Annotated[bool, Param("All finds have the picture's seed", Checkbox(), "Otherwise seeds count up from find to find.", "ADetailer same seed", section="ADetailer", shapes=True)] = False
+    ad_save_previews: Annotated[bool, Param("Save the finds", Checkbox(), "A copy with the finds framed is saved beside each picture.", section="ADetailer")] = False
+    ad_save_images_before: Annotated[bool, Param("Save the picture before the detailer", Checkbox(), "It is saved beside the detailed picture.", section="ADetailer")] = False
 
     face_restoration: Annotated[bool, Param("Restore faces", Checkbox(), "Find the faces of every picture and draw them anew; the model's files go into models/Codeformer or models/GFPGAN.", section="face-restoration")] = False
     face_restoration_model: Annotated[str, Param("Face restoration model", Choice(("CodeFormer", "GFPGAN")), "What draws them.", "Face restoration", section="face-restoration")] = "CodeFormer"

@@ -10,6 +10,7 @@ from modules.base.version import VERSION
 from modules.library.upscalers import BUILT_IN
 from modules.params import infotext
 from modules.params.control_infotext import unit_pairs
+from modules.params.detailer_infotext import detailer_pairs
 from modules.params.hires import LATENT_MODES
 from modules.params.infotext import Pair
 from modules.params.txt2img import Generation
@@ -32,7 +33,8 @@ def image_infotext(plan: ImagePlan, extra: Mapping[str, object], before: Mapping
     negative = grammar.strip_comments(plan.params.negative_prompt)
     pairs = dict([
         *basics(plan), *face_pairs(plan), *model_pairs(plan), *variation(plan), *setting_pairs(plan),
-        *unit_pairs(plan.params), *hires_pairs(plan, extra), *extra.items(), *end(plan),
+        *unit_pairs(plan.params), *detailer_pairs(plan.params.detailer),
+        *hires_pairs(plan, extra), *extra.items(), *end(plan),
     ])
     return infotext.write_infotext(prompt, negative, infotext.ordered(pairs, before))
 
@@ -92,7 +94,8 @@ def setting_pairs(plan: ImagePlan) -> Iterator[Pair]:
     if any(bracket in plan.params.prompt + plan.params.negative_prompt for bracket in "()[]"):
         yield from changed_pairs(plan, "emphasis")
     yield from sampler_options(plan)
-    hashes = {without_separators(lora.name): lora.hash for each in plan.passes for lora in each.files.networks.loras}
+    loras = (lora for each in plan.all_passes for lora in each.files.networks.loras)
+    hashes = {without_separators(lora.name): lora.hash for lora in loras}
     if hashes and s.lora_add_hashes_to_infotext:
         yield "Lora hashes", ", ".join(f"{name}: {hashed}" for name, hashed in hashes.items())
     if plan.settings.scheduled_networks and any(len(each.networks.entries) > 1 for each in plan.passes):

@@ -8,16 +8,15 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from modules.base.errors import ModelError, ModelMissing, UnknownName
+from modules.base.errors import ModelError, UnknownName
 from modules.engine.messages import JobSpec
 from modules.imaging.inputs import load_input
-from modules.library.catalog import Catalog, ModelFile
 from modules.library.library import Library, Remembering, not_here
 from modules.library.safety_checkers import find_safety_checker
 from modules.library.upscalers import BUILT_IN
 from modules.params.batch import Batch, BatchItem
 from modules.params.extras import Extras, extended
-from modules.params.hires import LATENT_MODES, check_hires, second_pass, sized_by_result
+from modules.params.hires import LATENT_MODES, check_hires, sized_by_result
 from modules.params.img2img import Img2Img
 from modules.params.infotext import split_infotext
 from modules.params.scripts import script_arguments
@@ -27,8 +26,8 @@ from modules.pipelines.batch_grid import batch_grids
 from modules.pipelines.canvas import Load
 from modules.pipelines.extras import ExtrasPlan
 from modules.pipelines.grid_plan import GridSet
-from modules.pipelines.networks import networks_of, with_standing_networks
-from modules.pipelines.plan import Files, ImagePlan, each_image
+from modules.pipelines.networks import with_standing_networks
+from modules.pipelines.plan import ImagePlan, each_image
 from modules.pipelines.result import Result
 from modules.pipelines.safety import SafetyCheck, checked_image
 from modules.pipelines.scripts.script_cells import Cells
@@ -45,7 +44,9 @@ from modules.settings.safety_checking import safety_action, safety_setting
 from modules.worker import infotext
 from modules.worker.batch import Member, batch_reader, in_turn, members, of_entry, plan_batch
 from modules.worker.control_plans import with_control, with_maps
+from modules.worker.detail_plans import with_detailer
 from modules.worker.moments.protocol import Moments, heard_plans
+from modules.worker.picture_files import files_for, files_of_both
 from modules.worker.picture_specs import picture_specs, template_pairs
 from modules.worker.planners import planner_of
 
@@ -107,7 +108,7 @@ class JobPlan(Generic[P]):
         return self.describe(self.plan(index))
 
     def warnings(self) -> list[str]:
-        files = (each.files for number in self.numbers for each in self.plan(number).passes)
+        files = (each.files for number in self.numbers for each in passes_of(self.plan(number)))
         return list(
             dict.fromkeys([*self.notes, *(note for each in files for note in (*each.notes, *each.networks.notes))])
         )
@@ -180,9 +181,13 @@ def check_plan(plan: JobPlan, limits: AccountLimits) -> None:
         limits.check_steps(each[1])
 
 
+def passes_of(plan: ImagePlan[Any, Any] | ExtrasPlan) -> Sequence[Any]:
+    return plan.all_passes if isinstance(plan, ImagePlan) else plan.passes
+
+
 def extent(plan: ImagePlan[Any, Any] | ExtrasPlan) -> Iterable[tuple[tuple[int, int], int]]:
     """Return the size in pixels and the steps of each pass."""
-    return ((each.frame, each.steps) for each in plan.passes)
+    return ((each.frame, each.steps) for each in passes_of(plan))
 
 
 # txt2img ---------------------------------------------------------------------------------------------
@@ -208,10 +213,10 @@ def with_grids(plan: JobPlan, grids: GridSet, params: Generation, saved: bool) -
 def txt2img_plans(settings: Settings, library: Library, read: Load, params: Txt2Img) -> list[ImagePlan]:
     if not params.enable_hr:
         files = with_control(files_for(library, params, settings), params, library, read)
-        return with_maps(each_image(txt2img.plan_single_pass(params, settings, files)))
+        return with_detailer(with_maps(each_image(txt2img.plan_single_pass(params, settings, files))), library, read)
     params = enlargeable(params, settings, library)
     files = with_control(files_of_both(library, params, settings), params, library, read)
-    return with_maps(each_image(hires.plan_hires(params, settings, files)))
+    return with_detailer(with_maps(each_image(hires.plan_hires(params, settings, files))), library, read)
 
 
 def each_request(cls: type[Request], spec: JobSpec) -> Cells:
@@ -281,7 +286,7 @@ def img2img_plan(library: Library, read: Load, cells: Cells, moments: Moments | 
 
 def img2img_plans(library: Library, read: Load, settings: Settings, params: Img2Img) -> Sequence[ImagePlan]:
     files = with_control(files_for(library, params, settings), params, library, read)
-    return with_maps(img2img.plans(params, settings, files, read))
+    return with_detailer(with_maps(img2img.plans(params, settings, files, read)), library, read)
 
 
 def scripted(library: Library, read: Load, settings: Settings, params: Img2Img) -> Sequence[ImagePlan]:
@@ -289,7 +294,8 @@ def scripted(library: Library, read: Load, settings: Settings, params: Img2Img) 
     script, arguments = IMAGE_SCRIPTS[params.script_name], script_arguments(params)
     params = with_standing_networks(script.request(params, arguments), settings)
     files = with_control(files_for(library, params, settings), params, library, read)
-    return script.plans(ScriptRun(params, arguments, settings, files, library, read))
+    plans = script.plans(ScriptRun(params, arguments, settings, files, library, read))
+    return with_detailer(plans, library, read)
 
 
 def upscaler_here(library: Library, name: str) -> tuple[str, Sequence[str]]:
@@ -337,63 +343,9 @@ def finished_facts(plan: ExtrasPlan) -> dict[str, Any]:
     return {"seed": before.pairs.get("Seed", ""), "prompt": before.prompt, "negative_prompt": before.negative_prompt}
 
 
-# Settings and files ----------------------------------------------------------------------------------
+# Settings --------------------------------------------------------------------------------------------
 
 
 def read_spec(cls: type[Request], spec: JobSpec) -> tuple[Request, Settings]:
     settings = Settings(**known_fields(Settings, spec.settings))
     return with_standing_networks(recorded_request(cls, spec.params), settings), settings
-
-
-def files_for(library: Library, params: Generation, settings: Settings) -> Files:
-    """Return the model files of a job. Raises UnknownName or ModelError.
-
-    A missing VAE is a note, and a missing face restorer is noticed when faces are restored.
-    """
-    s = settings
-    asked = (s.sd_model_checkpoint, s.sd_vae, s.sd_vae_overrides_per_model_preferences)
-    prompts = (params.prompt, params.negative_prompt)
-    return library.once(
-        ("files", params.refiner_checkpoint, *prompts, *asked), partial(find_files, library, params, settings)
-    )
-
-
-def find_files(library: Library, params: Generation, settings: Settings) -> Files:
-    checkpoint = library.checkpoints.hashed(find_checkpoint(library.checkpoints, settings.sd_model_checkpoint))
-    refiner = (
-        library.checkpoints.hashed(library.checkpoints.find(params.refiner_checkpoint))
-        if params.refiner_checkpoint
-        else None
-    )
-    vae, notes = vae_here(library, checkpoint, settings)
-    return Files(checkpoint, vae, refiner, networks_of(params, library), notes=notes)
-
-
-def vae_here(library: Library, checkpoint: ModelFile, settings: Settings) -> tuple[ModelFile | None, tuple[str, ...]]:
-    """Return the settings' VAE and no notes; without its file, the checkpoint's own as in A1111, and a note."""
-    try:
-        return library.vae_for(
-            checkpoint, settings.sd_vae, preference_first=not settings.sd_vae_overrides_per_model_preferences
-        ), ()
-    except UnknownName:
-        return None, (not_here("VAE", settings.sd_vae, "the checkpoint's own is used"),)
-
-
-def files_of_both(library: Library, params: Txt2Img, settings: Settings) -> Files:
-    """Return the first pass's files, which contain the second's; the refiner only where it is used."""
-    own = replace(settings, sd_model_checkpoint=params.hr_checkpoint_name or settings.sd_model_checkpoint)
-    first = files_for(library, params, settings)
-    second = files_for(library, with_standing_networks(second_pass(params), settings), own)
-    if settings.hires_fix_refiner_pass == "first pass":
-        second = replace(second, refiner=None)
-    if settings.hires_fix_refiner_pass == "second pass":
-        first = replace(first, refiner=None)
-    return replace(first, hires=second)
-
-
-def find_checkpoint(catalog: Catalog, name: str) -> ModelFile:
-    """Return the checkpoint of that name, or any if the name is empty."""
-    checkpoint = catalog.find(name) if name else catalog.default()
-    if checkpoint is None:
-        raise ModelMissing("There is no checkpoint to draw with.", "Put one into models/Stable-diffusion.")
-    return checkpoint

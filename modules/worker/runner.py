@@ -21,6 +21,7 @@ from modules.engine.messages import RETURNED, Emit, JobSpec
 from modules.engine.waiting import MOST_BEGUN
 from modules.models.device import Device
 from modules.pipelines.result import LeftOut, Result
+from modules.sampling.detection import Detect
 from modules.sampling.questions import Interrupted, Predict, RestoreFaces, Upscale, Weights
 from modules.store.jobs import DONE, FAILED, INTERRUPTED
 from modules.worker.config import WorkerConfig
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from modules.worker.faults import FaultInjector
 
 log = logging.getLogger(__name__)
-WORK = (Predict, Upscale, RestoreFaces)   # questions that show that a job has begun
+WORK = (Predict, Upscale, RestoreFaces, Detect)   # questions that show that a job has begun
 ON_CPU, ON_GPU = 2, 8       # pictures of one job made side by side, unless the settings say how many
 PLOT_ON_CPU = 8             # cells of a plot, as many of these as are no larger than so many pixels together
 PLOT_PIXELS = PLOT_ON_CPU * 256 * 256

@@ -335,9 +335,9 @@ def test_figures_that_are_none_do_not_get_into_a_reply(shelf, figure):
 
 
 def test_what_nobody_here_knows_is_kept(shelf):
-    text = f'x\n{ENOUGH}, ADetailer model: face_yolov8n.pt, ControlNet 0: "Module: canny, Weight: 1", Version: f2.0.1v1.10.1'
+    text = f'x\n{ENOUGH}, Lobe model: face_yolov8n.pt, ControlNet 0: "Module: canny, Weight: 1", Version: f2.0.1v1.10.1'
     found = read(shelf, text)
-    assert found["unknown"] == {"ADetailer model": "face_yolov8n.pt"}
+    assert found["unknown"] == {"Lobe model": "face_yolov8n.pt"}
     assert [(unit["module"], unit["weight"]) for unit in found["fields"]["control"]] == [("canny", 1.0)]
 
 

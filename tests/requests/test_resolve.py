@@ -12,7 +12,8 @@ from modules.library.catalog import ModelFile
 from modules.params.img2img import Img2Img
 from modules.params.txt2img import Txt2Img
 from modules.pipelines.plan import Files
-from modules.requests.resolve import resolve_request, sampler_and_schedule
+from modules.requests.resolve import resolve_request
+from modules.requests.sampler_names import sampler_and_schedule
 from modules.sampling.samplers import SAMPLERS
 from modules.sampling.schedules import SCHEDULES
 from modules.settings.options import Settings, change_settings, for_request

@@ -62,14 +62,14 @@ class Item:
     text: str = ""
 
 
-def check_stream(name: str, file: BinaryIO, pickles: int = 1) -> None:
+def check_stream(name: str, file: BinaryIO, pickles: int = 1, also: frozenset[str] = frozenset()) -> None:
     """Follow the pickles that begin at `file`'s position. Raises ModelCorrupt or ModelUnsafe.
 
-    name: for messages
+    name: for messages; also: full names of classes that may be asked for, since others stand in for them
     """
     opcodes = 0
     for _ in range(pickles):
-        machine = Machine(name)
+        machine = Machine(name, CALLED | also)
         try:
             for opcode, argument, _ in pickletools.genops(file):
                 opcodes += 1
@@ -85,8 +85,8 @@ def check_stream(name: str, file: BinaryIO, pickles: int = 1) -> None:
 class Machine:
     """A pickle machine with items in place of values; None is a mark."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, called: frozenset[str] = CALLED) -> None:
+        self.name, self.called = name, called
         self.stack: list[Item | None] = []
         self.memo: dict[int, Item] = {}
 
@@ -148,7 +148,7 @@ class Machine:
             asked = argument.replace(" ", ".") if code == "INST" else next((item.text for item in taken), "")
         elif code in CALLS:
             asked, size = taken[0].text, taken[1].size
-            if asked in CALLED and (asked != "_codecs.encode" or size <= LONGEST_ENCODED):
+            if asked in self.called and (asked != "_codecs.encode" or size <= LONGEST_ENCODED):
                 return
         else:
             return

@@ -7,8 +7,9 @@ our own checks.
 from __future__ import annotations
 
 import io
+import re
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
@@ -72,12 +73,7 @@ def read_plain_object(path: Path) -> Any:
 
 def read_pickle(path: Path) -> Any:
     """Read a pickle's plain values: tables, lists and checked tensors. Raises as `read_state_dict` does."""
-    kind = sniff(path)
-    if kind == "zip":
-        check_zip(path)
-    else:
-        check_legacy(path)
-    content = unpickled(path, mapped=kind == "zip")
+    content = checked_pickle(path)
     try:
         content = plain_value(content, {})
     except RecursionError as error:
@@ -86,8 +82,33 @@ def read_pickle(path: Path) -> Any:
     return content
 
 
-def check_zip(path: Path) -> None:
-    """Refuse an archive that is not torch's: stored members under one root, `data.pkl` once."""
+def read_pickle_standing_in(path: Path, names: re.Pattern[str], stand_in: type) -> Any:
+    """Read a pickle in which objects of classes with such names stand: each is a `stand_in`, given its state.
+
+    None of the classes is imported or called. Raises as `read_state_dict` does; tensors are yet to be checked.
+    """
+    with torch.serialization.safe_globals(ALLOWED):
+        asked = outcome(torch.serialization.get_unsafe_globals_in_checkpoint, path)
+    found = [] if isinstance(asked, Exception) else [name for name in asked if names.fullmatch(name)]
+    return checked_pickle(path, [(stand_in, name) for name in found])
+
+
+def checked_pickle(path: Path, also: Sequence[tuple[type, str]] = ()) -> Any:
+    """Return what torch reads of a pickle that passed our checks; `also` are stand-ins, by the names they stand for."""
+    kind = sniff(path)
+    names = frozenset(name for _, name in also)
+    if kind == "zip":
+        check_zip(path, names)
+    else:
+        check_legacy(path, names)
+    return unpickled(path, mapped=kind == "zip", also=also)
+
+
+def check_zip(path: Path, also: frozenset[str] = frozenset()) -> None:
+    """Refuse an archive that is not torch's: stored members under one root, `data.pkl` once.
+
+    also: names of classes that may be asked for
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
@@ -100,13 +121,13 @@ def check_zip(path: Path) -> None:
         raise ModelCorrupt(f"{path.name} is damaged: the checksum of {broken!r:.80} does not fit.", DOWNLOAD_AGAIN)
     if not raw:
         raise ModelCorrupt(f"{path.name}: its object stream is larger than any model's.", DOWNLOAD_AGAIN)
-    check_stream(path.name, io.BytesIO(raw))
+    check_stream(path.name, io.BytesIO(raw), also=also)
 
 
-def check_legacy(path: Path) -> None:
+def check_legacy(path: Path, also: frozenset[str] = frozenset()) -> None:
     """Check the object streams at the head of a file of torch before 1.6; only tensors follow them."""
     with path.open("rb") as file:
-        check_stream(path.name, io.BytesIO(file.read(LARGEST_PICKLE)), LEGACY_PICKLES)
+        check_stream(path.name, io.BytesIO(file.read(LARGEST_PICKLE)), LEGACY_PICKLES, also)
 
 
 def pickle_of(name: str, members: list[zipfile.ZipInfo]) -> zipfile.ZipInfo:
@@ -123,10 +144,10 @@ def pickle_of(name: str, members: list[zipfile.ZipInfo]) -> zipfile.ZipInfo:
     return streams[0]
 
 
-def unpickled(path: Path, mapped: bool) -> Any:
+def unpickled(path: Path, mapped: bool, also: Sequence[tuple[type, str]] = ()) -> Any:
     """Read by torch, without the file's name: a name in .safetensors would change torch's reader."""
     try:
-        with torch.serialization.safe_globals(ALLOWED), path.open("rb") as file:
+        with torch.serialization.safe_globals([*ALLOWED, *also]), path.open("rb") as file:
             named = not is_named_safetensors(path)
             return torch.load(
                 path if named else file, map_location="cpu", weights_only=True, mmap=(mapped and named) or None

@@ -24,6 +24,7 @@ TITLES: Mapping[str, str] = {
     "img2img": "img2img",
     "upscaling": "Upscaling",
     "control-net": "ControlNet",
+    "ADetailer": "Detailer",
     "face-restoration": "Face restoration",
     "extra_networks": "Extra networks",
     "optimizations": "Optimisations",

@@ -16,9 +16,11 @@ from modules.pipelines.plan import Files, ImagePlan
 from modules.settings.account_limits import account_limits
 from modules.settings.options import Settings
 from modules.worker.control_plans import with_control, with_maps
+from modules.worker.detail_plans import with_detailer
 from modules.worker.hooks import request_view
 from modules.worker.hooks.prompt_tags import without_own
-from modules.worker.job_kinds import enlargeable, files_for, files_of_both
+from modules.worker.job_kinds import enlargeable
+from modules.worker.picture_files import files_for, files_of_both
 
 if TYPE_CHECKING:
     from modules.worker.hooks.hooked_job import HookedJob
@@ -48,6 +50,7 @@ class BatchPlanner:
             plans.append(self.planned(self.for_second_pass(own, p, place), settings, place))
         self.check(plans, p)
         last = p.iteration + 1 >= p.n_iter
+        plans = with_detailer(plans, self.job.library, partial(load_input, self.job.around.inputs))
         return with_maps(plans) if last else plans
 
     def for_second_pass(self, request: Generation, p: Any, place: int) -> Generation:

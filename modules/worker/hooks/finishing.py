@@ -149,9 +149,9 @@ class Finisher:
             done = Finished(image, painted, picture.painting.canvas.box, mask)
             result = replace(collect_images(picture.start.pass_, done, picture.complete, picture.extra), pixels=pixels)
         result = replace(result, maps=tuple(returned_maps(picture.plan, picture.control_start)))
-        if moments := picture.plan.moments:
+        if picture.plan.after or picture.plan.moments:
             plain = replace(result, pixels=np.asarray(image.convert("RGB")))
-            [result] = self.job.desk.do([moments.finished(ready(plain))], picture.number)
+            [result] = self.job.desk.do([picture.plan.followed(ready(plain))], picture.number)
             image = image if result.pixels is plain.pixels else Image.fromarray(result.pixels)
         if safety := self.job.around.safety:
             plain = replace(result, pixels=np.asarray(image.convert("RGB")))

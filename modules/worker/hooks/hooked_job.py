@@ -42,8 +42,8 @@ from modules.worker.hooks.job_state import JobState
 from modules.worker.hooks.prompt_tags import PromptTags
 from modules.worker.hooks.script_runner import ScriptRunner
 from modules.worker.hooks.step_listeners import StepListeners
-from modules.worker.job_kinds import files_for, find_checkpoint
 from modules.worker.moments.protocol import Moments
+from modules.worker.picture_files import files_for, find_checkpoint
 from modules.worker.picture_specs import template_pairs
 from modules.worker.saving import Where
 
@@ -150,7 +150,7 @@ class HookedJob:
         values = request_view.fields_for_p(request, kind.fields(), unstyled)
         saved = self.spec.save and self.settings.samples_save
         p = kind(**values, do_not_save_samples=not saved, do_not_save_grid=not self.spec.save)
-        p.is_api, p.control = True, request.control
+        p.is_api, p.control, p.detailer = True, request.control, request.detailer
         p.extra_generation_params.update(template_pairs(self.spec.params))
         p.outpath_samples, p.outpath_grids = (str(self.finisher.folder(what)) for what in ("samples", "grids"))
         if isinstance(request, Img2Img):
@@ -163,7 +163,8 @@ class HookedJob:
         values = request_view.fields_for_p(request, p.fields(), {})
         pictures = self.input_pictures(request) if isinstance(request, Img2Img) else {}
         own_dicts = {name: dict(getattr(p, name)) for name in ("extra_generation_params", "override_settings")}
-        vars(own).update({**values, **pictures, **own_dicts, "do_not_save_grid": True, "control": request.control})
+        vars(own).update({**values, **pictures, **own_dicts, "do_not_save_grid": True})
+        own.control, own.detailer = request.control, request.detailer
         return own
 
     def input_pictures(self, request: Img2Img) -> dict[str, Any]:

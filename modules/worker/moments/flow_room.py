@@ -30,8 +30,8 @@ from modules.sampling.flows import Denoise
 from modules.sampling.guidance import predict_for
 from modules.sampling.questions import Decode, EncodeImage, Interrupted, Predict, Task
 from modules.settings.account_limits import AccountLimits
-from modules.worker.job_kinds import files_for
 from modules.worker.moments.plans import plan_value
+from modules.worker.picture_files import files_for
 
 DRAWN_START, DRAWN_MASK = "start", "mask"       # names of a drawn picture's own inputs
 MOST_ASKED = 1000                   # questions of one listener about one picture

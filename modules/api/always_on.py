@@ -1,0 +1,69 @@
+"""Always-on scripts of A1111's extensions that Easel carries out itself: their arguments as fields of a request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from modules.base.errors import WebUIError
+from modules.base.fields import defaults
+from modules.params.control_dialects import unit_fields
+from modules.params.detailer import DetailerTab
+
+Given = dict[str, Any]
+
+
+def with_own_scripts(given: Given) -> Given:
+    """Return the fields with the arguments of scripts that are Easel's own as fields; other scripts stay.
+
+    Raises ValueError for arguments that cannot be.
+    """
+    scripts = given.get("alwayson_scripts")
+    if not isinstance(scripts, Mapping):
+        return given
+    own = {name: value for name, value in scripts.items() if str(name).lower() in OWN_SCRIPTS}
+    if not own:
+        return given
+    given = given | {"alwayson_scripts": {name: value for name, value in scripts.items() if name not in own}}
+    for name, value in own.items():
+        args = value.get("args", []) if isinstance(value, Mapping) else value
+        try:
+            given = OWN_SCRIPTS[str(name).lower()](given, args)
+        except WebUIError as error:
+            raise ValueError(f"{error} {error.hint}") from error
+    return given
+
+
+def with_control_units(given: Given, args: Any) -> Given:
+    if not isinstance(args, list) or not all(isinstance(unit, Mapping) for unit in args):
+        raise ValueError('ControlNet\'s arguments are a list of units, each an object: {"model": …, "image": …}')
+    return given | {"control": [unit_fields(unit) for unit in args]}
+
+
+def with_detailer_tabs(given: Given, args: Any) -> Given:
+    """Return the fields with ADetailer's arguments: whether it is on, whether only finds are painted, and its tabs."""
+    if not isinstance(args, list) or not all(isinstance(each, bool | Mapping) for each in args):
+        raise ValueError('ADetailer\'s arguments are whether it is on, and a list of tabs: {"ad_model": …}')
+    switches = [each for each in args if isinstance(each, bool)]
+    if switches[:1] == [False]:
+        return given
+    tabs = [detailer_fields(each) for each in args if isinstance(each, Mapping)]
+    # img2img's alone
+    only = {"detailer_only": True} if switches[1:2] == [True] and "init_images" in given else {}
+    return given | {"detailer": tabs, **only}
+
+
+def detailer_fields(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a tab's fields; unknown ones are left out, and nulls are defaults."""
+    named = {OLD_DETAILER_FIELDS.get(name, name): value for name, value in given.items() if value is not None}
+    return {name: value for name, value in named.items() if name in defaults(DetailerTab)}
+
+
+OLD_DETAILER_FIELDS: Mapping[str, str] = {
+    "ad_mask_k_largest": "ad_mask_k", "ad_conf": "ad_confidence", "ad_inpaint_full_res": "ad_inpaint_only_masked",
+    "ad_inpaint_full_res_padding": "ad_inpaint_only_masked_padding",
+}
+OWN_SCRIPTS: Mapping[str, Callable[[Given, Any], Given]] = {
+    "controlnet": with_control_units,
+    "adetailer": with_detailer_tabs,
+}
