@@ -99,13 +99,27 @@ class NewFile:
             raise write_error(self.path, error) from error
 
 
+class ReplacingFile(NewFile):
+    """A large file while it is written, which then takes the place of one of its name."""
+
+    def write(self, parts: Iterable[bytes | memoryview]) -> None:
+        """Write all parts. Raises DiskFull or Unwritable."""
+        try:
+            self.aside.unlink(missing_ok=True)
+            write_synced(self.aside, parts)
+            self.aside.replace(self.path)
+            sync_folder(self.path.parent)
+        except OSError as error:
+            raise write_error(self.path, error) from error
+
+
 @contextlib.contextmanager
-def new_file(path: Path, writer: str) -> Iterator[NewFile]:
+def new_file(path: Path, writer: str, kind: type[NewFile] = NewFile) -> Iterator[NewFile]:
     """A new file.
 
     writer: the writer's name, the same in each run, so that a killed run's half-written file is found and deleted
     """
-    new = NewFile(path, path.with_name(f".{hashlib.sha256(writer.encode()).hexdigest()[:32]}.tmp"))
+    new = kind(path, path.with_name(f".{hashlib.sha256(writer.encode()).hexdigest()[:32]}.tmp"))
     try:
         yield new
     finally:

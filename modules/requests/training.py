@@ -26,13 +26,15 @@ from modules.requests.training_data import data_set_of
 
 REPEATS = re.compile(r"^[0-9]{1,6}_")       # before the words in a folder's name
 USUAL_SIDE = 512                            # of a model that is not loaded yet; only shapes depend on it here
-TRAINABLE = ("lora", "textual-inversion", "hypernetwork")
+TRAINABLE = ("lora", "textual-inversion", "hypernetwork", "dreambooth", "fine-tune")
 # fields of other trainers that change what is learnt and that no method here obeys: a plan that uses one is refused
 NOT_OBEYED = (
     "base_weights", "block_lr", "dim_from_weights", "face_crop_aug_range", "initial_epoch", "initial_step",
-    "learning_rate_te", "learning_rate_te1", "learning_rate_te2", "lr_scheduler_type", "network_weights",
-    "no_token_padding", "num_class_images", "skip_until_initial_step", "use_object_template", "use_style_template",
+    "lr_scheduler_type", "network_weights", "no_token_padding", "num_class_images", "skip_until_initial_step",
+    "use_object_template", "use_style_template",
 )
+# fields that only whole models' training obeys
+OF_WHOLE_MODELS = ("learning_rate_te", "learning_rate_te1", "learning_rate_te2")
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,8 @@ def training_params(app: App, request: Training, mine: AccountData) -> dict[str,
 def check_obeyed(plan: Training) -> None:
     """Raise Invalid, naming the field, if a plan asks for what would be left out without a word."""
     usual = Training()
-    for name in NOT_OBEYED:
+    whole = method_of(plan).kind == "checkpoint"
+    for name in NOT_OBEYED if whole else (*NOT_OBEYED, *OF_WHOLE_MODELS):
         if getattr(plan, name) != getattr(usual, name):
             raise Invalid(f"Easel does not train with {name}.", "Leave it out of the plan.", name)
     for options in (plan, *plan.datasets):

@@ -47,7 +47,8 @@ def submit_samples(app: App, record: JobRecord, output: OutputRecord) -> None:
     step, stem = output.facts["step"], Path(output.path).stem
     if any(sample["step"] == step and sample["file"] == stem for sample in folder.samples()):
         return      # a resumed run has written the snapshot again
-    settings = {"sd_model_checkpoint": plan.pretrained_model_name_or_path}
+    whole = output.facts["model_kind"] == "checkpoint"
+    settings = {"sd_model_checkpoint": stem if whole else plan.pretrained_model_name_or_path}
     for row, prompt in enumerate(sample_prompts(plan)):
         text = with_snapshot(prompt.text, str(output.facts["model_kind"]), stem, plan.token_string)
         fields = {"seed": (plan.seed + row) % SAMPLE_SEEDS, **prompt.fields, "prompt": text}
@@ -62,11 +63,13 @@ def owner_of(record: JobRecord) -> Account:
 
 
 def with_snapshot(text: str, kind: str, stem: str, word: str) -> str:
-    """Return a prompt that draws with a snapshot: by a tag, or by an embedding's word in place of the run's.
+    """Return a prompt that draws with a snapshot: by a tag, by an embedding's word in place of the run's, or as it is.
 
     >>> with_snapshot("a zorb", "lora", "zorb-step00000100", "")
     'a zorb <lora:zorb-step00000100:1>'
     """
+    if kind == "checkpoint":
+        return text
     if kind == "embedding":
         return text.replace(word, stem) if word and word in text else f"{stem} {text}"
     return f"{text} <{'hypernet' if kind == 'hypernetwork' else kind}:{stem}:1>"

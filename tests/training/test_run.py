@@ -13,6 +13,7 @@ from modules.training.inversion import WordStudent
 from modules.training.questions import Learn
 from modules.training.run import run_course
 from modules.training.state import newest_state
+from modules.training.whole_model import WholeModel
 from tests.training.runs import SEED, Follower, carried_out, course_of, data_of, digest, lessons_of, lora, run_to
 
 pytestmark = pytest.mark.slow
@@ -26,7 +27,11 @@ def hypernetwork(model):
     return HypernetworkStudent(model, HypernetworkShape(dropout=(0, 0.1, 0)), SEED)
 
 
-STUDENTS = {"lora": (lora, 2e-3), "inversion": (inversion, 5e-3), "hypernetwork": (hypernetwork, 1e-3)}
+def whole(model):
+    return WholeModel(model, ("unet", "text_encoder"))
+
+
+STUDENTS = {"whole": (whole, 1e-3), "lora": (lora, 2e-3), "inversion": (inversion, 5e-3), "hypernetwork": (hypernetwork, 1e-3)}
 
 
 @pytest.mark.parametrize("name", STUDENTS)
@@ -48,7 +53,7 @@ def test_a_lora_learns(device, weights, zorbs):
     assert follower.losses[24] < 0.7 * follower.losses[0]
 
 
-@pytest.mark.parametrize(("make", "rate", "share"), [(inversion, 2e-2, 0.97), (hypernetwork, 4e-3, 0.9)])
+@pytest.mark.parametrize(("make", "rate", "share"), [(inversion, 2e-2, 0.97), (hypernetwork, 4e-3, 0.9), (whole, 1e-3, 0.7)])
 def test_others_learn(device, weights, zorbs, make, rate, share):
     follower = Follower(validates_every=19)
     course, data = course_of(weights, make, 20, rate), data_of(zorbs, 4, 0.0)
@@ -88,7 +93,8 @@ def test_memory_that_runs_out_halves_the_call(device, weights, zorbs):
     assert sizes == [4, 2, 2] and "going on with 2" in follower.notes[0]
 
 
-def test_reading_and_drawing_are_the_same_to_the_bit_around_a_run(device, weights, zorbs):
+@pytest.mark.parametrize("make", [lora, whole])
+def test_reading_and_drawing_are_the_same_to_the_bit_around_a_run(device, weights, zorbs, make):
     ask = Encode(weights, ("a zorb at noon",), Reading(), SizeConditioning(64, 64))
 
     def read() -> bytes:
@@ -96,5 +102,5 @@ def test_reading_and_drawing_are_the_same_to_the_bit_around_a_run(device, weight
         return device.answer([ask])[0].conds[0].text.numpy().tobytes()
 
     before = read()
-    run_to(device, course_of(weights, lora, 2), lessons_of(device, weights, data_of(zorbs)), 2)
+    run_to(device, course_of(weights, make, 2), lessons_of(device, weights, data_of(zorbs)), 2)
     assert read() == before

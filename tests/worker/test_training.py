@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors import safe_open
+from safetensors.torch import load_file
 
 from modules.base.accounts import LOCAL_ACCOUNT
 from modules.base.errors import Invalid, NotFound, UnknownName
@@ -66,6 +68,23 @@ def test_a_run_leaves_its_files(easel, tmp_path):
     # it can be drawn with at once
     drawn = easel.txt2img("a zorb <lora:zorb-a:1>", steps=2, width=64, height=64)
     assert "Lora hashes" in drawn.infotext
+
+
+def test_a_whole_model_is_a_checkpoint_like_the_one_it_began_as(easel, models, tmp_path):
+    """DreamBooth: the text encoder learns too. Samples are drawn with the snapshot itself."""
+    request = plan(draw_zorbs(tmp_path / "zorb"), output_name="zorb-whole", method="dreambooth", learning_rate="0.001",
+                   max_train_steps=2, save_every_n_steps=0, validate_every_n_steps=0, sample_every_n_steps=50,
+                   sample_prompts="a zorb --w 64 --h 64 --s 1")
+    job, run = begin(easel, request)
+    record = easel.app.jobs.wait(job)
+    assert (record.state, record.error) == (DONE, None)
+    base, new = (load_file(models / "Stable-diffusion" / f"{name}.safetensors") for name in ("tiny", "zorb-whole"))
+    assert {key: tensor.shape for key, tensor in new.items()} == {key: tensor.shape for key, tensor in base.items()}
+    changed = {key.split(".")[0] for key, tensor in new.items() if not torch.equal(tensor, base[key].to(tensor.dtype))}
+    assert changed == {"model", "cond_stage_model"}
+    [sample] = run.samples()
+    drawn = easel.app.jobs.wait(sample["job"])
+    assert drawn.state == DONE and drawn.settings["sd_model_checkpoint"] == "zorb-whole"
 
 
 def test_a_pause_and_a_snapshot_change_nothing_that_is_learnt(easel, tmp_path):

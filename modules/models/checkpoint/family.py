@@ -38,17 +38,23 @@ def nothing_more(tensors: Tensors) -> dict[str, Tensor]:
     return {}
 
 
+def nothing_joined(names: Collection[str], tensors: Tensors) -> dict[str, Tensor]:
+    return {}
+
+
 @dataclass(frozen=True)
 class PartNetwork:
     """The conversion of a part's tensors to a module.
 
     names: file's name → module's; split: tensors under their file's names → further ones under the module's
     build: tensors under the module's names → the module, to be made without memory
+    join: the reverse of `split`: a file's names, tensors under the module's → those of the names that were split
     """
 
     names: Callable[[Collection[str]], dict[str, str]]
     build: Callable[[Tensors, Hints], nn.Module]
     split: Callable[[Tensors], dict[str, Tensor]] = nothing_more
+    join: Callable[[Collection[str], Tensors], dict[str, Tensor]] = nothing_joined
 
 
 @dataclass(frozen=True)

@@ -164,6 +164,22 @@ def split_open_clip(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return found
 
 
+def join_open_clip(names: Collection[str], tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return those of a file's names whose tensors `split_open_clip` has changed, as they are in the file."""
+    from torch import cat
+
+    found = {}
+    for name in names:
+        if match := JOINED_ATTENTION.fullmatch(name):
+            layer = f"text_model.encoder.layers.{match[1]}.self_attn"
+            parts = [f"{layer}.{part}_proj.{match[2]}" for part in "qkv"]
+            if all(part in tensors for part in parts):
+                found[name] = cat([tensors[part] for part in parts])
+        elif name == "text_projection" and "text_projection.weight" in tensors:
+            found[name] = tensors["text_projection.weight"].T
+    return found
+
+
 def replace_prefixes(keys: Collection[str], prefixes: Mapping[str, str]) -> dict[str, str]:
     """Return every key that starts with one of the prefixes, the longest match replaced."""
     names = {}

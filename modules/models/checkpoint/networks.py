@@ -22,4 +22,5 @@ OPEN_CLIP_TEXT = PartNetwork(
     layout.open_clip_names,
     lambda tensors, hints: CLIPTextModelWithProjection(CLIPTextConfig(**shapes.open_clip_config(tensors))),
     layout.split_open_clip,
+    layout.join_open_clip,
 )

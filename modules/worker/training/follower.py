@@ -17,6 +17,8 @@ from modules.store.jobs import MODEL
 from modules.store.run_folder import PAUSE, RATE, SAMPLE, SNAPSHOT, STOP
 from modules.training.lessons import Lessons
 from modules.training.run import Course, Run, StepRecord
+from modules.training.whole_model import WholeModel
+from modules.worker.training.checkpoint_files import write_checkpoint_of
 from modules.worker.training.event_file import EventFile
 from modules.worker.training.network_files import file_ending, file_of
 from modules.worker.training.planning import TrainingPlan
@@ -125,7 +127,10 @@ class RunFollower:
 
     def _write(self, run: Run, stem: str, samples: bool) -> None:
         path = self.plan.model_folder / f"{stem}{file_ending(self.plan)}"
-        write_atomically(path, file_of(self.plan, self.lessons, run, stem, self.begun))
+        if isinstance(run.student, WholeModel):
+            write_checkpoint_of(self.plan, self.lessons, run, path, self.begun)
+        else:
+            write_atomically(path, file_of(self.plan, self.lessons, run, stem, self.begun))
         facts: dict[str, Any] = {"model_kind": self.plan.method.kind, "step": run.step, "run": self.folder.root.name}
         self.emit(events.Made(self.job, self._index(path), str(path), "", facts | {"sample": samples}, kind=MODEL))
 

@@ -24,7 +24,7 @@ from modules.training.run import Run
 from modules.worker.training.planning import TrainingPlan, lora_shape
 
 LEGACY_AT, LEGACY_LENGTH, LEGACY_DIGITS = 0x100000, 0x10000, 8      # of A1111's old hash of a file
-FILE_PRECISIONS = {"fp16": torch.float16, "bf16": torch.bfloat16}
+FILE_PRECISIONS = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32, "float": torch.float32}
 # fields of a plan that sd-scripts writes under their own names; of the second row, 0 and "" as None
 COPIED_FIELDS = (
     "output_name", "seed", "zero_terminal_snr", "gradient_checkpointing", "gradient_accumulation_steps",
@@ -166,9 +166,9 @@ def data_facts(lessons: Lessons) -> dict[str, Any]:
 
 def specification(plan: TrainingPlan, stem: str) -> dict[str, Any]:
     """Return the model specification's keys (modelspec 1.0.1)."""
-    request, kind = plan.request, "lora" if plan.method.name == "lora" else "textual-inversion"
+    request, kind = plan.request, {"lora": "/lora", "embedding": "/textual-inversion"}.get(plan.method.kind, "")
     told = {
-        "sai_model_spec": "1.0.1", "architecture": f"{SPEC_ARCHITECTURES.get(plan.family, plan.family)}/{kind}",
+        "sai_model_spec": "1.0.1", "architecture": f"{SPEC_ARCHITECTURES.get(plan.family, plan.family)}{kind}",
         "implementation": "https://github.com/Stability-AI/generative-models", "title": request.metadata_title or stem,
         "date": time.strftime("%Y-%m-%dT%H:%M:%S"), "author": request.metadata_author,
         "description": request.metadata_description, "license": request.metadata_license, "tags": request.metadata_tags,

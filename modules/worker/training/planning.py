@@ -18,7 +18,7 @@ from modules.library.library import Library
 from modules.library.safetensors_header import read_header
 from modules.params.training import Training
 from modules.params.training_course import read_rates
-from modules.params.training_methods import Method, method_of, with_method_defaults
+from modules.params.training_methods import DREAMBOOTH_TRAINING, Method, method_of, with_method_defaults
 from modules.prompts.chunks import Tokenizer
 from modules.requests.training import recorded_training
 from modules.requests.training_data import data_set_of
@@ -34,7 +34,8 @@ from modules.training.noise import NoiseRules
 from modules.training.questions import LearningRules
 from modules.training.run import Course, Rates
 from modules.training.schedules import RateSchedule, known_schedule
-from modules.training.student import Student, TrainableModel
+from modules.training.student import UNET, Student, TrainableModel
+from modules.training.whole_model import WholeModel
 
 # fields that may differ when a run goes on: they change nothing that was learnt
 HARMLESS = {
@@ -89,10 +90,7 @@ class TrainingPlan:
         lessons = Lessons(
             data, self.weights, facts.latent, request.seed, request.gradient_accumulation_steps, request.cache_latents
         )
-        rate = request.learning_rate
-        texts = request.text_encoder_lr or ((rate,) if rate else ())
-        rates = {"unet": rates_of(request.unet_lr or rate)}
-        rates |= {text_part(place): rates_of(text) for place, text in enumerate(texts)}
+        rates = rates_by_part(request)
         course = Course(
             self.weights, self.student, rules_of(request), steps, rates,
             RateSchedule(
@@ -129,6 +127,16 @@ def check_same(plan: TrainingPlan, manifest: Mapping[str, Any]) -> None:
 def text_part(place: int) -> str:
     """Return the name of a text encoder as a part of the model."""
     return f"text_encoder_{place + 1}" if place else "text_encoder"
+
+
+def rates_by_part(request: Training) -> dict[str, Rates]:
+    """Return the rates of the UNet and of each text encoder. Those of whole models have names of their own."""
+    rate = request.learning_rate
+    texts = request.text_encoder_lr or ((rate,) if rate else ())
+    rates = {"unet": rates_of(request.unet_lr or rate)}
+    rates |= {text_part(place): rates_of(text) for place, text in enumerate(texts)}
+    whole = (request.learning_rate_te1 or request.learning_rate_te, request.learning_rate_te2)
+    return rates | {text_part(place): rates_of(text) for place, text in enumerate(whole) if text}
 
 
 def rates_of(text: str) -> Rates:
@@ -200,4 +208,18 @@ def hypernetwork_of(plan: TrainingPlan, model: TrainableModel) -> Student:
     return HypernetworkStudent(model, shape, request.seed)
 
 
-STUDENTS = {"lora": lora_of, "textual-inversion": inversion_of, "hypernetwork": hypernetwork_of}
+def whole_model_of(plan: TrainingPlan, model: TrainableModel) -> Student:
+    """Return whole networks as they begin: the UNet, and the text encoders where the plan trains them.
+
+    As in sd-scripts DreamBooth trains them unless it is to stop before the first step, fine-tuning if it is told to.
+    """
+    request = plan.request
+    texts = request.train_text_encoder or plan.method is DREAMBOOTH_TRAINING
+    texts = texts and request.stop_text_encoder_training >= 0
+    return WholeModel(model, [part for part in model.networks if part == UNET or texts])
+
+
+STUDENTS = {
+    "dreambooth": whole_model_of, "fine-tune": whole_model_of, "lora": lora_of,
+    "textual-inversion": inversion_of, "hypernetwork": hypernetwork_of,
+}
