@@ -137,7 +137,7 @@ class Forms(NamedTuple):
     def of(cls, app: App, words: Words) -> Forms:
         lists = lists_of(app, app.data_of(LOCAL_OWNER))
         forms = cls(
-            ScriptedForm(Txt2Img, "txt2img", lists, words, TabFields(held={"control": []})),
+            ScriptedForm(Txt2Img, "txt2img", lists, words, TabFields(held={"control": [], "detailer": []})),
             ScriptedForm(Img2ImgBatch, "img2img", lists, words, img2img.img2img_fields(words)),
             Form(ExtrasBatch, "extras", lists, words, extras.extras_fields(words)),
         )

@@ -93,9 +93,10 @@ def refiner(tab: str, form: Form[Any], words: Words) -> None:
 
 
 def control(tab: str, words: Words) -> None:
-    """Place ControlNet's fold, whose units assets/control/ draws."""
-    fold = f'<details><summary class="label-wrap">{escape(words("ControlNet"))}</summary>'
-    gr.HTML(f'{fold}<div class="control-place"></div></details>', elem_id=f"{tab}_controlnet", padding=False)
+    """Place the folds of ControlNet and of the detailer, which assets/control/ draws."""
+    for name, label in (("controlnet", "ControlNet"), ("detailer", "Detailer")):
+        fold = f'<details><summary class="label-wrap">{escape(words(label))}</summary>'
+        gr.HTML(f'{fold}<div class="control-place"></div></details>', elem_id=f"{tab}_{name}", padding=False)
 
 
 def results(tab: str, form: Form[Any]) -> None:

@@ -39,6 +39,8 @@ IMG2IMG_HELD: Mapping[str, Any] = {
     "batch_source": "",
     "batch_sent": [],
     "control": [],
+    "detailer": [],
+    "detailer_only": False,
 }
 
 

@@ -2,6 +2,7 @@
 import { h, iconButton, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
 import { dataUrl, reasonOf } from "../core/server.js";
+import { FieldsForm } from "./fields.js";
 import { controlLists, detectMap } from "./lists.js";
 import { PictureBox } from "./picture_box.js";
 
@@ -31,11 +32,11 @@ export const emptyUnit = (tab) => ({
 
 const paints = (module) => module.startsWith("inpaint");
 
-export class UnitForm {
+export class UnitForm extends FieldsForm {
   /** changed: called after each change of `values` */
   constructor(tab, number, changed) {
-    Object.assign(this, { tab, number, changed, values: emptyUnit(tab), type: "All", controls: {}, lists: null });
-    this.id = `${tab}_controlnet_ControlNet-${number}_controlnet`;
+    super(`${tab}_controlnet_ControlNet-${number}_controlnet`, emptyUnit(tab), changed);
+    Object.assign(this, { tab, number, type: "All", lists: null });
     this.picture = new PictureBox(t("Picture"), (image) => this.set({ image, ...(image ? { enabled: true } : {}) }));
     this.mask = new PictureBox(t("Mask"), (mask) => this.set({ mask }));
     this.region = new PictureBox(t("Effective Region Mask"), (mask) => this.set({ effective_region_mask: mask }));
@@ -69,13 +70,6 @@ export class UnitForm {
     ];
   }
 
-  /** Change some values and show them. */
-  set(patch) {
-    this.values = { ...this.values, ...patch };
-    this.show();
-    this.changed();
-  }
-
   /** Take values from elsewhere, such as pasted data; `pictures` are addresses that show them, by field. */
   take(values) {
     this.values = { ...emptyUnit(this.tab), ...values };
@@ -86,51 +80,9 @@ export class UnitForm {
   }
 
   show() {
-    for (const [name, control] of Object.entries(this.controls)) control(this.values[name]);
+    super.show();
     this.mask.element.hidden = !paints(this.values.module);
     this.showSliders();
-  }
-
-  // Controls -----------------------------------------------------------------------------------------------
-
-  check(name, label) {
-    const box = h("input", {
-      type: "checkbox", id: `${this.id}_${name}`, onchange: () => this.set({ [name]: box.checked }),
-    });
-    this.controls[name] = (value) => { box.checked = Boolean(value); };
-    return h("label", {}, box, t(label));
-  }
-
-  choice(name, label) {
-    const list = h("select", { id: `${this.id}_${name}_dropdown`, onchange: () => this.chosen(name, list.value) });
-    this[`${name}List`] = list;
-    this.controls[name] = (value) => {
-      if (![...list.options].some((option) => option.value === value)) list.append(h("option", { value }, value));
-      list.value = value;
-    };
-    return h("label.control-field", {}, h("span", {}, t(label)), list);
-  }
-
-  slider(name, label, min, max, step) {
-    const limits = { min, max, step, "aria-label": t(label) };
-    const hear = (event) => { if (event.target.value !== "") this.set({ [name]: Number(event.target.value) }); };
-    const number = h("input", { type: "number", ...limits, onchange: hear });
-    const range = h("input", { type: "range", id: `${this.id}_${name}_slider`, ...limits, oninput: hear });
-    this.controls[name] = (value) => {
-      number.value = value;
-      range.value = value;
-      range.style.setProperty("--range_progress", `${((range.value - min) / (max - min)) * 100}%`);
-    };
-    return h("div.control-field", {}, h("span", {}, t(label)), number, range);
-  }
-
-  radio(name, label, options) {
-    const buttons = options.map((value) => h("input", {
-      type: "radio", name: `${this.id}_${name}`, value, onchange: () => this.set({ [name]: value }),
-    }));
-    this.controls[name] = (value) => { for (const each of buttons) each.checked = each.value === value; };
-    const labels = buttons.map((button) => h("label", {}, button, t(button.value)));
-    return h("fieldset.control-radio", {}, h("legend", {}, t(label)), ...labels);
   }
 
   /** The sliders of the chosen preprocessor, under its own labels; what it does not have is its usual value. */

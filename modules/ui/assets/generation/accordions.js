@@ -40,6 +40,9 @@ function variation({ subseed_strength, seed_resize_from_w, seed_resize_from_h })
 /** How many units take part. */
 const units = ({ control = [] }) => String(control.filter(({ enabled }) => enabled).length || "");
 
+/** How many tabs of the detailer take part. */
+const details = ({ detailer = [] }) => String(detailer.filter(({ ad_model: name }) => name !== "None").length || "");
+
 const on = (field) => (values) => (values[field] ? t("on") : "");
 
 // An accordion's id, * for the tab's name → what it says, "" for nothing.
@@ -48,6 +51,7 @@ const SAYS = {
   "*_enable": ({ refiner_checkpoint }) => refiner_checkpoint ?? "",
   "*_seed_extras": variation,
   "*_controlnet": units,
+  "*_detailer": details,
   "soft_inpainting": on("soft_inpainting"),
   "img2img_batch_png_info": on("batch_use_png_info"),
 };

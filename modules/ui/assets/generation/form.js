@@ -13,6 +13,8 @@ const REMEMBER_NOT = new Set([
   "batch_source",
   "batch_sent",
   "control",
+  "detailer",
+  "detailer_only",
 ]);
 
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b) || String(a) === String(b);

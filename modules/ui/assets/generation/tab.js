@@ -1,6 +1,7 @@
 // One tab that makes pictures: its form, job and results, and what Generate does.
 import { startCards } from "../cards/cards.js";
 import { startControl } from "../control/control.js";
+import { startDetailer } from "../control/detailer.js";
 import { byId, pause, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
 import { Lost, server } from "../core/server.js";
@@ -106,6 +107,7 @@ export async function startTab(name, own) {
     tab.wildcards = new WildcardsDialog(tab.form);
     startVariants(tab);
     startControl(tab);
+    startDetailer(tab);
     startCards(name, { form: tab.form, newest: () => tab.newest() });
   }
   own?.(tab);
