@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from annotated_types import Interval
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, Field
@@ -15,20 +16,30 @@ from modules.app.app import App
 from modules.base.accounts import Role
 from modules.base.errors import Invalid, UnknownName
 from modules.base.limits import Id, Index
+from modules.params.hires import LARGEST_SIDE
 from modules.params.known_axes import OWN_AXES, axes_of
 from modules.params.plot_axes import Axis, Tab
 from modules.params.plot_values import join_values
 from modules.requests.choices import Lists, lists_of, pairs
 from modules.requests.extension_axes import extension_axes
-from modules.requests.plot_estimate import PlotEstimate, plot_estimate
+from modules.requests.page_values import with_page_values
+from modules.requests.plot_estimate import PlotEstimate, plot_estimate, with_picture_to_come
 from modules.requests.plot_file import cell_outputs, cell_places, csv_text, html_page
 from modules.requests.plot_jobs import CellMap, cell_map
 from modules.store.jobs import GRID, VOTES, JobRecord
+
+Side = Annotated[int, Interval(ge=1, le=LARGEST_SIDE)]
 
 
 class AxisInfo(BaseModel):
     name: str
     values: str | None      # None for numbers and texts
+
+
+class EstimateRequest(JobRequest):
+    picture: tuple[Side, Side] | None = Field(
+        None, description="Width and height of the picture that img2img will start from, while it is not sent."
+    )
 
 
 class Vote(KnownFields):
@@ -40,9 +51,11 @@ def routes(app: App) -> APIRouter:
     api = router("jobs", "/easel/v1", Role.GUEST)
 
     @api.post("/jobs/estimate")
-    def estimate(body: JobRequest, request: Request) -> PlotEstimate:
+    def estimate(body: EstimateRequest, request: Request) -> PlotEstimate:
         """What a request would make: pictures, seconds, changes of models, the grid's size. Nothing is recorded."""
-        return plot_estimate(app, submission_of(app, body, account(request)), account(request))
+        caller = account(request)
+        asked = with_page_values(app, caller, submission_of(app, body, caller), body.extensions)
+        return plot_estimate(app, with_picture_to_come(app, asked, caller, body.picture), caller)
 
     @api.get("/plots/axes/{tab}")
     def axes(tab: Tab, request: Request) -> list[AxisInfo]:

@@ -1,4 +1,6 @@
-"""Axes of the first ControlNet unit's fields, under the ControlNet extension's names: `[ControlNet] Weight`."""
+"""Axes of ControlNet units' fields: `[ControlNet] Weight`, the extension's name for the first unit's, then
+`[ControlNet 1] Weight` for the unit after it.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +17,7 @@ from modules.params.plot_axes import Apply, Axis, R, ReadValues, Variant, named_
 from modules.params.plot_values import fractional_numbers, whole_numbers
 
 CONTROL_COST = 0.2      # another ControlNet is loaded
+UNITS_LISTED = 3        # as many as forms show at first
 
 
 def unit_values(name: str, field: str, read: ReadValues) -> ReadValues:
@@ -33,34 +36,40 @@ def unit_value(name: str, field: str, value: object) -> object:
         ) from error
 
 
-def to_first_unit(name: str, field: str) -> Apply:
-    """Return the function that gives a cell's first unit another value of a field. It raises Invalid without units."""
+def to_unit(name: str, unit: int, field: str) -> Apply:
+    """Return the function that gives a unit of a cell another value of a field. It raises Invalid without that unit."""
 
     def apply(variant: Variant[R], value: object, values: Sequence[object]) -> Variant[R]:
-        first, *others = variant.value("control") or (None,)
-        if first is None:
-            raise Invalid(f"{name} finds no ControlNet unit.", "Fill in the first one.", field="script_args")
-        changed = replace(first, **{field: value})
-        return replace(variant, changes={**variant.changes, "control": (changed, *others)})
+        units = list(variant.value("control"))
+        if len(units) <= unit:
+            raise Invalid(f"{name} finds no ControlNet unit.", f"Fill in Unit {unit} first.", field="script_args")
+        units[unit] = replace(units[unit], **{field: value})
+        return replace(variant, changes={**variant.changes, "control": tuple(units)})
 
     return apply
 
 
-def unit_axis(label: str, field: str, read: ReadValues, choices: str | tuple[str, ...] = "", cost: float = 0.0) -> Axis:
-    name = f"[ControlNet] {label}"
-    return Axis(name, unit_values(name, field, read), to_first_unit(name, field), named_value, cost, choices)
+def unit_axes(unit: int) -> tuple[Axis, ...]:
+    """Return the axes of one unit, counted from 0, as the page does."""
+    prefix = f"[ControlNet {unit}]" if unit else "[ControlNet]"
+
+    def axis(label: str, field: str, read: ReadValues, choices: str | tuple[str, ...] = "", cost: float = 0.0) -> Axis:
+        name = f"{prefix} {label}"
+        return Axis(name, unit_values(name, field, read), to_unit(name, unit, field), named_value, cost, choices)
+
+    return (
+        axis("Enabled", "enabled", truths, ("False", "True")),
+        axis("Model", "model", plain_texts, "control_models", CONTROL_COST),
+        axis("Weight", "weight", fractional_numbers),
+        axis("Guidance Start", "guidance_start", fractional_numbers),
+        axis("Guidance End", "guidance_end", fractional_numbers),
+        axis("Control Mode", "control_mode", plain_texts, CONTROL_MODES),
+        axis("Resize Mode", "resize_mode", plain_texts, MAP_RESIZE_MODES),
+        axis("Preprocessor", "module", plain_texts, "preprocessors"),
+        axis("Pre Resolution", "processor_res", whole_numbers),
+        axis("Pre Threshold A", "threshold_a", fractional_numbers),
+        axis("Pre Threshold B", "threshold_b", fractional_numbers),
+    )
 
 
-CONTROL_AXES: tuple[Axis, ...] = (
-    unit_axis("Enabled", "enabled", truths, ("False", "True")),
-    unit_axis("Model", "model", plain_texts, "control_models", CONTROL_COST),
-    unit_axis("Weight", "weight", fractional_numbers),
-    unit_axis("Guidance Start", "guidance_start", fractional_numbers),
-    unit_axis("Guidance End", "guidance_end", fractional_numbers),
-    unit_axis("Control Mode", "control_mode", plain_texts, CONTROL_MODES),
-    unit_axis("Resize Mode", "resize_mode", plain_texts, MAP_RESIZE_MODES),
-    unit_axis("Preprocessor", "module", plain_texts, "preprocessors"),
-    unit_axis("Pre Resolution", "processor_res", whole_numbers),
-    unit_axis("Pre Threshold A", "threshold_a", fractional_numbers),
-    unit_axis("Pre Threshold B", "threshold_b", fractional_numbers),
-)
+CONTROL_AXES: tuple[Axis, ...] = tuple(axis for unit in range(UNITS_LISTED) for axis in unit_axes(unit))

@@ -8,7 +8,8 @@ from typing import Any, get_args, get_type_hints
 
 from modules.base.errors import Invalid, UnknownName
 from modules.base.fields import Param, declared_params
-from modules.params.control_axes import CONTROL_AXES
+from modules.params.control import MOST_UNITS
+from modules.params.control_axes import CONTROL_AXES, UNITS_LISTED, unit_axes
 from modules.params.network_axes import NETWORK_AXES
 from modules.params.plot_axes import (
     A1111_AXES,
@@ -23,11 +24,15 @@ from modules.params.plot_axes import (
     plain_texts,
     to_field,
     to_settings,
+    to_truth,
+    truth_texts,
     truths,
 )
 from modules.params.plot_values import fractional_numbers, whole_numbers
 
 OWN_AXES = (*NETWORK_AXES, *CONTROL_AXES)      # by name alone
+# those of units beyond the ones that forms show at first: known, but not in the lists
+LATER_UNIT_AXES = tuple(axis for unit in range(UNITS_LISTED, MOST_UNITS) for axis in unit_axes(unit))
 NAMED_AXES = (*A1111_AXES, *OWN_AXES)
 
 
@@ -46,7 +51,8 @@ def find_axis(
     axes = [*axes_of(tab), *extension_axes]
     if name.isdecimal() and len(name) < 4 and int(name) < len(axes):
         return axes[int(name)]
-    by_name = {axis.name.casefold(): axis for axis in (*axes, *OWN_AXES)} | {"": NOTHING, "none": NOTHING}
+    named = (*axes, *OWN_AXES, *LATER_UNIT_AXES)
+    by_name = {axis.name.casefold(): axis for axis in named} | {"": NOTHING, "none": NOTHING}
     found = by_name.get(name.casefold()) or declared_axis(name, request, to_field) or declared_axis(
         name, settings, to_settings
     ) or argument_axis(name)
@@ -62,7 +68,8 @@ def declared_axis(name: str, cls: type[Any], apply: Callable[[str], Apply]) -> A
     read = next((reader for kind, reader in READERS if kind in kinds), None)
     if param is None or read is None:
         return None
-    return Axis(name, read, apply(name), labelled(param), COSTS.get(name, 0.0))
+    change = to_truth(apply(name)) if read is truth_texts else apply(name)
+    return Axis(name, read, change, labelled(param), COSTS.get(name, 0.0))
 
 
 def argument_axis(name: str) -> Axis | None:
@@ -103,7 +110,7 @@ def value_kinds(hint: Any) -> set[Any]:
 
 
 READERS: Sequence[tuple[type, ReadValues]] = (
-    (bool, truths), (int, whole_numbers), (float, fractional_numbers), (str, plain_texts),
+    (bool, truth_texts), (int, whole_numbers), (float, fractional_numbers), (str, plain_texts),
 )
 NOT_AXES = ("n_iter", "batch_size")      # a cell is one picture
 COSTS = {"sd_model_checkpoint": 1.0, "refiner_checkpoint": 1.0, "fp8_storage": 0.9, "sd_vae": 0.7}

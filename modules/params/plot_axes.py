@@ -102,6 +102,17 @@ def truths(values: Sequence[str]) -> Sequence[bool]:
     return [value.casefold() in TRUE_WORDS for value in values]
 
 
+def truth_texts(values: Sequence[str]) -> Sequence[str]:
+    """ReadValues yes or no, kept as they are written: so the legend has them, as A1111's. Raises Invalid."""
+    truths(values)
+    return values
+
+
+def to_truth(apply: Apply) -> Apply:
+    """Return the function that applies what such a text says."""
+    return lambda variant, value, values: apply(variant, truths([value])[0], values)
+
+
 # Labels ----------------------------------------------------------------------------------------------
 
 
@@ -285,9 +296,10 @@ A1111_AXES: tuple[Axis, ...] = (
     Axis("Face restore", plain_texts, restore_faces_by, unlabelled_value),
     number_axis("Token merging ratio", fractional_numbers, merge_tokens),
     number_axis("Token merging ratio high-res", fractional_numbers, to_settings("token_merging_ratio_hr")),
-    Axis("Always discard next-to-last sigma", truths, to_settings("always_discard_next_to_last_sigma"), named_value,
+    Axis("Always discard next-to-last sigma", truth_texts, to_truth(to_settings("always_discard_next_to_last_sigma")),
+         named_value, choices=("False", "True")),
+    Axis("SGM noise multiplier", truth_texts, to_truth(to_settings("sgm_noise_multiplier")), named_value,
          choices=("False", "True")),
-    Axis("SGM noise multiplier", truths, to_settings("sgm_noise_multiplier"), named_value, choices=("False", "True")),
     Axis("Refiner checkpoint", plain_texts, to_field("refiner_checkpoint"), file_value, 1.0, "refiners"),
     number_axis("Refiner switch at", fractional_numbers, to_field("refiner_switch_at")),
     choice_axis("RNG source", to_settings("randn_source"), ("GPU", "CPU", "NV")),

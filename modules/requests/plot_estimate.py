@@ -7,14 +7,20 @@ from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Any
 
+from PIL import Image
+
 from modules.app.app import App
+from modules.app.kept_inputs import keep_input
 from modules.app.work import picture_work
 from modules.base.accounts import Account
+from modules.imaging.save import png
+from modules.params.batch import Img2ImgBatch
 from modules.params.plot_axes import Variant
 from modules.params.plots import Plot, XyzPlot, read_plot
 from modules.params.prompt_matrix import PromptMatrix
 from modules.params.scripts import script_arguments
 from modules.params.txt2img import Generation
+from modules.requests.batch_inputs import scaled_fields
 from modules.requests.plot_jobs import cell_map, earlier_cells, plotted_request
 from modules.requests.submit import Submission, resolved_submission
 from modules.settings.options import Settings
@@ -22,6 +28,7 @@ from modules.store.jobs import JobRecord
 from modules.store.migrations import pictures_of
 
 BYTES_OF_PIXEL = 3
+PLACE_SIDE = 8      # pixels of a picture that only holds a place
 DEAR_SETTINGS = ("sd_model_checkpoint", "sd_vae")      # a change of one loads a file
 WORK_FIELDS = (
     "width", "height", "steps", "denoising_strength", "enable_hr", "hr_scale", "hr_resize_x", "hr_resize_y",
@@ -70,6 +77,20 @@ def plot_estimate(app: App, asked: Submission, account: Account) -> PlotEstimate
         shape, pictures, taken * each, swaps, seconds, [width, height], width * height * BYTES_OF_PIXEL / 1e6,
         bool(settings.img_max_size_mp and width * height > settings.img_max_size_mp * 1e6),
     )
+
+
+def with_picture_to_come(app: App, asked: Submission, account: Account, size: tuple[int, int] | None) -> Submission:
+    """Return an img2img submission that names no picture yet with one in its place.
+
+    size: width and height of that picture; None if there is none, and then the submission stays as it is
+    Raises OverQuota or Invalid.
+    """
+    request = asked.request
+    if size is None or not isinstance(request, Img2ImgBatch) or request.init_images or request.batch_source:
+        return asked
+    place = keep_input(app, account, png(Image.new("L", (PLACE_SIDE, PLACE_SIDE)), ""))
+    scaled = scaled_fields(size, request.scale_by) if request.resize_by else {}
+    return replace(asked, request=replace(request, init_images=(place,), resize_by=False, **scaled))
 
 
 def plot_work(plot: Plot, record: JobRecord, request: Generation) -> float:

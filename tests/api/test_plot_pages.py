@@ -37,6 +37,16 @@ def test_an_estimate_tells_what_would_be_made_and_records_nothing(client, plot):
     assert client.get("/easel/v1/jobs").json() == before
 
 
+def test_an_estimate_of_img2img_needs_no_picture_but_its_size(client):
+    body = asked(y_type="Denoising", y_values="0.3, 0.6") | {"kind": "img2img"}
+    refused = client.post("/easel/v1/jobs/estimate", json=body)
+    assert refused.status_code == 422 and "init_images" in refused.text
+    found = client.post("/easel/v1/jobs/estimate", json=body | {"picture": [100, 60]}).json()
+    assert (found["pictures"], found["grid"]) == (4, [128, 128])
+    scaled = body | {"picture": [100, 64], "fields": body["fields"] | {"resize_by": True, "scale_by": 2}}
+    assert client.post("/easel/v1/jobs/estimate", json=scaled).json()["grid"] == [400, 256]
+
+
 def test_a_plot_tells_its_axes_its_cells_and_its_grids(client, plot):
     found = client.get(f"/easel/v1/jobs/{plot.id}/plot").json()
     assert [axis["labels"] for axis in found["axes"]] == [

@@ -58,6 +58,9 @@ def test_every_declared_field_and_setting_of_one_value_is_an_axis_too():
     assert [each.settings for each in variants(x_type="hypertile_enable_unet", x_values="True,no")] == [
         {"hypertile_enable_unet": True}, {"hypertile_enable_unet": False},
     ]
+    for name in ("hypertile_enable_unet", "SGM noise multiplier"):
+        [axis, *_] = plot_of(x_type=name, x_values="yes, False", csv_mode=True).axes
+        assert [label.rpartition(": ")[2] for label in axis.labels] == ["yes", "False"]      # as they were written
     for name in ("n_iter", "no such axis", "99"):
         with pytest.raises(UnknownName):
             find_axis(name, "txt2img", Txt2Img, Settings)
@@ -111,6 +114,17 @@ def test_fields_of_the_first_controlnet_unit_are_axes():
             variants(units, x_type=f"[ControlNet] {kind}", x_values=wrong)
     with pytest.raises(Invalid, match="no ControlNet unit"):
         variants(Txt2Img(), x_type="[ControlNet] Weight", x_values="1")
+
+
+def test_fields_of_the_units_after_it_are_axes_under_their_numbers():
+    units = Txt2Img(control=(ControlUnit(weight=0.3), ControlUnit(weight=0.4)))
+    found = variants(units, x_type="[ControlNet 1] Weight", x_values="0.5, 1")
+    assert [[unit.weight for unit in each.params.control] for each in found] == [[0.3, 0.5], [0.3, 1.0]]
+    for beyond in ("[ControlNet 2] Weight", "[controlnet 9] weight"):
+        with pytest.raises(Invalid, match="no ControlNet unit"):
+            variants(units, x_type=beyond, x_values="1")
+    with pytest.raises(UnknownName):
+        find_axis("[ControlNet 10] Weight", "txt2img", Txt2Img, Settings)
 
 
 @pytest.mark.parametrize(

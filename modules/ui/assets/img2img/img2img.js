@@ -25,6 +25,7 @@ class Images {
       prepare: () => this.prepare(),
       sends: () => t("Sending the picture…"),
       detectSize: () => this.detectSize(),
+      pictureSize: () => this.pictureSize(),
       receive: (...given) => this.receive(...given),
       followed: () => this.followed(),
     });
@@ -84,6 +85,12 @@ class Images {
     const { suited } = this;
     const same = suited && ["width", "height"].every((name) => Number(this.form.get(name)) === suited.size[name]);
     if (same && !this.sizesCome) this.suit(suited.picture);
+  }
+
+  /** Width and height of the picture in the editor; null without one. */
+  pictureSize() {
+    const { hasImage, width, height } = this.current.editors[0].state;
+    return hasImage ? [width, height] : null;
   }
 
   detectSize() {

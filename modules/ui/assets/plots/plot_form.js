@@ -2,8 +2,10 @@
 // the plot will cost.
 import { byId, debounced, duration, facts, h, t } from "../core/dom.js";
 import { Lost, reasonOf, server } from "../core/server.js";
+import { ValueChoice, splitValues } from "./value_choice.js";
 
-const PLOT = "X/Y/Z plot";
+const PLOT = "X/Y/Z plot", NOTHING = "Nothing";
+const FRESH = 5000;      // ms for which lists of values are taken as they are
 const LETTERS = ["x", "y", "z"];
 const COMPARED = [
   ["Checkpoint name", "Checkpoints"], ["VAE", "VAEs"], ["Sampler", "Samplers"], ["Schedule type", "Schedules"],
@@ -14,16 +16,19 @@ const SWAPS = [["x", "y"], ["y", "z"], ["x", "z"]];
 const chip = (name, onclick) => h("button.chip-like", { type: "button", onclick }, name);
 
 export class PlotForm {
-  constructor({ tab, form }) {
-    Object.assign(this, { tab, form, ids: facts.scripts[tab][PLOT], lists: null, asked: 0 });
+  /** owner: the generation tab; img2img's tells the size of its picture */
+  constructor(owner) {
+    const { tab, form } = owner;
+    Object.assign(this, { owner, tab, form, ids: facts.scripts[tab][PLOT], asked: 0 });
     this.estimate = h("p.hint.plot-estimate", { role: "status" });
     this.estimateSoon = debounced(() => this.reckon(), 500);
     this.start();
   }
 
   start() {
-    for (const letter of LETTERS)
-      byId(this.ids[`${letter}_values`]).append(chip(t("All values"), () => this.fillAxis(letter)));
+    this.choices = new Map(LETTERS.map((letter) => [letter, this.choiceOf(letter)]));
+    for (const [letter, { element }] of this.choices)
+      byId(this.ids[`${letter}_values`]).append(chip(t("All values"), () => this.fillAxis(letter)), element);
     const arguments_ = byId(`${this.tab}_script_container`).querySelector(`[data-script="${PLOT}"]`).closest(".script");
     const swaps = SWAPS.map(([a, b]) =>
       chip(t("Swap {a} and {b}", { a: a.toUpperCase(), b: b.toUpperCase() }), () => this.swap(a, b)));
@@ -36,8 +41,34 @@ export class PlotForm {
 
   /** All values of an axis as a text; null where it has no list. */
   async valuesOf(axis) {
-    this.lists = await server.plotAxes(this.tab);
-    return this.lists.find(({ name }) => name === axis)?.values ?? null;
+    const lists = await this.listsNow();
+    return lists.find(({ name }) => name === axis)?.values ?? null;
+  }
+
+  /** The lists, asked for once in a while: files come and go. */
+  listsNow() {
+    if (Date.now() - (this.since ?? 0) < FRESH) return this.coming;
+    Object.assign(this, { since: Date.now(), coming: server.plotAxes(this.tab) });
+    this.coming.catch(() => { this.since = 0; });
+    return this.coming;
+  }
+
+  choiceOf(letter) {
+    const id = this.ids[`${letter}_values`];
+    return new ValueChoice({
+      get: () => String(this.form.get(id) ?? ""), set: (text) => this.form.fill({ [id]: text }),
+      title: t("Values of {axis}", { axis: letter.toUpperCase() }),
+    });
+  }
+
+  /** Each axis with a list offers its values, unless only texts are wanted. */
+  async offer() {
+    const turn = this.offered = (this.offered ?? 0) + 1, texts = String(this.form.get(this.ids.csv_mode)) === "true";
+    for (const [letter, choice] of this.choices) {
+      const axis = this.form.get(this.ids[`${letter}_type`]);
+      const text = texts || !axis || axis === NOTHING ? null : await this.valuesOf(axis).catch(() => null);
+      if (turn === this.offered) choice.offer(text === null ? null : splitValues(text));
+    }
   }
 
   async fillAxis(letter) {
@@ -68,8 +99,12 @@ export class PlotForm {
   }
 
   look() {
-    if (this.form.get("script_name") === PLOT) this.estimateSoon();
-    else this.asked++;
+    if (this.form.get("script_name") !== PLOT) {
+      this.asked++;
+      return;
+    }
+    this.estimateSoon();
+    this.offer();
   }
 
   /** Ask the server what the plot will be, or why it cannot be. */
@@ -77,13 +112,12 @@ export class PlotForm {
     const asked = ++this.asked;
     if (this.form.get("script_name") !== PLOT) return;
     try {
-      const found = await server.estimate(this.form.request());
+      const picture = this.owner.pictureSize?.() ?? null;
+      const found = await server.estimate({ ...this.form.request(), picture });
       if (asked === this.asked) this.say(inWords(found));
     } catch (error) {
       if (asked !== this.asked || error instanceof Lost) return;
-      // the editor's picture goes to the server at Generate
-      const unsent = error.field === "init_images";
-      this.say(unsent ? t("Pictures, time and memory are told once Generate has sent the picture.") : reasonOf(error));
+      this.say(error.field === "init_images" ? t("Put a picture into the editor first.") : reasonOf(error));
     }
   }
 
@@ -94,7 +128,7 @@ export class PlotForm {
 function inWords({ pictures, taken, seconds, swaps, grid, grid_megabytes: megabytes, too_large: large }) {
   const [width, height] = grid;
   return [
-    t("{n} pictures", { n: pictures }),
+    pictures === 1 ? t("1 picture") : t("{n} pictures", { n: pictures }),
     taken ? t("{n} of them drawn before", { n: taken }) : null,
     seconds === null ? null : t("about {time}", { time: duration(seconds) }),
     swaps ? t("{n} changes of models", { n: swaps }) : null,
