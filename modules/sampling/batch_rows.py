@@ -151,6 +151,11 @@ class BatchRows:
     def positive_rows(self) -> int:
         return sum(len(picture.positive) for picture in self.pictures)
 
+    def weighted_prompts(self) -> list[list[tuple[int, float]]]:
+        """Return each picture's positive rows, by number, with their weights."""
+        numbers = iter(range(self.positive_rows))
+        return [[(next(numbers), weight) for _, weight in each.guidance.positive] for each in self.pictures]
+
     def view(self) -> ModelRows:
         """Return the rows as tensors of their own."""
         conds = [cond for _, cond in self.rows]

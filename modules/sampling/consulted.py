@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, TypeVar
 import torch
 from torch import Tensor
 
-from modules.sampling.batch_rows import BatchRows, PictureRows
+from modules.sampling.batch_rows import BatchRows, EncodedTexts, PictureRows
 from modules.sampling.flows import Denoise, Flow
 from modules.sampling.guidance import Stage, layered_answer, layered_asks, stacked_estimates
 from modules.sampling.masking import KeepBefore
@@ -24,8 +24,8 @@ T = TypeVar("T")
 
 # moments of a step, by the names of A1111's callbacks and script methods
 CFG_DENOISER, CFG_DENOISED, CFG_AFTER_CFG = "cfg_denoiser", "cfg_denoised", "cfg_after_cfg"
-MASK_BLEND, CALLBACK_STATE = "on_mask_blend", "callback_state"
-STEP_MOMENTS = frozenset({CFG_DENOISER, CFG_DENOISED, CFG_AFTER_CFG, MASK_BLEND, CALLBACK_STATE})
+MASK_BLEND, CALLBACK_STATE, COMBINE = "on_mask_blend", "callback_state", "combine_denoised"
+STEP_MOMENTS = frozenset({CFG_DENOISER, CFG_DENOISED, CFG_AFTER_CFG, MASK_BLEND, CALLBACK_STATE, COMBINE})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +51,17 @@ class Estimates:
     """What the model or the guidance returned, (rows or pictures, C, h, w)."""
 
     x: Tensor
+
+
+@dataclass(eq=False)
+class Combination:
+    """What guidance mixes, for an extension that mixes it itself: it sets `result`, (pictures, C, h, w)."""
+
+    x: Tensor                                   # the model's output, (rows, C, h, w)
+    prompts: list[list[tuple[int, float]]]      # of each picture: its prompts' rows, with their weights
+    text_uncond: EncodedTexts
+    scale: float                                # of guidance
+    result: Tensor | None = None
 
 
 @dataclass(eq=False)
@@ -191,7 +202,7 @@ def guided_estimates(rows: BatchRows, heard: Collection[str]) -> Steps[list[Guid
             changed = rows.changed_questions(view)
     if changed is None:
         estimates = yield Together([picture.question() for picture in rows.pictures])
-        if CFG_DENOISED not in heard:
+        if not {CFG_DENOISED, COMBINE} & set(heard):
             return [combined(picture, each) for picture, each in zip(rows.pictures, estimates, strict=True)]
         cleans = rows.joined(estimates)
         out = torch.stack([picture.shown(clean) for (picture, _), clean in zip(rows.rows, cleans, strict=True)])
@@ -200,9 +211,27 @@ def guided_estimates(rows: BatchRows, heard: Collection[str]) -> Steps[list[Guid
     version = out._version
     if CFG_DENOISED in heard:
         yield Consult(CFG_DENOISED, Estimates(out))
+    if COMBINE in heard and (mixed := (yield from mixed_by_extension(rows, out))):
+        return mixed
     if estimates is not None and out._version == version:
         return [combined(picture, each) for picture, each in zip(rows.pictures, estimates, strict=True)]
     return [combined_shown(picture, each) for picture, each in zip(rows.pictures, rows.split(list(out)), strict=True)]
+
+
+def mixed_by_extension(rows: BatchRows, out: Tensor) -> Steps[list[Guided] | None]:
+    """Let an extension mix the rows to guided estimates; None if it has not, or if a picture has two negative rows."""
+    if any(len(picture.negative) > 1 for picture in rows.pictures):
+        return None
+    guidance, texts = rows.pictures[0].guidance, rows.view().text_uncond
+    parts = Combination(out, rows.weighted_prompts(), texts, guidance.scale)
+    yield Consult(COMBINE, parts)
+    if parts.result is None:
+        return None
+    split = rows.split(list(out))
+    return [
+        (picture.clean(guided), picture.clean(own[-1]), picture.clean(own[0]))
+        for picture, guided, own in zip(rows.pictures, parts.result, split, strict=True)
+    ]
 
 
 def changed_output(rows: BatchRows, questions: Sequence[Any]) -> Steps[Tensor]:

@@ -134,6 +134,17 @@ class StableDiffusionProcessing:
     def parse_extra_network_prompts(self) -> None:
         current_generation().tags.take(self)
 
+    def sample(
+        self, conditioning: Any = None, unconditional_conditioning: Any = None, seeds: Any = None,
+        subseeds: Any = None, subseed_strength: Any = None, prompts: Any = None,
+    ) -> Any:
+        """Sample the batch in hand: latents (pictures, C, h, w), or after hires fix its pictures, decoded.
+
+        An extension may put a function of its own in its place. Other conditionings than `p.c` and `p.uc` are taken;
+        noise is that of the pictures' seeds.
+        """
+        return current_generation().batch_in_hand.sampled(conditioning, unconditional_conditioning)
+
     def init(self, all_prompts: Any, all_seeds: Any, all_subseeds: Any) -> None: ...
     def setup_conds(self) -> None: ...
     def close(self) -> None: ...

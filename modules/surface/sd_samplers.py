@@ -45,12 +45,16 @@ def sampler_lists() -> SamplerLists:
 
 def own_samplers() -> dict[str, SamplerData]:
     """Return the samplers that extensions have added, by their names and aliases in small letters."""
-    added = [each for each in sampler_lists().all_samplers if SAMPLERS.get(each.name) is None]
-    return {name.lower(): each for each in added for name in (each.name, *each.aliases)}
+    lists = sampler_lists()
+    added = [each for each in lists.all_samplers if SAMPLERS.get(each.name) is None]
+    named = {name.lower(): each for name, each in lists.all_samplers_map.items() if SAMPLERS.get(name) is None}
+    return {name.lower(): each for each in added for name in (each.name, *each.aliases)} | named
 
 
 def find_sampler_config(name: str | None) -> SamplerData:
     lists = sampler_lists()
+    if name in lists.all_samplers_map:
+        return lists.all_samplers_map[name]
     return lists.all_samplers_map.get(lists.samplers_map.get(str(name).lower(), ""), lists.all_samplers[0])
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
 
 class CompVisDenoiser:
     """The model, as it is named to callbacks. It is asked by Easel's engine only."""
@@ -25,7 +27,7 @@ class CFGDenoiser:
     """The guidance of one pass: how far it is, and what it works on."""
 
     def __init__(self, sampler: Any) -> None:
-        self.sampler, self.p = sampler, sampler.p
+        self.sampler = sampler
         self.mask = self.nmask = self.init_latent = None
         self.steps: int | None = None           # of the schedule
         self.total_steps: int | None = None     # model evaluations
@@ -39,8 +41,26 @@ class CFGDenoiser:
         self.model_wrap: Any = None
 
     @property
+    def p(self) -> Any:
+        """The request that is sampled."""
+        return self.sampler.p
+
+    @property
     def inner_model(self) -> Any:
         return self.model_wrap
+
+    def combine_denoised(self, x_out: Any, conds_list: Any, uncond: Any, cond_scale: float) -> Any:
+        """Return guided estimates (pictures, C, h, w); an extension may replace this.
+
+        x_out: (rows, C, h, w), the negative prompts' rows last; conds_list: of each picture, the rows of its prompts
+        with their weights; uncond: the negative prompts' texts, of which the number counts
+        """
+        away = x_out[-uncond.shape[0]:]
+        moves = [
+            sum((x_out[row] - unprompted) * (weight * cond_scale) for row, weight in prompts)
+            for unprompted, prompts in zip(away, conds_list, strict=True)
+        ]
+        return away + torch.stack(moves)
 
 
 class CFGDenoiserKDiffusion(CFGDenoiser):

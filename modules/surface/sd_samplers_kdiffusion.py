@@ -18,4 +18,5 @@ class KDiffusionSampler(Sampler):
 
     def __init__(self, funcname: Any, sd_model: Any = None, options: Any = None) -> None:
         super().__init__(funcname)
+        self.model_wrap_cfg = CFGDenoiserKDiffusion(self)
         self.options = options or {}

@@ -14,4 +14,5 @@ class CompVisSampler(Sampler):
 
     def __init__(self, funcname: Any, sd_model: Any = None) -> None:
         super().__init__(funcname)
+        self.model_wrap_cfg = CFGDenoiserTimesteps(self)
         self.eta_option_field = "eta_ddim"

@@ -139,7 +139,40 @@ def test_a_hook_may_make_pictures_of_its_own_and_an_error_is_told_once(shop):
     told = [each.message for each in warned]
     failed = [text for text in told if "failing failed in process_batch" in text]
     assert len(failed) == 1 and "ValueError: on purpose" in failed[0]
-    assert len([text for text in told if "replaced p.sample" in text]) == 1
+
+
+@pytest.mark.parametrize("more", [{}, {"enable_hr": True, "hr_scale": 1.5, "denoising_strength": 0.6}])
+def test_a_function_in_the_place_of_p_sample_samples(shop, more):
+    """One that only calls the usual one changes nothing; one that changes the latents changes the picture."""
+    written(shop, "sampling", SAMPLING)
+    with shop.open():
+        found = []
+        for way in ("", "same", "mirrored", "failing"):
+            own = {"alwayson_scripts": {"Sampling": {"args": [way]}}, **more}
+            ended, [made], warned = shop.made(small(way or "plain", **own))
+            found.append((pixels(made), [each.message for each in warned]))
+            assert ended.state == "done"
+    plain, same, mirrored, failing = found
+    assert mirrored[1] == []
+    assert np.abs(plain[0] - same[0]).max() <= 1 and same[1] == []
+    assert np.abs(mirrored[0] - plain[0][:, ::-1]).mean() < np.abs(mirrored[0] - plain[0]).mean()
+    assert np.array_equal(failing[0], plain[0]) and "failed in sample" in failing[1][0]
+
+
+def test_guidance_is_an_extensions_where_it_replaces_it(shop):
+    """By a denoiser of its sampler's, or on A1111's class; one that mixes as usual changes nothing."""
+    written(shop, "mixing", MIXING)
+    with shop.open():
+        found = []
+        for way in ("", "same", "weak", "own denoiser"):
+            own = {"alwayson_scripts": {"Mixing": {"args": [way]}}, "prompt": "a red circle AND a dog :0.7"}
+            ended, [made], warned = shop.made(small(way or "plain", sampler_name="DPM++ 2M", **own))
+            assert (ended.state, warned) == ("done", [])
+            found.append(pixels(made))
+        _, [made], _ = shop.made(small("low", sampler_name="DPM++ 2M", cfg_scale=3.5, prompt=own["prompt"]))
+    plain, same, weak, denoiser = found
+    assert np.array_equal(plain, same)
+    assert np.abs(weak - pixels(made)).max() <= 1 and np.array_equal(weak, denoiser)
 
 
 def test_a_job_whose_extensions_only_plan_is_drawn_as_any_other(shop):
@@ -294,6 +327,83 @@ class Again(scripts.Script):
         pp.image = processed.images[0]
         p.extra_generation_params["Again"] = len(processed.images)
 """
+SAMPLING = """
+import gradio as gr
+from modules import scripts
+
+class Sampling(scripts.Script):
+    def title(self):
+        return "Sampling"
+
+    def show(self, is_img2img):
+        return scripts.AlwaysVisible
+
+    def ui(self, is_img2img):
+        return [gr.Textbox(label="Way", value="")]
+
+    def process(self, p, way):
+        usual = p.sample
+
+        def sample(conditioning, unconditional_conditioning, seeds, subseeds, subseed_strength, prompts):
+            if way == "failing":
+                raise ValueError("on purpose")
+            found = usual(conditioning, unconditional_conditioning, seeds, subseeds, subseed_strength, prompts)
+            if way == "mirrored":
+                for each in found:
+                    each.copy_(each.flip(-1))
+            return found
+
+        if way:
+            p.sample = sample
+"""
+MIXING = """
+import gradio as gr
+from modules import scripts, sd_samplers, sd_samplers_common
+from modules.sd_samplers_kdiffusion import CFGDenoiserKDiffusion
+
+usual = CFGDenoiserKDiffusion.combine_denoised
+
+class Weaker(CFGDenoiserKDiffusion):
+    def combine_denoised(self, x_out, conds_list, uncond, cond_scale):
+        return usual(self, x_out, conds_list, uncond, cond_scale / 2)
+
+class Mixing(scripts.Script):
+    def title(self):
+        return "Mixing"
+
+    def show(self, is_img2img):
+        return scripts.AlwaysVisible
+
+    def ui(self, is_img2img):
+        return [gr.Textbox(label="Way", value="")]
+
+    def process(self, p, way):
+        def mixed(self, x_out, conds_list, uncond, cond_scale):
+            return usual(self, x_out, conds_list, uncond, cond_scale if way == "same" else cond_scale / 2)
+
+        CFGDenoiserKDiffusion.combine_denoised = mixed if way in ("same", "weak") else usual
+
+    def process_batch(self, p, way, **kwargs):
+        if way == "own denoiser":
+            known = sd_samplers.all_samplers_map[p.sampler_name]
+
+            def made(model):
+                sampler = known.constructor(model)
+                sampler.model_wrap_cfg = Weaker(sampler)
+                return sampler
+
+            name = p.sampler_name + " weaker"
+            sd_samplers.all_samplers_map[name] = sd_samplers_common.SamplerData(name, made, [], known.options)
+            p.sampler_name = name
+
+    def postprocess_batch(self, p, way, **kwargs):
+        if way == "own denoiser":
+            del sd_samplers.all_samplers_map[p.sampler_name]
+            p.sampler_name = p.sampler_name.removesuffix(" weaker")
+
+    def postprocess(self, p, processed, way):
+        CFGDenoiserKDiffusion.combine_denoised = usual
+"""
 FAILING = """
 from modules import scripts
 
@@ -305,7 +415,6 @@ class Failing(scripts.Script):
         return scripts.AlwaysVisible
 
     def process_batch(self, p, *args, **kwargs):
-        p.sample = lambda *args, **kwargs: None
         raise ValueError("on purpose")
 """
 LISTENING = """

@@ -37,8 +37,8 @@ from modules.worker.hooks.hooked_cells import cells_of
 from modules.worker.hooks.hooked_job import CLASSES, HookedJob, Surroundings
 from modules.worker.hooks.own_samplers import is_of_extension
 from modules.worker.hooks.planned_jobs import planned_job
+from modules.worker.hooks.replaced import sampling_replaced
 from modules.worker.hooks.script_runner import ScriptRunner, plans_alone
-from modules.worker.hooks.step_listeners import sampler_replaced
 from modules.worker.job_kinds import plan_images, read_spec, with_safety_check
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class Conductor:
         scripts = any(each.always_on for each in self.host.scripts(spec.kind))
         listens = any(self.host.listeners(moment) for moment in PICTURE_MOMENTS)
         samples = any(is_of_extension(spec.params.get(name)) for name in ("sampler_name", "hr_sampler_name"))
+        samples = samples or sampling_replaced(self.host)
         if not (scripts or listens or samples or EXTENSION_SCRIPT in spec.params or extension_axes_in(spec)):
             return False
         if without := plain_because(spec):
@@ -159,7 +160,7 @@ class Conductor:
         """Return whether no extension takes part in a job once its pictures are planned."""
         listens = any(self.host.listeners(moment) for moment in PICTURE_MOMENTS if moment not in SAVING_MOMENTS)
         own = spec.params.get("sampler_name"), spec.params.get("hr_sampler_name")
-        if listens or EXTENSION_SCRIPT in spec.params or any(map(is_of_extension, own)) or sampler_replaced(self.host):
+        if listens or EXTENSION_SCRIPT in spec.params or any(map(is_of_extension, own)) or sampling_replaced(self.host):
             return False
         if surface("extra_networks").own_names():
             return False
@@ -169,7 +170,8 @@ class Conductor:
         """Let scripts plan a job, and hand its pictures to the engine, unless a script has begun to listen to more."""
         with job.processing():
             job.begin(p)
-            if self.only_plans(job.spec) and not job.state.interrupted:
+            samples = "sample" in vars(p) or is_of_extension(p.sampler_name)
+            if self.only_plans(job.spec) and not samples and not job.state.interrupted:
                 self.runner.begin(job.spec, planned_job(job, p))
                 return None
             self.emit(events.Started(job.spec.id, p.n_iter * p.batch_size))

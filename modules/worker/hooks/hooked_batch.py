@@ -7,7 +7,7 @@ here only where somebody listens to its steps, else it is one errand as well.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -26,11 +26,12 @@ from modules.pipelines.result import ExtraParams
 from modules.pipelines.sampling import PassStart, start_from_noise, start_from_picture, trained_levels
 from modules.pipelines.txt2img import decode_question, sampled
 from modules.plugins.host import surface
-from modules.sampling.batch_rows import text_of
 from modules.sampling.consulted import SampledPicture, StepCount, Steps, Together, guided_batch, mixed_by_listeners
-from modules.sampling.guidance import Guidance, Stage, Timeline
-from modules.sampling.questions import Cond, DecodeLevels, Task
+from modules.sampling.guidance import Stage
+from modules.sampling.questions import DecodeLevels, Task
 from modules.worker.hooks.own_samplers import named_sampler, run_own_sampler
+from modules.worker.hooks.replaced_sample import sample_by_extension
+from modules.worker.hooks.shown_conditionings import show_conditionings, unlocked_stage, with_conditionings
 from modules.worker.hooks.step_listeners import StepListeners
 
 LOST_OF_A_LEVEL = 1e-3        # of a level: what single precision may lose of a whole one
@@ -74,20 +75,44 @@ class HookedBatch:
     p: Any
     plans: Sequence[ImagePlan[Any, Any]]
     first: int                          # the number of its first picture
+    pictures: list[HookedPicture] = field(default_factory=list)
 
     def draw(self) -> list[HookedPicture]:
         """Sample and decode the pictures."""
-        pictures = self.begun()
-        self.sample(pictures, pictures[0].plan.passes[0])
-        if all(picture.complete for picture in pictures) and len(pictures[0].plan.passes) > 1:
-            self.second_pass(pictures)
-        self.mix_finally(pictures)
-        if pictures[0].plan.hires:
+        self.pictures = pictures = self.begun()
+        if replaced := vars(self.p).get("sample"):
+            sample_by_extension(self, replaced)
+        else:
+            self.sample_passes()
+        if pictures[0].plan.hires or pictures[0].pixels is not None:
             self.decode_and_post(pictures)
         else:
             self.post_latents(pictures)
             self.decode(pictures)
         return pictures
+
+    def sample_passes(self) -> None:
+        """Sample the pictures, and once more for hires fix."""
+        pictures = self.pictures
+        self.sample(pictures, pictures[0].plan.passes[0])
+        if all(picture.complete for picture in pictures) and len(pictures[0].plan.passes) > 1:
+            self.second_pass(pictures)
+        self.mix_finally(pictures)
+
+    def sampled(self, positive: Any, negative: Any) -> Any:
+        """Sample the pictures for an extension that has replaced `p.sample`; a second call begins anew.
+
+        positive, negative: conditionings in A1111's form, those of `p` or others
+        """
+        if any(picture.latent is not None for picture in self.pictures):
+            self.pictures[:] = self.begun()
+        if positive is not self.p.c or negative is not self.p.uc:
+            for place, picture in enumerate(self.pictures):
+                picture.stage = with_conditionings(picture.stage, positive.batch[place], negative[place])
+        self.sample_passes()
+        if not self.pictures[0].plan.hires:
+            return torch.stack([picture.result for picture in self.pictures])
+        return surface("sd_samplers_common").DecodedSamples(self.decoded_levels(self.pictures))
 
     # --- beginning ---
 
@@ -101,9 +126,7 @@ class HookedBatch:
         if hears:
             for picture in pictures:
                 picture.stage = unlocked_stage(picture.stage)
-        conds = surface("prompt_parser")
-        p.c = conds.MulticondLearnedConditioning((len(pictures),), [multicond(conds, each.stage) for each in pictures])
-        p.uc = [conds_over_time(conds, each.stage.guidance.negative) for each in pictures]
+        show_conditionings(p, pictures)
         noise = torch.stack([picture.start.first for picture in pictures])
         starts = [picture.start.picture for picture in pictures]
         x = noise if starts[0] is None else torch.stack([each for each in starts if each is not None])
@@ -230,16 +253,21 @@ class HookedBatch:
             picture.pixels = with_units(picture, to_levels(pixels))
 
     def decode_and_post(self, pictures: Sequence[HookedPicture]) -> None:
-        """Call post_sample after hires fix, whose pictures are decoded by then."""
+        """Call post_sample for pictures that are decoded by then: after hires fix, or by an extension's p.sample."""
         if not self.job.scripts_of(self.p).hears("post_sample"):
-            return self.decode(pictures)
-        asks = [decode_question(picture.reached or picture.start.pass_, picture.result) for picture in pictures]
-        levels = self.job.desk.ask([DecodeLevels(a.weights, a.latent, a.tiled, a.tiny) for a in asks], self.first)
-        decoded = [each.clone() for each in levels]
+            return None if pictures[0].pixels is not None else self.decode(pictures)
+        decoded = [each.pixels * 2 - 1 for each in pictures if each.pixels is not None]
+        decoded = decoded or self.decoded_levels(pictures)
         args = surface("scripts").PostSampleArgs(surface("sd_samplers_common").DecodedSamples(decoded))
         self.job.scripts_of(self.p).call("post_sample", self.p, args)
         for picture, pixels in zip(pictures, args.samples, strict=True):
             picture.pixels = with_units(picture, ((pixels + 1) / 2).clamp(0, 1))
+
+    def decoded_levels(self, pictures: Sequence[HookedPicture]) -> list[Tensor]:
+        """Decode the pictures to (3, H, W) in [-1, 1]."""
+        asks = [decode_question(picture.reached or picture.start.pass_, picture.result) for picture in pictures]
+        levels = self.job.desk.ask([DecodeLevels(a.weights, a.latent, a.tiled, a.tiny) for a in asks], self.first)
+        return [each.clone() for each in levels]
 
 
 # Tasks of the engine ---------------------------------------------------------------------------------
@@ -306,30 +334,3 @@ def with_units(picture: HookedPicture, levels: Tensor) -> Tensor:
     if not pass_.control:
         return levels
     return to_levels(finished_by_units(pass_, to_bytes(levels), picture.control_start))
-
-
-def unlocked_stage(stage: Stage) -> Stage:
-    """Return the stage with conditionings of its own, which may be changed in place."""
-    guidance: Guidance = stage.guidance
-    positive = tuple((each.map(unlocked_cond), weight) for each, weight in guidance.positive)
-    return replace(stage, guidance=replace(guidance, positive=positive, negative=guidance.negative.map(unlocked_cond)))
-
-
-def unlocked_cond(cond: Cond) -> Cond:
-    return replace(cond, text=cond.text.clone(), vector=None if cond.vector is None else cond.vector.clone())
-
-
-def conds_over_time(conds: Any, entries: Timeline[Cond]) -> list[Any]:
-    """Return a conditioning over time in A1111's form."""
-    return [
-        conds.ScheduledPromptConditioning(end, text_of(cond))
-        for end, cond in zip(entries.ends, entries.entries, strict=True)
-    ]
-
-
-def multicond(conds: Any, stage: Stage) -> list[Any]:
-    """Return the prompts of a picture in A1111's form."""
-    return [
-        conds.ComposableScheduledPromptConditioning(conds_over_time(conds, entries), weight)
-        for entries, weight in stage.guidance.positive
-    ]

@@ -41,6 +41,7 @@ from modules.worker.hooks.job_options import JobOptions
 from modules.worker.hooks.job_state import JobState
 from modules.worker.hooks.prompt_tags import PromptTags
 from modules.worker.hooks.script_runner import ScriptRunner
+from modules.worker.hooks.shown_sampler import shown_sampler
 from modules.worker.hooks.step_listeners import StepListeners
 from modules.worker.moments.protocol import Moments
 from modules.worker.picture_files import files_for, find_checkpoint
@@ -84,6 +85,7 @@ class HookedJob:
         self.depth = 0                      # of process_images within process_images
         self.tags, self.planner = PromptTags(self), BatchPlanner(self)
         self.models: dict[str, Any] = {}    # facts of checkpoints, by the setting's name
+        self.batch_in_hand: HookedBatch | None = None       # what `p.sample` samples
         self.drawn: dict[tuple[int, int], HookedPicture] = {}       # by p and the picture's number
 
     # --- what may stop it ---
@@ -180,7 +182,7 @@ class HookedJob:
 
     def listeners(self, p: Any, count: StepCount, pictures: Sequence[HookedPicture] = ()) -> StepListeners:
         """Return the listeners of one pass, and give `p` its sampler."""
-        p.sampler = surface("sd_samplers_common").sampler_of(p, count, pictures)
+        p.sampler = shown_sampler(self.host, p, count, pictures)
         return StepListeners(self.host, self.scripts_of(p), p.sampler, count, self.note)
 
     # --- process_images ---
@@ -333,15 +335,16 @@ class HookedJob:
     def draw(self, p: Any, first: int, seeds: Sequence[int], subseeds: Sequence[int]) -> list[HookedPicture] | None:
         """Plan and draw the batch's pictures; None if it was interrupted before there was anything."""
         plans = self.planner.plans(p, seeds, subseeds)
-        if "sample" in vars(p):
-            self.note("An extension has replaced p.sample, which is not called; the picture was sampled without it.")
         for files in (pass_.files for plan in plans for pass_ in plan.passes):
             for note in (*files.notes, *files.networks.notes):
                 self.note(note)
+        before, self.batch_in_hand = self.batch_in_hand, HookedBatch(self, p, plans, first)
         try:
-            drawn = HookedBatch(self, p, plans, first).draw()
+            drawn = self.batch_in_hand.draw()
         except Interrupted:
             return None
+        finally:
+            self.batch_in_hand = before
         self.drawn.update({(id(p), first + place): picture for place, picture in enumerate(drawn)})
         return drawn
 

@@ -36,8 +36,15 @@ def with_stand_ins(values: dict[str, Any], own: Mapping[str, Any]) -> dict[str, 
             usual = schedule_label(found.options.get("scheduler", ""))
             if values.get(schedule) in (None, "", "Automatic"):
                 values |= {schedule: usual}
-            values |= {name: STAND_IN}
+            values |= {name: stand_in_of(found)}
     return values
+
+
+def stand_in_of(found: Any) -> str:
+    """Return the sampler of Easel's whose plan an extension's has: the one it is made of, if it is."""
+    function = getattr(found.constructor(None), "funcname", None)
+    own = SAMPLERS.get(function) if isinstance(function, str) else None
+    return own.name if own else STAND_IN
 
 
 def is_of_extension(name: str | None) -> bool:
@@ -139,6 +146,7 @@ def noised(picture: HookedPicture, level: float) -> Tensor:
 
 
 def named_sampler(own: Mapping[str, Any], name: str | None) -> Any:
-    """Return an extension's sampler, made; None for one of Easel's own."""
+    """Return an extension's sampler, made; None where one of Easel's own samples."""
     found = own.get(str(name or "").lower())
-    return found.constructor(None) if found and SAMPLERS.get(found.name) is None else None
+    made = found.constructor(None) if found and SAMPLERS.get(found.name) is None else None
+    return made if made and callable(made.func) else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from modules.plugins.host import CallFailed, Host, surface
@@ -13,13 +12,16 @@ from modules.sampling.consulted import (
     CFG_AFTER_CFG,
     CFG_DENOISED,
     CFG_DENOISER,
+    COMBINE,
     MASK_BLEND,
+    Combination,
     Consult,
     Estimates,
     MaskBlend,
     SamplerState,
     StepCount,
 )
+from modules.worker.hooks.replaced import call_replaced, extension_of
 from modules.worker.hooks.script_runner import ScriptRunner
 
 CALLBACKS = (CFG_DENOISER, CFG_DENOISED, CFG_AFTER_CFG)
@@ -39,7 +41,7 @@ class StepListeners:
         self.a1111 = surface("script_callbacks")
         self.moments: dict[str, Callable[[Any], None]] = {
             CFG_DENOISER: self.denoiser_asked, CFG_DENOISED: self.denoised, CFG_AFTER_CFG: self.after_guidance,
-            MASK_BLEND: self.mask_blended, CALLBACK_STATE: self.sampler_stepped,
+            MASK_BLEND: self.mask_blended, CALLBACK_STATE: self.sampler_stepped, COMBINE: self.combined,
         }
 
     def heard(self) -> frozenset[str]:
@@ -47,8 +49,10 @@ class StepListeners:
         heard = {moment for moment in CALLBACKS if self.host.listeners(moment)}
         if self.scripts.hears(MASK_BLEND):
             heard.add(MASK_BLEND)
-        if replaced_by(self.host, type(self.sampler)):
+        if extension_of(self.host, self.sampler.callback_state):
             heard.add(CALLBACK_STATE)
+        if extension_of(self.host, self.denoiser.combine_denoised):
+            heard.add(COMBINE)
         return frozenset(heard)
 
     def consult(self, asked: Consult) -> None:
@@ -95,27 +99,16 @@ class StepListeners:
         told = {
             "i": state.step, "x": state.x, "sigma": state.sigma, "sigma_hat": state.sigma, "denoised": state.denoised,
         }
-        extension = replaced_by(self.host, type(self.sampler))
+        self.told_replaced(CALLBACK_STATE, self.sampler.callback_state, told)
+
+    def combined(self, parts: Combination) -> None:
+        scale = parts.scale * self.denoiser.cond_scale_miltiplier
+        how = parts.x, parts.prompts, parts.text_uncond, scale
+        parts.result = self.told_replaced(COMBINE, self.denoiser.combine_denoised, *how)
+
+    def told_replaced(self, moment: str, function: Callable[..., Any], *args: Any) -> Any:
+        """Call a function that an extension has put in the place of A1111's; None if it fails, which is told."""
         try:
-            self.host.call(extension, CALLBACK_STATE, self.sampler.callback_state, told)
+            return call_replaced(self.host, moment, function, *args)
         except CallFailed as error:
             self.note(f"{error}; the picture was made without it.")
-
-
-def replaced_by(host: Host, sampler: Any) -> str:
-    """Return the active extension that has replaced `callback_state` of A1111's class; "" if none has."""
-    function: Any = sampler.callback_state
-    names = {state.name for state in host.active}
-    while function is not None:
-        file = Path(getattr(getattr(function, "__code__", None), "co_filename", ""))
-        if file.is_relative_to(host.root):
-            name = file.relative_to(host.root).parts[0]
-            return name if name in names else ""
-        function = getattr(function, "__wrapped__", None)
-    return ""
-
-
-def sampler_replaced(host: Host) -> bool:
-    """Return whether an extension has replaced `callback_state` of one of A1111's classes of samplers."""
-    classes = surface("sd_samplers_kdiffusion").KDiffusionSampler, surface("sd_samplers_timesteps").CompVisSampler
-    return any(replaced_by(host, each) for each in classes)
