@@ -23,7 +23,7 @@ from modules.params.txt2img import Txt2Img
 from modules.plugins.host import Host
 from modules.prompts.tokenizer import load_tokenizer
 from modules.requests.extension_axes import extension_axes
-from modules.sampling.samplers import SAMPLERS
+from modules.requests.own_sampling import SAMPLING_FIELDS, fields_of_extensions
 from modules.settings.file import SettingsFile
 from modules.settings.flags import Flags
 from modules.settings.options import Settings
@@ -101,9 +101,8 @@ def hooked_spec(case: dict[str, Any], host: Host | None = None) -> JobSpec:
     if script and SCRIPTS.get(script["script_name"]) is None:
         own["extension_script"] = {"title": script["script_name"], "args": script.get("script_args", [])}
     saved = payload.pop("save_images", False)
-    for name in ("sampler_name", "hr_sampler_name"):
-        if payload.get(name) and SAMPLERS.get(payload[name]) is None:
-            own[name], payload[name] = payload[name], "Euler"
+    for name in fields_of_extensions(payload):
+        own[name], payload[name] = payload[name], SAMPLING_FIELDS[name][1]
     job = spec({**case, "payload": payload})
     if host and SCRIPTS.get(script.get("script_name", "")):
         known = KnownNames({}, Settings, extension_axes=partial(extension_axes, host), returns_grids=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -16,6 +17,7 @@ from modules.library.index import identity
 from modules.library.model_kinds import ModelKind
 from modules.prompts.styles import CSV_COLUMNS
 from modules.requests.model_choice import standing_checkpoint
+from modules.requests.own_sampling import own_of
 from modules.sampling.samplers import SAMPLERS, Sampler
 from modules.sampling.schedules import SCHEDULES, Schedule
 
@@ -31,11 +33,15 @@ def routes(app: App) -> APIRouter:
 
     @api.get("/samplers")
     def samplers() -> list[dict[str, Any]]:
-        return [sampler(each) for each in SAMPLERS]
+        """The samplers, those of extensions last."""
+        names = "name", "aliases", "options"
+        return [*map(sampler, SAMPLERS), *added(app, "sampler_name", names)]
 
     @api.get("/schedulers")
     def schedulers() -> list[dict[str, Any]]:
-        return [scheduler(each) for each in SCHEDULES]
+        """The noise schedules, those of extensions last."""
+        names = "name", "label", "aliases", "default_rho", "need_inner_model"
+        return [*map(scheduler, SCHEDULES), *added(app, "scheduler", names)]
 
     @api.get("/prompt-styles")
     def prompt_styles(request: Request) -> list[dict[str, str]]:
@@ -130,6 +136,12 @@ def sampler(each: Sampler) -> dict[str, Any]:
     if each.brownian:
         options["brownian_noise"] = "True"
     return {"name": each.name, "aliases": list(each.aliases), "options": options}
+
+
+def added(app: App, field: str, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what extensions have added for a field, with these attributes of each."""
+    own = {id(each): each for each in own_of(app.extensions, field).values()}
+    return [{name: getattr(each, name) for name in names} for each in own.values()]
 
 
 def scheduler(each: Schedule) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from modules.plugins.scripts import TABS
 from modules.requests.control_lists import model_titles
 from modules.requests.extension_axes import axis_options
 from modules.requests.model_choice import missing_choices
+from modules.requests.own_sampling import added_names
 from modules.requests.resolve import ALWAYS_VAES
 from modules.sampling.samplers import SAMPLERS
 from modules.sampling.schedules import SCHEDULES
@@ -49,8 +50,8 @@ def lists_of(app: App, mine: AccountData) -> Lists:
         return [found.name for found in models.checkpoints.list()]
 
     return {
-        "samplers": lambda: SAMPLERS.names,
-        "schedules": lambda: SCHEDULES.names,
+        "samplers": lambda: [*SAMPLERS.names, *added_names(app.extensions, "sampler_name")],
+        "schedules": lambda: [*SCHEDULES.names, *added_names(app.extensions, "scheduler")],
         "styles": lambda: list(mine.styles()),
         "checkpoints": checkpoints,
         "titled_checkpoints": lambda: [
@@ -80,8 +81,8 @@ def lists_of(app: App, mine: AccountData) -> Lists:
         "fills": lambda: FILLS,
         "hr_upscalers": lambda: [*LATENT_MODES, *models.upscalers()],
         "hr_checkpoints": lambda: [("Use same checkpoint", ""), *((name, name) for name in checkpoints())],
-        "hr_samplers": lambda: [("Use same sampler", ""), *((name, name) for name in SAMPLERS.names)],
-        "hr_schedules": lambda: [("Use same scheduler", ""), *((name, name) for name in SCHEDULES.names)],
+        "hr_samplers": lambda: [("Use same sampler", ""), *pairs(lists_of(app, mine)["samplers"]())],
+        "hr_schedules": lambda: [("Use same scheduler", ""), *pairs(lists_of(app, mine)["schedules"]())],
     }
 
 

@@ -10,14 +10,14 @@ from modules.base.errors import Invalid, UnknownName
 from modules.base.fields import with_values
 from modules.params.scripts import NO_SCRIPT
 from modules.params.txt2img import Generation
-from modules.plugins.host import Host, surface
+from modules.plugins.host import Host
 from modules.plugins.native import known_arguments, named_native, read_pairs_of_extensions
 from modules.plugins.scripts import TABS, LoadedScript
+from modules.requests.own_sampling import with_known_sampling
 
 R = TypeVar("R")
 ALWAYS_ON = "alwayson_scripts"              # keys of a job's parameters
 EXTENSION_SCRIPT = "extension_script"
-STAND_IN = "Euler"                          # the sampler whose plan a picture of an extension's sampler has
 MOST_ARGUMENTS = 1000                       # of one script
 
 
@@ -31,7 +31,7 @@ def extension_params(
     """
     scripts, notes = host.scripts(kind) if kind in TABS else [], list[str]()
     request, given = with_native_arguments(host, request, given)
-    request, params = with_known_samplers(host, request)
+    request, params = with_known_sampling(host, request)
     if given:
         params[ALWAYS_ON] = {
             script.title: arguments_of(script, values, notes) for script, values in found_scripts(scripts, given)
@@ -61,16 +61,6 @@ def named_values(given: Any) -> Any:
     """Return the arguments by name in A1111's {"args": {…}} or {"named": {…}}; other values as they are."""
     found = (given.get("named") or given.get("args")) if isinstance(given, Mapping) else None
     return found if isinstance(found, Mapping) else given
-
-
-def with_known_samplers(host: Host, request: R) -> tuple[R, dict[str, Any]]:
-    """Return the request with a sampler of Easel's own in the place of extensions', and the latter's names."""
-    if not host.active or not isinstance(request, Generation):
-        return request, {}
-    own = surface("sd_samplers").own_samplers()
-    given = {name: own.get(getattr(request, name, "").lower()) for name in ("sampler_name", "hr_sampler_name")}
-    params = {name: found.name for name, found in given.items() if found}
-    return with_values(request, **dict.fromkeys(params, STAND_IN)), params
 
 
 def found_scripts(scripts: Sequence[LoadedScript], given: Mapping[str, Any]) -> list[tuple[LoadedScript, Any]]:

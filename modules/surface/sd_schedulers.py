@@ -26,6 +26,13 @@ def made_schedulers(host: Host) -> list[Scheduler]:
     return [Scheduler(name.lower().replace(" ", "_"), name, None) for name in SCHEDULES.names]
 
 
+def own_schedules() -> dict[str, Scheduler]:
+    """Return the schedules that extensions have added, by their names, labels and aliases in small letters."""
+    listed: list[Scheduler] = view("sd_schedulers", made_schedulers)
+    added = [each for each in listed if callable(each.function) and SCHEDULES.get(each.label) is None]
+    return {name.lower(): each for each in added for name in (each.name, each.label, *(each.aliases or ()))}
+
+
 def __getattr__(name: str) -> Any:
     if name == "schedulers":
         return view("sd_schedulers", made_schedulers)

@@ -35,7 +35,7 @@ class BatchPlanner:
     def request(self, p: Any) -> Generation:
         """Return the request that a `p` is, checked. Raises Invalid or UnknownName."""
         cls: type[Generation] = Img2Img if hasattr(p, "init_images") else Txt2Img
-        return request_view.request_from_p(p, cls, self.job.kept, self.job.settings, self.job.own_samplers)
+        return request_view.request_from_p(p, cls, self.job.kept, self.job.settings, self.job.host)
 
     def plans(self, p: Any, seeds: Sequence[int], subseeds: Sequence[int]) -> list[ImagePlan[Any, Any]]:
         """Return the plans of the pictures of p's batch. Raises UnknownName, ModelError or Invalid."""

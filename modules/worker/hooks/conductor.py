@@ -27,6 +27,7 @@ from modules.pipelines.scripts.table import REQUEST_SCRIPTS
 from modules.plugins.host import Host, surface
 from modules.plugins.page_values import with_pictures
 from modules.requests.extension_scripts import ALWAYS_ON, EXTENSION_SCRIPT
+from modules.requests.own_sampling import fields_of_extensions
 from modules.requests.recorded import recorded_request
 from modules.sampling.consulted import STEP_MOMENTS
 from modules.sampling.questions import Predict
@@ -35,7 +36,6 @@ from modules.store.jobs import FAILED, INTERRUPTED
 from modules.worker.hooks.errands import Errand, ErrandDesk
 from modules.worker.hooks.hooked_cells import cells_of
 from modules.worker.hooks.hooked_job import CLASSES, HookedJob, Surroundings
-from modules.worker.hooks.own_samplers import is_of_extension
 from modules.worker.hooks.planned_jobs import planned_job
 from modules.worker.hooks.replaced import sampling_replaced
 from modules.worker.hooks.script_runner import ScriptRunner, plans_alone
@@ -65,8 +65,7 @@ class Conductor:
             return False
         scripts = any(each.always_on for each in self.host.scripts(spec.kind))
         listens = any(self.host.listeners(moment) for moment in PICTURE_MOMENTS)
-        samples = any(is_of_extension(spec.params.get(name)) for name in ("sampler_name", "hr_sampler_name"))
-        samples = samples or sampling_replaced(self.host)
+        samples = fields_of_extensions(spec.params) or sampling_replaced(self.host)
         if not (scripts or listens or samples or EXTENSION_SCRIPT in spec.params or extension_axes_in(spec)):
             return False
         if without := plain_because(spec):
@@ -159,8 +158,8 @@ class Conductor:
     def only_plans(self, spec: JobSpec) -> bool:
         """Return whether no extension takes part in a job once its pictures are planned."""
         listens = any(self.host.listeners(moment) for moment in PICTURE_MOMENTS if moment not in SAVING_MOMENTS)
-        own = spec.params.get("sampler_name"), spec.params.get("hr_sampler_name")
-        if listens or EXTENSION_SCRIPT in spec.params or any(map(is_of_extension, own)) or sampling_replaced(self.host):
+        samples = fields_of_extensions(spec.params) or sampling_replaced(self.host)
+        if listens or samples or EXTENSION_SCRIPT in spec.params:
             return False
         if surface("extra_networks").own_names():
             return False
@@ -170,7 +169,7 @@ class Conductor:
         """Let scripts plan a job, and hand its pictures to the engine, unless a script has begun to listen to more."""
         with job.processing():
             job.begin(p)
-            samples = "sample" in vars(p) or is_of_extension(p.sampler_name)
+            samples = "sample" in vars(p) or fields_of_extensions(vars(p))
             if self.only_plans(job.spec) and not samples and not job.state.interrupted:
                 self.runner.begin(job.spec, planned_job(job, p))
                 return None

@@ -26,10 +26,12 @@ from modules.pipelines.result import ExtraParams
 from modules.pipelines.sampling import PassStart, start_from_noise, start_from_picture, trained_levels
 from modules.pipelines.txt2img import decode_question, sampled
 from modules.plugins.host import surface
+from modules.requests.own_sampling import own_of
 from modules.sampling.consulted import SampledPicture, StepCount, Steps, Together, guided_batch, mixed_by_listeners
 from modules.sampling.guidance import Stage
 from modules.sampling.questions import DecodeLevels, Task
 from modules.worker.hooks.own_samplers import named_sampler, run_own_sampler
+from modules.worker.hooks.own_schedules import own_levels
 from modules.worker.hooks.replaced_sample import sample_by_extension
 from modules.worker.hooks.shown_conditionings import show_conditionings, unlocked_stage, with_conditionings
 from modules.worker.hooks.step_listeners import StepListeners
@@ -157,6 +159,7 @@ class HookedBatch:
 
     def sample(self, pictures: Sequence[HookedPicture], pass_: Pass[Any]) -> None:
         """Run the sampler of all pictures; interrupted, they are the newest estimates."""
+        self.take_own_schedule(pictures, pass_)
         self.before_sampling(pictures)
         self.extra_noise(pictures)
         count = StepCount(pass_.steps, pass_.evaluations)
@@ -180,7 +183,15 @@ class HookedBatch:
     def own_sampler(self, pass_: Pass[Any]) -> Any:
         """Return the extension's sampler that the pass is to have; None for one of Easel's own."""
         second = pass_.first_step > 0 and getattr(self.p, "hr_sampler_name", None)
-        return named_sampler(self.job.own_samplers, second or self.p.sampler_name)
+        return named_sampler(own_of(self.job.host, "sampler_name"), second or self.p.sampler_name)
+
+    def take_own_schedule(self, pictures: Sequence[HookedPicture], pass_: Pass[Any]) -> None:
+        """Give the pictures the noise levels of an extension's schedule, if the pass is to have one."""
+        second = pass_.first_step > 0 and getattr(self.p, "hr_scheduler", None)
+        if not (name := second or self.p.scheduler):
+            return
+        for picture in pictures:
+            picture.start = replace(picture.start, levels=own_levels(self.job.host, name, picture))
 
     def sample_here(
         self, pictures: Sequence[HookedPicture], heard: frozenset[str], listeners: StepListeners, count: StepCount

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
@@ -22,10 +22,9 @@ from modules.params.scripts import script_arguments
 from modules.params.txt2img import Generation
 from modules.pipelines.scripts.table import REQUEST_SCRIPTS
 from modules.requests.extension_axes import apply_axis, axis_options, values_of_axis
-from modules.requests.extension_scripts import STAND_IN
+from modules.requests.own_sampling import plannable
 from modules.settings.options import Settings
 from modules.worker.grids import DonePicture, GridMaker
-from modules.worker.hooks.own_samplers import is_of_extension
 from modules.worker.job_kinds import JobPlan, each_request, plan_job
 from modules.worker.saving import beside_files, grid_facts_of
 from modules.worker.saving_grids import save_grid
@@ -148,9 +147,3 @@ def cells_of(job: HookedJob, request: Generation) -> HookedCells | None:
     arguments = script_arguments(request)
     plot = read_plot(arguments, request, Settings) if isinstance(arguments, XyzPlot) else None
     return HookedCells(job, plan, list(cells.requests), plot)
-
-
-def plannable(spec: JobSpec) -> JobSpec:
-    """Return a job with a sampler of Easel's own in the place of extensions'."""
-    names = [name for name in ("sampler_name", "hr_sampler_name") if is_of_extension(spec.params.get(name))]
-    return replace(spec, params={**spec.params, **dict.fromkeys(names, STAND_IN)}) if names else spec

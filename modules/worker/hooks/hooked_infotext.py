@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from modules.base.border import outcome
-from modules.worker.hooks.own_samplers import sampler_pairs
+from modules.worker.hooks.own_samplers import sampling_pairs
 from modules.worker.infotext import image_infotext
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class HookedInfotext:
             subseed=texts.subseed,
         )
         extra = {**(drawn.extra if drawn else {}), **second_prompts(p, number, texts)}
-        extra |= {**sampler_pairs(p, job.own_samplers, plan.params), **self.told_params(p, number)}
+        extra |= {**sampling_pairs(job.host, p, plan.params), **self.told_params(p, number)}
         return image_infotext(replace(plan, params=params), extra, self.before)
 
     def told_params(self, p: Any, number: int) -> dict[str, Any]:

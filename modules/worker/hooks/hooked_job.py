@@ -317,12 +317,6 @@ class HookedJob:
         self.finisher.finish(p, number, drawn, finished)
         return True
 
-    @property
-    def own_samplers(self) -> Mapping[str, Any]:
-        """The samplers of extensions, by their names in small letters."""
-        found: Mapping[str, Any] = surface("sd_samplers").own_samplers()
-        return found
-
     def begin_batch(self, p: Any, number: int) -> slice:
         """Give `p` what a batch's pictures are made of; returns their place among all of p's."""
         of_batch = slice(number * p.batch_size, (number + 1) * p.batch_size)

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from modules.params.txt2img import Txt2Img
 from modules.pipelines.sampling import remaining, trained_levels
-from modules.requests.extension_scripts import STAND_IN
+from modules.plugins.host import Host
+from modules.requests.own_sampling import SAMPLING_FIELDS, name_of, own_of
 from modules.sampling.consulted import CALLBACK_STATE, SampledPicture, StepCount, evaluation
 from modules.sampling.flows import Denoise, Flow
 from modules.sampling.samplers import SAMPLERS
@@ -22,21 +23,21 @@ if TYPE_CHECKING:
     from modules.worker.hooks.hooked_batch import HookedBatch, HookedPicture
     from modules.worker.hooks.step_listeners import StepListeners
 
+
 class SamplingStopped(Exception):
     """Ends an extension's sampler: its job was interrupted."""
 
 
-def with_stand_ins(values: dict[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a request's values with Easel's own sampler in the place of extensions', and with the latter's schedules.
-
-    own: extensions' samplers by their names in small letters
-    """
+def with_stand_ins(values: dict[str, Any], host: Host) -> dict[str, Any]:
+    """Return a request's values with Easel's own in the place of extensions' samplers, with the latter's schedules."""
     for name, schedule in (("sampler_name", "scheduler"), ("hr_sampler_name", "hr_scheduler")):
-        if found := own.get(str(values.get(name) or "").lower()):
+        if found := own_of(host, name).get(str(values.get(name) or "").lower()):
             usual = schedule_label(found.options.get("scheduler", ""))
             if values.get(schedule) in (None, "", "Automatic"):
                 values |= {schedule: usual}
             values |= {name: stand_in_of(found)}
+        if str(values.get(schedule) or "").lower() in own_of(host, schedule):
+            values |= {schedule: SAMPLING_FIELDS[schedule][1]}
     return values
 
 
@@ -44,12 +45,7 @@ def stand_in_of(found: Any) -> str:
     """Return the sampler of Easel's whose plan an extension's has: the one it is made of, if it is."""
     function = getattr(found.constructor(None), "funcname", None)
     own = SAMPLERS.get(function) if isinstance(function, str) else None
-    return own.name if own else STAND_IN
-
-
-def is_of_extension(name: str | None) -> bool:
-    """Return whether a request names a sampler that is none of Easel's own."""
-    return bool(name) and SAMPLERS.get(str(name)) is None
+    return own.name if own else SAMPLING_FIELDS["sampler_name"][1]
 
 
 def schedule_label(name: str) -> str:
@@ -57,14 +53,13 @@ def schedule_label(name: str) -> str:
     return next((each for each in SCHEDULES.names if each.lower().replace(" ", "_") == name), "Automatic")
 
 
-def sampler_pairs(p: Any, own: Mapping[str, Any], request: Any) -> dict[str, str]:
-    """Return the generation data that name an extension's samplers."""
-    pairs = {}
-    if found := own.get(str(p.sampler_name or "").lower()):
-        pairs["Sampler"] = found.name
-    if isinstance(request, Txt2Img) and request.enable_hr and (found := own.get(str(p.hr_sampler_name or "").lower())):
-        pairs["Hires sampler"] = found.name
-    return pairs
+def sampling_pairs(host: Host, p: Any, request: Any) -> dict[str, str]:
+    """Return the generation data that name extensions' samplers and schedules."""
+    keys = {"sampler_name": "Sampler", "scheduler": "Schedule type"}
+    if isinstance(request, Txt2Img) and request.enable_hr:
+        keys |= {"hr_sampler_name": "Hires sampler", "hr_scheduler": "Hires schedule type"}
+    found = {key: own_of(host, name).get(str(getattr(p, name, None) or "").lower()) for name, key in keys.items()}
+    return {key: name_of(each) for key, each in found.items() if each}
 
 
 @dataclass(eq=False)

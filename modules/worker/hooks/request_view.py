@@ -13,6 +13,7 @@ from modules.base.errors import Invalid, InvalidImage
 from modules.base.fields import checker, defaults
 from modules.params.img2img import Img2Img
 from modules.params.txt2img import Generation, Txt2Img
+from modules.plugins.host import Host
 from modules.requests.resolve import resolve_img2img, resolve_request
 from modules.settings.options import SETTING_NAMES, Settings, change_settings
 from modules.worker.hooks.own_samplers import with_stand_ins
@@ -71,16 +72,16 @@ def fields_for_p(request: Generation, known: Mapping[str, Any], unstyled: Mappin
 
 
 def request_from_p(
-    p: Any, cls: type[Generation], kept: InputPictures, settings: Settings, samplers: Mapping[str, Any]
+    p: Any, cls: type[Generation], kept: InputPictures, settings: Settings, host: Host
 ) -> Generation:
     """Return the request of a `p`, checked as one from outside. Raises Invalid or UnknownName.
 
-    samplers: those of extensions, by their names in small letters
+    host: whose extensions' samplers and schedules it may name
     """
     usual = defaults(cls)
     values = {name: python_number(getattr(p, name, None)) for name in usual if name not in NOT_OF_P}
     values = {name: usual[name] if value is None else value for name, value in values.items()}
-    values = with_stand_ins(values, samplers) | {"styles": ()}
+    values = with_stand_ins(values, host) | {"styles": ()}
     values |= kept_inputs(p, kept) if cls is Img2Img else {}
     try:
         request = checker(cls).validate_python(values)

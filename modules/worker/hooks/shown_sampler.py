@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from modules.plugins.host import Host, surface
+from modules.requests.own_sampling import own_of
 from modules.sampling.consulted import StepCount
 from modules.worker.hooks.replaced import call_replaced
 
@@ -21,7 +22,7 @@ def shown_sampler(host: Host, p: Any, count: StepCount, pictures: Sequence[Hooke
     pictures: those that are sampled, with the start of the pass; count: its steps
     """
     create = surface("sd_samplers").create_sampler
-    sampler = call_replaced(host, "create_sampler", create, sampler_name(p, pictures), p.sd_model)
+    sampler = call_replaced(host, "create_sampler", create, sampler_name(host, p, pictures), p.sd_model)
     sampler.p = p
     denoiser = sampler.model_wrap_cfg
     denoiser.steps, denoiser.total_steps = count.steps, count.total_steps
@@ -31,12 +32,12 @@ def shown_sampler(host: Host, p: Any, count: StepCount, pictures: Sequence[Hooke
     return sampler
 
 
-def sampler_name(p: Any, pictures: Sequence[HookedPicture]) -> str | None:
+def sampler_name(host: Host, p: Any, pictures: Sequence[HookedPicture]) -> str | None:
     """Return the name of a pass's sampler: an extension's as `p` has it, else that of the plan."""
     pass_ = pictures[0].start.pass_ if pictures else None
     second = pass_ and pass_.first_step > 0 and getattr(p, "hr_sampler_name", None)
     name: str | None = second or p.sampler_name
-    own = str(name or "").lower() in surface("sd_samplers").own_samplers()
+    own = str(name or "").lower() in own_of(host, "sampler_name")
     return name if own or pass_ is None else pass_.sampler.name
 
 
