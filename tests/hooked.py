@@ -64,7 +64,8 @@ class HookedShop:
         (self.folder / "cache/inputs").mkdir(exist_ok=True)
         (self.folder / "cache/inputs/test").symlink_to(inputs())
         data = Flags(data_dir=self.folder)
-        self.host.load(SimpleNamespace(flags=data, settings=SettingsFile(self.folder / "config.json")))
+        settings = SettingsFile(self.folder / "config.json")
+        self.host.load(SimpleNamespace(flags=data, settings=settings, models=self.config.library))
         worker = ThreadWorker(self.config, self.hear)
         worker.start()
         self.worker = worker

@@ -30,9 +30,13 @@ from modules.api.waiting import ended
 from modules.app.app import App
 from modules.app.kept_inputs import keep_input
 from modules.base.accounts import Account, Role
+from modules.base.limits import MAX_INFOTEXT
+from modules.params import infotext
 from modules.params.batch import Img2ImgBatch
 from modules.params.control import UNIT_PICTURES, ControlUnit
 from modules.params.txt2img import Txt2Img
+from modules.plugins.pasting import script_arguments_in
+from modules.prompts.grammar import emphasised
 from modules.requests.drawing import fields_of
 from modules.requests.submit import Submission, Submitted, submit
 
@@ -88,9 +92,21 @@ def start_generation(app: App, body: DrawRequest, caller: Account) -> Submitted:
     if body.control:
         request = replace(request, control=kept_units(app, body.control, caller))
     saved = body.save_images and not body.do_not_save_samples
-    asked = Submission(kind, request, overrides_of(body), saved, body.force_task_id or "", body.alwayson_scripts)
+    scripts = with_pasted_arguments(app, kind, body)
+    asked = Submission(kind, request, overrides_of(body), saved, body.force_task_id or "", scripts)
     submitted = submit(app, asked, caller)
     return replace(submitted, notes=(*notes, *submitted.notes))
+
+
+def with_pasted_arguments(app: App, kind: str, body: DrawRequest) -> dict[str, Any]:
+    """Return the arguments of always-on scripts: those sent, and for other scripts those in the generation data."""
+    sent = body.alwayson_scripts
+    if not body.infotext or not app.extensions.active:
+        return sent
+    values = infotext.parse_infotext(body.infotext[:MAX_INFOTEXT], emphasised)
+    named = {str(title).lower() for title in sent}
+    pasted = script_arguments_in(app.extensions, kind, values)
+    return {**{title: own for title, own in pasted.items() if title.lower() not in named}, **sent}
 
 
 def txt2img_request(body: Txt2ImgRequest) -> Txt2Img:

@@ -21,6 +21,7 @@ from modules.base.gpu_memory import UNAVAILABLE, gpu_memory
 from modules.base.limits import EncodedPicture
 from modules.imaging.read import open_image
 from modules.params import infotext
+from modules.plugins.pasting import told_of_paste
 from modules.prompts.grammar import emphasised
 from modules.requests.picture_data import picture_metadata
 
@@ -44,6 +45,7 @@ def routes(app: App) -> APIRouter:
         found = picture_metadata(decode_base64(body.image))
         items = {"parameters": found.infotext, **found.items} if found.infotext else found.items
         fields = infotext.parse_infotext(found.infotext, emphasised) if found.infotext else {}
+        told_of_paste(app.extensions, found.infotext, fields)
         return PngInfoReply(info=found.infotext, items=items, parameters=fields)
 
     @api.get("/memory")

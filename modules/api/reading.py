@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Literal
 
@@ -15,12 +16,13 @@ from modules.api.routing import KnownFields, account, owner, router
 from modules.app.app import App
 from modules.app.kept_inputs import keep_input
 from modules.base.accounts import Account, Role
-from modules.base.limits import MAX_INFOTEXT, MAX_PROMPT, EncodedPicture, JsonObject
+from modules.base.limits import MAX_INFOTEXT, MAX_ITEMS, MAX_PROMPT, EncodedPicture, JsonObject, Name
 from modules.params.txt2img import MAX_SEED, MIN_SEED
-from modules.plugins.pasting import told_of_paste, with_script_controls
+from modules.plugins.pasting import told_of_counting, told_of_paste, with_script_controls
 from modules.prompts import grammar
 from modules.prompts.chunks import chunks, target_length, token_count
 from modules.prompts.network_tags import take_networks
+from modules.prompts.styles import Style, apply_styles_to_prompt
 from modules.requests.compare_manifest import differences
 from modules.requests.control import with_units_here
 from modules.requests.expansion import samples, with_pasted_templates
@@ -35,6 +37,8 @@ MOST_SAMPLES = 10
 class TokensRequest(KnownFields):
     prompt: str = Field(max_length=MAX_PROMPT)
     steps: int = Field(20, ge=1, le=150)
+    styles: list[Name] = Field([], max_length=MAX_ITEMS, description="Styles whose texts are counted too.")
+    is_positive: bool = Field(True, description="Whether it is the prompt, or the negative prompt.")
 
 
 class PictureRequest(KnownFields):
@@ -74,14 +78,16 @@ def routes(app: App) -> APIRouter:
             return await asyncio.to_thread(kept_input, app, account(request), body.image)
 
     @api.post("/tokens")
-    def tokens(body: TokensRequest) -> dict[str, int]:
+    def tokens(body: TokensRequest, request: Request) -> dict[str, int]:
         """The largest number of tokens of a prompt in the course of sampling, and the length of its chunks.
 
         An embedding counts as many as it has vectors.
         """
-        tokenizer = app.tokenizer()
-        plain, _ = take_networks(grammar.strip_comments(body.prompt))
-        texts = {text for part, _ in grammar.compose(plain) for _, text in grammar.schedule(part, body.steps)}
+        tokenizer, styles = app.tokenizer(), list(body.styles)
+        prompt, steps = told_of_counting(app.extensions, body.prompt, body.steps, styles, body.is_positive)
+        prompt = with_style_texts(prompt, styles, app.data_of(owner(request)).styles(), body.is_positive)
+        plain, _ = take_networks(grammar.strip_comments(prompt))
+        texts = {text for part, _ in grammar.compose(plain) for _, text in grammar.schedule(part, steps)}
         used = max(token_count(chunks(text, tokenizer, find=named_embeddings(app, text))) for text in texts)
         return {"tokens": used, "limit": target_length(used)}
 
@@ -110,6 +116,12 @@ def routes(app: App) -> APIRouter:
         return {"differences": [asdict(each) for each in found]}
 
     return api
+
+
+def with_style_texts(prompt: str, names: Sequence[str], known: Mapping[str, Style], is_positive: bool) -> str:
+    """Return a prompt with the texts of styles in it; a style that is not known has none."""
+    texts = [known[name].prompt if is_positive else known[name].negative_prompt for name in names if name in known]
+    return apply_styles_to_prompt(prompt, texts)
 
 
 def kept_input(app: App, caller: Account, image: str) -> dict[str, str]:

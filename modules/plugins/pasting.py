@@ -7,7 +7,7 @@ from math import isfinite
 from typing import Any
 
 from modules.base.border import outcome
-from modules.plugins.host import Host
+from modules.plugins.host import Host, surface
 from modules.plugins.page_values import is_json, is_set_in_page
 from modules.plugins.scripts import TABS, LoadedScript, control_name
 
@@ -19,6 +19,30 @@ def told_of_paste(host: Host, text: str, values: dict[str, Any]) -> dict[str, An
     for listener in host.listeners("infotext_pasted"):
         host.told_call(listener.extension, "infotext_pasted", listener.function, text, values)
     return values
+
+
+def told_of_counting(host: Host, prompt: str, steps: int, styles: list[str], is_positive: bool) -> tuple[str, int]:
+    """Call those who want to hear before a prompt's tokens are counted; returns the prompt and steps they leave.
+
+    styles: whose texts are counted too; a listener may change the list
+    """
+    if not (listeners := host.listeners("before_token_counter")):
+        return prompt, steps
+    params = surface("script_callbacks").BeforeTokenCounterParams(prompt, steps, styles, is_positive)
+    for listener in listeners:
+        host.told_call(listener.extension, "before_token_counter", listener.function, params)
+    styles[:] = map(str, params.styles)
+    return str(params.prompt), int(params.steps)
+
+
+def script_arguments_in(host: Host, tab: str, values: Mapping[str, Any]) -> dict[str, dict[str, list[Any]]]:
+    """Return the arguments of always-on scripts that generation data hold, as `alwayson_scripts` has them."""
+    found: dict[str, dict[str, list[Any]]] = {}
+    for script in (each for each in host.scripts(tab) if each.always_on):
+        for number, shown in pasted_values(host, script, values):
+            if not isinstance(shown, dict):
+                found.setdefault(script.title, {"args": list(script.defaults)})["args"][number] = shown
+    return found
 
 
 def with_script_controls(host: Host, found: dict[str, Any], pairs: Mapping[str, Any]) -> dict[str, Any]:
@@ -33,15 +57,19 @@ def with_script_controls(host: Host, found: dict[str, Any], pairs: Mapping[str, 
 
 def pasted_controls(host: Host, tab: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return what pasted data put into the controls of a tab's scripts, by the controls' names in the page."""
-    found: dict[str, Any] = {}
-    for script in host.scripts(tab):
-        for number, key in infotext_controls(script):
-            control = script.controls[number]
-            value = host.told_call(script.extension, "paste", key, dict(values)) if callable(key) else values.get(key)
-            shown = control_value(control, value)
-            if shown is not None and is_json(shown):
-                found[control_name(script, number)] = shown
-    return found
+    return {
+        control_name(script, number): shown
+        for script in host.scripts(tab) for number, shown in pasted_values(host, script, values)
+    }
+
+
+def pasted_values(host: Host, script: LoadedScript, values: Mapping[str, Any]) -> Iterator[tuple[int, Any]]:
+    """Yield the number of each control of a script that pasted data fill, with its value or its update."""
+    for number, key in infotext_controls(script):
+        value = host.told_call(script.extension, "paste", key, dict(values)) if callable(key) else values.get(key)
+        shown = control_value(script.controls[number], value)
+        if shown is not None and is_json(shown):
+            yield number, shown
 
 
 def infotext_controls(script: LoadedScript) -> Iterator[tuple[int, Any]]:

@@ -71,7 +71,9 @@ class SeenUpscaler:
         """Return the picture that many times as large. Raises NotHere for an upscaler with a model, outside a job."""
         size = int(img.width * scale), int(img.height * scale)
         if self.name not in SCALED:
-            raise NotHere(f"modules.shared.sd_upscalers[{self.name!r}].scaler.upscale")
+            if (job := bound_host().generation) is None:
+                raise NotHere(f"modules.shared.sd_upscalers[{self.name!r}].scaler.upscale")
+            return job.upscale(img, scale, self.name)
         return img.resize(size, SCALED[self.name]) if self.name != "None" else img
 
 

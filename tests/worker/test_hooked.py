@@ -188,6 +188,14 @@ def test_a_schedule_of_an_extensions_is_sampled_and_told(shop):
     assert short.state == "failed" and "Too short has 1 noise levels for 3 steps" in short.error["message"]
 
 
+def test_an_upscaler_with_a_model_enlarges_within_a_hook(shop):
+    written(shop, "larger", LARGER)
+    with shop.open():
+        ended, [made], warned = shop.made(small("larger"))
+    assert (ended.state, warned) == ("done", [])
+    assert pixels(made).shape == (128, 128, 3)
+
+
 def test_a_job_whose_extensions_only_plan_is_drawn_as_any_other(shop):
     """Its pictures are made in the engine's thread alone, beside others; who listens to saving is told of each file."""
     written(shop, "choosing", CHOOSING)
@@ -382,6 +390,20 @@ sd_schedulers.schedulers += [
     sd_schedulers.Scheduler("again", "Again exponential", exponential, need_inner_model=True),
     sd_schedulers.Scheduler("too_short", "Too short", lambda n, sigma_min, sigma_max, device: torch.zeros(1)),
 ]
+"""
+LARGER = """
+from modules import scripts, shared
+
+class Larger(scripts.Script):
+    def title(self):
+        return "Larger"
+
+    def show(self, is_img2img):
+        return scripts.AlwaysVisible
+
+    def postprocess_image(self, p, pp):
+        model = next(each for each in shared.sd_upscalers if each.name not in ("None", "Lanczos", "Nearest"))
+        pp.image = model.scaler.upscale(pp.image, 2, model.data_path)
 """
 MIXING = """
 import gradio as gr

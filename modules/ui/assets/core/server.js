@@ -119,7 +119,7 @@ export const server = {
   thumbnail: (id, index) => new URL(`${job(id)}/pictures/${index}/thumbnail`, BASE).href,
   settings: () => ask("../../sdapi/v1/options"),
   changeSettings: (values, mine) => ask(`../../sdapi/v1/options${mine ? "?mine=true" : ""}`, "POST", values),
-  tokens: (prompt, steps) => ask("tokens", "POST", { prompt, steps }),
+  tokens: (prompt, steps, is_positive) => ask("tokens", "POST", { prompt, steps, is_positive }),
   readInfotext: (text, tab, now = {}) => ask("read-infotext", "POST", { text, tab, now }),
   compareManifest: (manifest) => ask("compare-manifest", "POST", { manifest }),
   keep: async (file) => ask("inputs", "POST", { image: await dataUrl(file) }),

@@ -47,7 +47,7 @@ async function countTokens(tab, form, name) {
   const [wrong] = syntaxOf(prompt).alone;
   let tokens = 0, limit = 75, problem = wrong ? spelled(wrong) : "";
   try {
-    if (prompt) ({ tokens, limit } = await server.tokens(prompt, stepsOf(form)));
+    if (prompt) ({ tokens, limit } = await server.tokens(prompt, stepsOf(form), name === "prompt"));
   } catch (error) {
     if (!error.reply) return;      // the connection: the state's watcher says so
     problem = error.reply.message;

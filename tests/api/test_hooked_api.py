@@ -1,0 +1,120 @@
+"""A1111's records of its hooks that are no picture's alone: routes are called on a server with extensions."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shutil
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+from modules.imaging.read import open_image
+from tests.golden_data import GOLDEN
+from tests.playing import TOLERANCE, fields
+from tests.servers import serving, with_tiny_model
+
+pytestmark = pytest.mark.slow      # a server with extensions
+
+HOOKS = GOLDEN / "hooks"
+TRACE = "easel_extensions.trace.trace_hooks"
+
+
+def case_of(name: str) -> dict[str, Any]:
+    return json.loads((HOOKS / name / "case.json").read_text())
+
+
+def in_base64(name: str) -> str:
+    return base64.b64encode((GOLDEN / name.removeprefix("@")).read_bytes()).decode()
+
+
+@pytest.fixture(scope="module")
+def traced(tmp_path_factory):
+    data = with_tiny_model(tmp_path_factory.mktemp("traced"))
+    shutil.copytree(HOOKS / "trace/extension", data / "extensions/trace")
+    with serving(data) as client:
+        assert client.app.extensions.ready.wait(60)
+        yield client
+
+
+def events_of(hooks: set[str]) -> list[dict[str, Any]]:
+    return [each for each in sys.modules[TRACE].EVENTS if each["hook"] in hooks]
+
+
+def test_who_hears_of_pasted_data_hears_of_png_info_too(traced):
+    theirs = json.loads((HOOKS / "trace-png-info/trace.json").read_text())
+    before = len(events_of({"infotext_pasted"}))
+    image = in_base64(case_of("trace-png-info")["payload"]["image"])
+    assert traced.post("/sdapi/v1/png-info", json={"image": image}).status_code == 200
+    [ours] = events_of({"infotext_pasted"})[before:]
+    assert (ours["infotext"], ours["params"]) == (theirs[0]["infotext"], theirs[0]["params"])
+
+
+def test_who_hears_before_tokens_are_counted_hears_what_a1111_tells(traced):
+    theirs = json.loads((HOOKS / "trace-token-counter/trace.json").read_text())
+    before = len(events_of({"before_token_counter"}))
+    asked = ("prompt", "steps", "styles", "is_positive")
+    (traced.app.data_of("local").paths.styles_files[0]).write_text(
+        "name,prompt,negative_prompt\nsuffix,\"{prompt}, best\",blurry\n"
+    )
+    counted = [traced.post("/easel/v1/tokens", json={key: each[key] for key in asked}).json() for each in theirs]
+    ours = events_of({"before_token_counter"})[before:]
+    assert [[each[key] for key in asked] for each in ours] == [[each[key] for key in asked] for each in theirs]
+    shown = [re.search(r"(\d+)/(\d+)", text) for text in case_of("trace-token-counter")["html"]]
+    assert [(each["tokens"], each["limit"]) for each in counted] == [(int(m[1]), int(m[2])) for m in shown]
+
+
+def test_arguments_of_scripts_are_read_from_generation_data(traced):
+    case = case_of("trace-infotext")
+    theirs = json.loads((HOOKS / "trace-infotext/trace.json").read_text())
+    begun = len(sys.modules[TRACE].EVENTS)
+    reply = traced.post(case["endpoint"], json=case["payload"]).json()
+    told = json.loads((HOOKS / "trace-infotext/result.json").read_text())
+    assert [fields(text) for text in json.loads(reply["info"])["infotexts"]] == [
+        fields(text) for text in told["infotexts"]
+    ]
+    hooks = {each["hook"] for each in theirs} & {"process_batch", "postprocess_image", "post_sample", "before_process_batch"}
+    ours = [each for each in sys.modules[TRACE].EVENTS[begun:] if each["hook"] in hooks]
+    assert [(each["hook"], each.get("args")) for each in ours] == [
+        (each["hook"], each.get("args")) for each in theirs if each["hook"] in hooks
+    ]
+    check_pictures("trace-infotext", reply["images"])
+
+
+def check_pictures(name: str, images: list[str]) -> None:
+    told = json.loads((HOOKS / name / "result.json").read_text())
+    for ours, theirs in zip(images, told["images"], strict=True):
+        made = np.asarray(open_image(base64.b64decode(ours)).convert("RGB")).astype(int)
+        picture = np.asarray(open_image((HOOKS / name / theirs).read_bytes()).convert("RGB")).astype(int)
+        assert np.abs(made - picture).max() <= TOLERANCE
+
+
+def test_names_and_styles_that_extensions_write_are_taken(tmp_path):
+    """Of a file before it is saved, and of `p` before it is processed."""
+    data = with_tiny_model(tmp_path)
+    for name in ("save-filename", "styles-on"):
+        shutil.copytree(HOOKS / name / "extension", data / "extensions" / name)
+    (data / "styles.csv").write_text("name,prompt,negative_prompt\noracle style,\"masterpiece, {prompt}, detailed\",blurry\n")
+    with serving(data) as client:
+        assert client.app.extensions.ready.wait(60)
+        set_off(client, "styles-on")
+        case = case_of("save-filename")
+        case["payload"]["override_settings"] |= {"return_grid": False}       # as the recorded server's settings had it
+        reply = client.post(case["endpoint"], json=case["payload"]).json()
+        saved = sorted(path.name for path in (data / "outputs").rglob("*-pic.png"))
+        set_off(client, "save-filename")
+        styled = client.post(case_of("styles-on")["endpoint"], json=case_of("styles-on")["payload"]).json()
+    assert saved == sorted(path.name for path in (HOOKS / "save-filename/saved").iterdir())
+    check_pictures("save-filename", reply["images"])
+    check_pictures("styles-on", styled["images"])
+    told = json.loads((HOOKS / "styles-on/result.json").read_text())
+    assert [fields(text) for text in json.loads(styled["info"])["infotexts"]] == [fields(t) for t in told["infotexts"]]
+
+
+def set_off(client, name: str) -> None:
+    """Leave one extension out of the next pictures, and use the other."""
+    for state in client.app.extensions.extensions:
+        state.state = "off" if state.name == name else "loaded"
