@@ -35,13 +35,13 @@ def routes(app: App) -> APIRouter:
     def samplers() -> list[dict[str, Any]]:
         """The samplers, those of extensions last."""
         names = "name", "aliases", "options"
-        return [*map(sampler, SAMPLERS), *added(app, "sampler_name", names)]
+        return [*map(sampler, SAMPLERS), *items_of_extensions(app, "sampler_name", names)]
 
     @api.get("/schedulers")
     def schedulers() -> list[dict[str, Any]]:
         """The noise schedules, those of extensions last."""
         names = "name", "label", "aliases", "default_rho", "need_inner_model"
-        return [*map(scheduler, SCHEDULES), *added(app, "scheduler", names)]
+        return [*map(scheduler, SCHEDULES), *items_of_extensions(app, "scheduler", names)]
 
     @api.get("/prompt-styles")
     def prompt_styles(request: Request) -> list[dict[str, str]]:
@@ -138,7 +138,7 @@ def sampler(each: Sampler) -> dict[str, Any]:
     return {"name": each.name, "aliases": list(each.aliases), "options": options}
 
 
-def added(app: App, field: str, names: Sequence[str]) -> list[dict[str, Any]]:
+def items_of_extensions(app: App, field: str, names: Sequence[str]) -> list[dict[str, Any]]:
     """Return what extensions have added for a field, with these attributes of each."""
     own = {id(each): each for each in own_of(app.extensions, field).values()}
     return [{name: getattr(each, name) for name in names} for each in own.values()]
