@@ -16,6 +16,7 @@ from modules.base.limits import MAX_NAME, JsonObject
 from modules.params.training_course import MAX_STEPS
 from modules.params.training_files.plan_draft import PlanDraft
 from modules.params.training_files.reading import LARGEST_TRAINING_FILE
+from modules.requests.training_fields import training_fields
 from modules.requests.training_preview import batch_preview, draft_of_texts, preview
 
 MOST_CONFIGS = 10
@@ -46,6 +47,12 @@ class BatchPreviewRequest(PreviewRequest):
 
 def routes(app: App) -> APIRouter:
     api = router("training", "/easel/v1/train", Role.MEMBER)
+
+    @api.get("/fields")
+    def form_fields(request: Request) -> dict[str, Any]:
+        """The fields of a training in groups, with labels and limits, and the methods with their defaults."""
+        allowed_data(app, request)
+        return training_fields()
 
     @api.post("/plan")
     async def plan(body: PreviewRequest, request: Request) -> dict[str, Any]:

@@ -96,13 +96,14 @@ def epoch_sentence(data: TrainingData, plan: Training, steps: int) -> str:
     own = [each for each in data.pictures if not each.is_reg]
     repeats = {each.repeats for each in own}
     shown = sum(each.repeats for each in own)
-    times = f" × {repeats.pop()} repeats" if len(repeats) == 1 else " with their repeats"
     classes = data.samples - shown
+    times = "" if repeats == {1} else f" × {repeats.pop()} repeats" if len(repeats) == 1 else " with their repeats"
+    times += f" = {shown:,}" if times or classes else ""
     beside = f" + {classes:,} class pictures = {data.samples:,}" if classes else ""
     each_epoch = data.steps_per_epoch(plan.gradient_accumulation_steps)
     batches = ", ".join(dict.fromkeys(str(group.batch_size) for group in data.groups))
     return (
-        f"{len(own)} pictures{times} = {shown:,}{beside}, batch {batches} → {each_epoch:,} steps an epoch; "
+        f"{len(own)} pictures{times}{beside}, batch {batches} → {each_epoch:,} steps an epoch; "
         f"{steps:,} steps = {steps / each_epoch:.4g} epochs"
     )
 

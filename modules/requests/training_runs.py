@@ -38,21 +38,26 @@ class TrainingRun:
 
     def facts(self) -> dict[str, Any]:
         """Return the run for lists."""
-        told = self.folder.manifest()
+        told, params = self.folder.manifest(), dict(self.record.params) if self.record else {}
         last = next(iter(reversed([line["step"] for line in self.folder.log() if "loss" in line])), -1)
         return {
-            "run": self.name, "job": told.get("job", ""), "state": self.state, "step": last + 1,
-            "steps": told.get("steps", 0), "begun": told.get("begun"), "finished": told.get("finished"),
-            "name": told.get("params", {}).get("output_name", ""),
+            "run": self.name, "job": self.record.id if self.record else "", "state": self.state, "step": last + 1,
+            "steps": told.get("steps", params.get("max_train_steps", 0)), "begun": told.get("begun"),
+            "finished": told.get("finished"),
+            "name": (told.get("params") or params).get("output_name", ""),
         }
 
 
 def runs_of(app: App, account: Account) -> list[TrainingRun]:
-    """Return an account's runs, the newest first."""
+    """Return an account's runs, the newest first; those that wait for their turn before all."""
     root = app.data_of(account.name).paths.runs
     folders = [RunFolder(path) for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
     found = [each for each in folders if each.exists]
-    return [run_in(app, each) for each in sorted(found, key=lambda each: -each.manifest().get("begun", 0.0))]
+    begun = [run_in(app, each) for each in sorted(found, key=lambda each: -each.manifest().get("begun", 0.0))]
+    known = {run.record.id for run in begun if run.record}
+    waiting = [each for each in app.jobs.store.unfinished() if each.kind == "train" and each.owner == account.name]
+    new = [TrainingRun(RunFolder(Path(each.params["run_folder"])), each) for each in waiting if each.id not in known]
+    return [*(run for run in new if not run.folder.exists), *begun]
 
 
 def run_in(app: App, folder: RunFolder) -> TrainingRun:

@@ -14,7 +14,7 @@ from gradio.components import Component
 from starlette.types import ASGIApp, Scope
 
 from modules.app.app import App
-from modules.app.permissions import makes_models
+from modules.app.permissions import is_allowed, makes_models
 from modules.base.accounts import LOCAL_OWNER, Account, Role
 from modules.base.border import outcome
 from modules.base.families import SPOKEN
@@ -46,7 +46,7 @@ from modules.ui.localizations import build_localization, localization_facts, wor
 from modules.ui.look import Assets
 from modules.ui.placing import ExtendedPlacing, SlotDrawings
 from modules.ui.store import connect, connect_filling
-from modules.ui.tabs import extras, img2img, merger, png_info, settings, txt2img
+from modules.ui.tabs import extras, img2img, merger, png_info, settings, train, txt2img
 from modules.ui.tabs.scripts import ScriptedForm, add_arguments, draw_arguments, extend
 from modules.ui.words import Words
 
@@ -106,6 +106,8 @@ def build_whole(app: App) -> tuple[gr.Blocks, dict[str, Any]]:
                 gr.HTML(elem_id="library_page", padding=False)
             with gr.Tab(words("Checkpoint Merger"), id="modelmerger", elem_id="tab_modelmerger"):
                 merger.build(making, words)
+            with gr.Tab(words("Train"), id="train", elem_id="tab_ti"):
+                train.build()
             with gr.Tab(words("Queue"), id="queue", elem_id="tab_queue"):
                 gr.HTML(elem_id="queue_page", padding=False)
             build_extension_tabs(host, (forms.txt2img, forms.img2img))
@@ -274,6 +276,7 @@ def beginning(app: App, account: Account) -> dict[str, Any]:
         ],
         "hidden_tabs": [
             *(() if makes_models(account, app.settings.current) else ("tab_modelmerger",)),
+            *(() if administers or is_allowed(account, app.settings.current.members_train) else ("tab_ti",)),
             *(() if administers else ("tab_extensions",)),
         ],
         "sets_for_all": administers and not account.is_local,

@@ -111,7 +111,7 @@ def test_a_plan_shows_what_becomes_of_each_picture(client, zorbs):
     assert (wide["size"], wide["bucket"], wide["scaled"]) == ([100, 50], [88, 40], [88, 44]) and wide["crop"] == [0, 2]
     assert {tuple(each["size"]): each["pictures"] for each in pictures["buckets"]} == {(64, 64): 3, (88, 40): 2}
     assert [(each["code"], each["picture"]) for each in pictures["problems"]] == [("duplicate", "wide.png")]
-    assert "5 pictures × 1 repeats = 5, batch 2" in pictures["sum"] and pictures["steps"] == 30
+    assert "5 pictures, batch 2 → 3 steps an epoch" in pictures["sum"] and pictures["steps"] == 30
     assert plan["where"]["network_dim"] == "default of LoRA" and plan["values"]["network_dim"] == 16
     assert plan["where"]["max_train_steps"] == "your choice" and 'train_data_dir = "' in plan["toml"]
 

@@ -29,7 +29,8 @@ MAY_IMPORT = {
     "tabs": {"core", "data", "generation"},
     "queue": {"core", "generation"},
     "library": {"core", "generation", "viewer"},
-    "main.js": {"core", "extensions", "generation", "img2img", "library", "queue", "tabs"},
+    "training": {"core", "generation"},
+    "main.js": {"core", "extensions", "generation", "img2img", "library", "queue", "tabs", "training"},
 }
 SCRIPTS = sorted(path.relative_to(ASSETS).as_posix() for path in ASSETS.rglob("*.js"))
 

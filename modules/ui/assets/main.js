@@ -17,6 +17,7 @@ import { startExtras } from "./tabs/extras.js";
 import { startMerger } from "./tabs/merger.js";
 import { pngInfo } from "./tabs/png_info.js";
 import { startSettings } from "./tabs/settings.js";
+import { startTraining } from "./training/page.js";
 
 /** What a tab has that others have not. */
 const OWN = { img2img: startImages, extras: startExtras };
@@ -58,6 +59,7 @@ function watchPage() {
     startPageAnchors();
     startMerger();
     startExtensions();
+    startTraining();
     for (const found of waiting()) begin(startTab(found, OWN[found]));
     window.easel.tell("update", changes);
     after();

@@ -1,0 +1,95 @@
+"""A newcomer trains a LoRA: pictures dropped, a caption edited, the run followed, left, paused, gone on with, tried."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import ROOT
+from tests.training.conftest import draw_zorbs
+
+ENDLESS = "100000"      # steps: no machine is done before it is paused
+
+
+@pytest.fixture
+def zorbs(tmp_path: Path) -> Iterator[list[Path]]:
+    """Pictures with captions; what is learnt from them does not stay among the server's models."""
+    yield sorted(draw_zorbs(tmp_path / "zorbs", 64).iterdir())
+    for path in (ROOT / "models" / "Lora").glob("zorb-*"):
+        path.unlink()
+
+
+def open_training(page: Page) -> Page:
+    page.wait_for_selector("html.easel-ready")
+    page.get_by_role("tab", name="Train", exact=True).click()
+    page.wait_for_selector("#training_page .training-place > *")
+    return page
+
+
+def captions(page: Page) -> list[str]:
+    return page.locator(".training-card textarea").evaluate_all("boxes => boxes.map(({ value }) => value)")
+
+
+def begin(page: Page, name: str, steps: str) -> None:
+    for field, value in (("output_name", name), ("max_train_steps", steps), ("network_dim", "2"), ("resolution", "64"),
+                         ("sample_prompts", "a zorb --w 64 --h 64 --s 2"), ("sample_every_n_steps", "4")):
+        page.fill(f"#training_{field}", value)
+        page.press(f"#training_{field}", "Tab")
+    page.locator("#training_begin:not([disabled])").click()
+    expect(page.locator(".training-run h2").first).to_have_text(name)
+
+
+def test_a_lora_is_trained_followed_paused_resumed_and_tried(open_page, zorbs):
+    page = open_training(open_page())
+    page.set_input_files("#training_files", zorbs)
+    cards = page.locator(".training-card")
+    expect(cards).to_have_count(8)
+    assert captions(page)[0] == "a zorb on a white background"      # text files that came along
+    cards.first.locator("textarea").fill("a zorb on snow")
+    page.fill(".training-inputs input", "best")
+    page.get_by_role("button", name="Apply", exact=True).click()
+    expect(page.locator(".training-tags button", has_text="best8")).to_be_visible()
+    assert captions(page)[0] == "a zorb on snow, best"
+    page.get_by_role("button", name="Undo", exact=True).click()
+    expect(page.locator(".training-tags button", has_text="best")).to_have_count(0)
+    expect(page.locator(".training-sum")).to_contain_text("8 pictures, batch 2 → 4 steps an epoch")
+    page.get_by_role("button", name="Show a batch").click()
+    expect(page.locator(".training-batch img")).to_have_count(2)
+
+    begin(page, "zorb-e2e", ENDLESS)
+    expect(page.locator(".curve.of-smooth[points*=',']")).to_have_count(1)
+    page.get_by_role("button", name="Pause", exact=True).click()
+    expect(page.locator(".training-run[data-state=paused]")).to_be_visible()
+    page.reload()
+    open_training(page)
+    expect(page.locator(".training-run[data-state=paused]")).to_be_visible()
+    page.get_by_role("button", name="Resume", exact=True).click()
+    expect(page.locator(".training-run[data-state=running]")).to_be_visible()
+    for _ in range(2):      # it asks once more
+        page.get_by_role("button", name=re.compile("^Stop")).click()
+    expect(page.locator(".training-run[data-state=interrupted]")).to_be_visible()
+
+    page.click("#training_new")
+    begin(page, "zorb-done", "4")
+    expect(page.locator(".training-run[data-state=done]")).to_be_visible()
+    expect(page.locator(".training-sheet-table td img")).to_have_count(2)      # before, and at the end
+    page.locator(".training-sheet-table td button").last.click()
+    expect(page.locator("#txt2img_prompt textarea")).to_have_value("a zorb <lora:zorb-done:1>")
+    page.fill("#txt2img_prompt textarea", "")
+    open_training(page)
+    page.click("#training_try")
+    expect(page.locator("#txt2img_prompt textarea")).to_have_value("a zorb <lora:zorb-done:1>")
+
+
+def test_a_plan_of_another_tool_is_shown_and_taken(open_page):
+    page = open_training(open_page())
+    page.get_by_text("From another tool").click()
+    page.fill("#training_config", "accelerate launch train_network.py --network_dim 12 --netwrk_alpha 4")
+    page.get_by_role("button", name="Translate").click()
+    expect(page.locator(".training-translation .wrong")).to_contain_text("Did you mean 'network_alpha'")
+    page.get_by_role("button", name="Use these values").click()
+    expect(page.locator("#training_network_dim")).to_have_value("12")
