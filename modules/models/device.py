@@ -286,7 +286,7 @@ class Device:
     def encoded(self, ask: EncodeImage) -> Tensor:
         if ask.tiny:
             return self.loaded(ask.weights).facts.latent.to_vae(self.taesd(ask.weights).encode(ask.pixels))
-        return self.vae(ask.weights).encode(ask.pixels, ask.tiled)
+        return self.vae(ask.weights).encode(ask.pixels, ask.tiled, ask.drawn)
 
     def enlarged(self, ask: Upscale) -> Tensor:
         if ask.name not in [upscaler.name for upscaler in self.upscalers.list()]:      # its file is newer than the list

@@ -46,6 +46,7 @@ def trainable(model: LoadedModel) -> TrainableModel:
         {UNET: model.unet} | {text_name(place): text.module for place, text in enumerate(model.texts)},
         modules if model.family.ldm_loras else {},
         {encoder: core(text.module).embeddings.token_embedding.weight for encoder, text in tables},
+        model.parametrization is VELOCITY,
     )
 
 
@@ -169,7 +170,7 @@ def improve(ask: Improve) -> float:
                 if tensor.grad is not None:
                     tensor.grad.mul_(ask.largest / (norm + 1e-6))
         for group in ask.optimizer.param_groups:
-            group["lr"] = ask.rates[group["part"]]
+            group["lr"] = ask.rates[group["part"]] * group.get("factor", 1.0)
         ask.optimizer.step()
         ask.student.after_step()
     ask.student.zero_gradients()

@@ -23,9 +23,7 @@ SCHEDULERS = (
 )
 OPTIMIZERS = (                    # those that need nothing but torch come first
     "AdamW", "Adam", "SGD", "SGDNesterov", "Lion", "AdaFactor", "Muon", "NAdam", "RAdam", "AdamW8bit", "PagedAdamW", "PagedAdamW8bit",
-    "PagedAdamW32bit", "Lion8bit", "PagedLion8bit", "SGDNesterov8bit", "DAdaptation", "DAdaptAdamPreprint", "DAdaptAdaGrad",
-    "DAdaptAdam", "DAdaptAdan", "DAdaptAdanIP", "DAdaptLion", "DAdaptSGD", "Prodigy", "AdamWScheduleFree",
-    "RAdamScheduleFree", "SGDScheduleFree",
+    "PagedAdamW32bit", "Lion8bit", "PagedLion8bit", "SGDNesterov8bit", "Prodigy",
 )
 # packages whose optimisers may be named by their class, as in `torch.optim.AdamW`
 OPTIMIZER_PACKAGES = ("torch.optim", "pytorch_optimizer", "prodigyopt", "lion_pytorch", "bitsandbytes", "dadaptation", "schedulefree")

@@ -19,6 +19,7 @@ from modules.imaging.dataset.dataset import TrainingData
 from modules.library.catalog import Catalog
 from modules.params.merge import LONGEST_NAME
 from modules.params.training import Training
+from modules.params.training_course import OPTIMIZER_PACKAGES, OPTIMIZERS
 from modules.params.training_methods import method_of, with_method_defaults
 from modules.requests.merge import ELSEWHERE, FORBIDDEN
 from modules.requests.recorded import known_fields
@@ -29,9 +30,7 @@ USUAL_SIDE = 512                            # of a model that is not loaded yet;
 TRAINABLE = ("lora", "textual-inversion", "hypernetwork", "dreambooth", "fine-tune")
 # fields of other trainers that change what is learnt and that no method here obeys: a plan that uses one is refused
 NOT_OBEYED = (
-    "base_weights", "block_lr", "dim_from_weights", "face_crop_aug_range", "initial_epoch", "initial_step",
-    "lr_scheduler_type", "network_weights", "no_token_padding", "num_class_images", "skip_until_initial_step",
-    "use_object_template", "use_style_template",
+    "block_lr", "face_crop_aug_range", "no_token_padding", "num_class_images",
 )
 # fields that only whole models' training obeys
 OF_WHOLE_MODELS = ("learning_rate_te", "learning_rate_te1", "learning_rate_te2")
@@ -66,6 +65,7 @@ def training_params(app: App, request: Training, mine: AccountData) -> dict[str,
             "There is no checkpoint to train on.", "Put one into models/Stable-diffusion.",
             "pretrained_model_name_or_path",
         )
+    plan = with_known_networks(app, plan)
     catalog = app.models.catalogs[method.kind]
     name = free_training_name(plan, catalog)
     steps = plan.max_train_steps or (0 if plan.max_train_epochs else method.steps(len(pictures.pictures)))
@@ -87,6 +87,23 @@ def check_obeyed(plan: Training) -> None:
     for options in (plan, *plan.datasets):
         if options.network_multiplier not in (None, 1):
             raise Invalid("Easel trains networks at strength 1.", "Leave it out of the data set.", "network_multiplier")
+
+
+def with_known_networks(app: App, plan: Training) -> Training:
+    """Return a plan whose networks have names of files that are here. Raises UnknownName or Invalid."""
+    known, kind = {name.lower() for name in OPTIMIZERS}, plan.optimizer_type
+    packages = {package.partition(".")[0] for package in OPTIMIZER_PACKAGES}
+    if kind.lower() not in known and kind.partition(".")[0] not in packages:
+        raise Invalid(f"There is no optimiser {kind!r:.80}.", f"There are: {', '.join(OPTIMIZERS)}.", "optimizer_type")
+    loras, embeddings = app.models.catalogs["lora"], app.models.catalogs["embedding"]
+
+    def named(catalog: Catalog, given: str) -> str:
+        return catalog.find(Path(given).stem if given.endswith(catalog.kind.endings) else given).name if given else ""
+
+    return replace(
+        plan, base_weights=tuple(named(loras, each) for each in plan.base_weights),
+        network_weights=named(loras, plan.network_weights), weights=named(embeddings, plan.weights),
+    )
 
 
 def resumed_params(runs: Path, request: Training) -> dict[str, Any]:

@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 from modules.base.errors import Invalid
 from modules.imaging.dataset.buckets import BucketRules
 from modules.imaging.dataset.captions import CaptionRules, template_lines
-from modules.imaging.dataset.dataset import PictureGroup, PictureProblem, TrainingData, read_group
+from modules.imaging.dataset.dataset import PictureGroup, PictureProblem, TrainingData, TrainingPicture, read_group
 from modules.imaging.dataset.sources import Subset, divided_folder, read_caption, read_metadata_file
+from modules.imaging.folders import content_of
 from modules.params.training import Training
 from modules.params.training_data import TrainingDataset, TrainingSubset, option
 
+# what a word is trained with in place of captions
+OBJECT_TEMPLATES = (
+    "a photo of a [name]", "a picture of the [name]", "a close-up of a [name]", "a bright photo of the [name]",
+    "a dark photo of the [name]", "a cropped photo of a [name]", "a good photo of the [name]",
+    "a rendering of a [name]", "a photo of one [name]", "a photo of my [name]", "a small [name]", "a large [name]",
+)
+STYLE_TEMPLATES = (
+    "a painting in the style of [name]", "a picture in the style of [name]", "a drawing in the style of [name]",
+    "a bright painting in the style of [name]", "a dark painting in the style of [name]",
+    "a close-up in the style of [name]", "a large painting in the style of [name]",
+    "a rendering in the style of [name]",
+)
 CELL = 8                                   # pixels of a latent's cell
 STEP_OF_BUCKETS, FROM_SIDE = 64, 512       # sd-scripts' step, for models of at least that side
 
@@ -67,6 +81,8 @@ def picture_group(plan: Training, dataset: TrainingDataset, side: int, steps: in
     share, seed = (option(name, dataset, plan) for name in ("validation_split", "validation_seed"))
     batch_size = dataset.batch_size or plan.train_batch_size or 1
     group = read_group(subsets, bucket_rules(plan, dataset, side), batch_size, (share, seed))
+    if plan.deduplicate:
+        group = without_duplicates(group)
     if plan.allow_uncaptioned:
         group = replace(group, problems=tuple(replace(each, fatal=False) for each in group.problems))
     return replace(
@@ -75,6 +91,14 @@ def picture_group(plan: Training, dataset: TrainingDataset, side: int, steps: in
         prior_loss_weight=option("prior_loss_weight", dataset, plan),
         network_multiplier=option("network_multiplier", dataset, plan),
     )
+
+
+def without_duplicates(group: PictureGroup) -> PictureGroup:
+    """Return a group without pictures whose content an earlier one has."""
+    first: dict[str, TrainingPicture] = {}
+    for picture in group.pictures:
+        first.setdefault(sha256(content_of(picture.path)).hexdigest(), picture)
+    return replace(group, pictures=tuple(first.values()))
 
 
 def unique_subsets(subsets: tuple[TrainingSubset, ...]) -> list[TrainingSubset]:
@@ -138,7 +162,7 @@ def subset_of(plan: Training, dataset: TrainingDataset, subset: TrainingSubset, 
         vary_colours=option("color_aug", *levels),
         random_crop=option("random_crop", *levels),
         interpolation=option("resize_interpolation", *levels),
-        names_as_captions=bool(plan.template_file) and not option("class_tokens", *levels),
+        names_as_captions=bool(template_of_plan(plan)) and not option("class_tokens", *levels),
     )
 
 
@@ -166,6 +190,8 @@ def caption_rules(plan: Training, levels: tuple[object, ...], steps: int) -> Cap
 
 def template_of_plan(plan: Training) -> tuple[str, ...]:
     """Return the lines of a plan's template file. Raises Invalid if it is not there or empty."""
+    if plan.use_object_template or plan.use_style_template:
+        return STYLE_TEMPLATES if plan.use_style_template else OBJECT_TEMPLATES
     if not plan.template_file:
         return ()
     path = Path(plan.template_file)

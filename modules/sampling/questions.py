@@ -15,7 +15,7 @@ The protocol, once for all tasks:
 
 from __future__ import annotations
 
-from collections.abc import Generator, Hashable, Mapping
+from collections.abc import Callable, Generator, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, TypeVar
 
@@ -248,7 +248,8 @@ class DecodeLevels(Decode):
 class EncodeImage:
     """Ask to encode a picture (3, H, W) in [−1, 1].
 
-    Answer: its latent (C, h, w) on the VAE's own scale, the mean of the encoder's distribution.
+    Answer: its latent (C, h, w) on the VAE's own scale, the mean of the encoder's distribution; with `drawn`, which
+    returns unit noise of a shape, a sample of it.
     """
 
     quick: ClassVar = True
@@ -257,6 +258,7 @@ class EncodeImage:
     pixels: Tensor
     tiled: bool = False
     tiny: bool = False
+    drawn: Callable[[tuple[int, ...]], Tensor] | None = None
 
     @property
     def key(self) -> Hashable:

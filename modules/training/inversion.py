@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
+import torch
 from torch import Tensor
 
+from modules.base.errors import Invalid
 from modules.training.student import DrawPlaces, Student, TrainableModel, leaf
 
 
@@ -21,6 +23,17 @@ class WordStudent(Student):
             for encoder, table in model.token_table.items()
         }
         self._parts = dict(zip(self.tensors, [part for part in model.networks if part != "unet"], strict=False))
+
+    def begin_with(self, known: Mapping[str, Tensor]) -> None:
+        """Begin with the vectors of a file, if there are any. Raises Invalid if they are another model's."""
+        for encoder, vectors in known.items():
+            own = self.tensors.get(encoder)
+            if own is None or own.shape != vectors.shape:
+                raise Invalid(
+                    "The embedding to begin with is for another model.", "Choose one for this model.", "weights"
+                )
+            with torch.no_grad():
+                own.copy_(vectors)
 
     def attached(self, model: TrainableModel, places: DrawPlaces) -> AbstractContextManager[None]:
         """Return a context without effect: the vectors come in by their word."""

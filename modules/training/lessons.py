@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
@@ -26,6 +28,8 @@ class Lessons:
     """The batches of a run. What a step gets follows from seed and step alone.
 
     accumulation: batches of a step; reuses: latents of pictures that do not vary are kept in memory
+    sampling: as in A1111 a picture's latent is drawn "once" from what the VAE gives, at each step ("random"), or is
+        its mean ("deterministic"); most_held_out: pictures to validate on, 0 is all
     """
 
     data: TrainingData
@@ -34,6 +38,8 @@ class Lessons:
     seed: int
     accumulation: int = 1
     reuses: bool = True
+    sampling: str = "deterministic"
+    most_held_out: int = 0
     _kept: dict[tuple[str, bool], tuple[Tensor, Tensor | None]] = field(default_factory=dict)
     _epoch: tuple[int, list[tuple[TrainingPicture, ...]]] = (-1, [])
 
@@ -58,7 +64,7 @@ class Lessons:
     def held_out(self) -> Task[list[Example]]:
         """Return the pictures to validate on: those held out, or without any the first ones trained on."""
         pictures = self.data.held_out or [picture for picture in self.data.pictures if not picture.is_reg][:8]
-        return (yield from self.fixed(pictures))
+        return (yield from self.fixed(pictures[: self.most_held_out or None]))
 
     def fixed(self, pictures: list[TrainingPicture] | tuple[TrainingPicture, ...]) -> Task[list[Example]]:
         """Return pictures that are the same whenever they are asked for."""
@@ -76,16 +82,23 @@ class Lessons:
         return Example(picture.path.name, caption, latent, place, frame, mask, self._weight(picture))
 
     def _seen(self, picture: TrainingPicture, place: DrawPlace) -> Task[tuple[Tensor, Tensor | None, tuple[int, int]]]:
-        keeps = self.reuses and not varies(picture)
+        keeps = self.reuses and not varies(picture) and self.sampling != "random"
         key = str(picture.path), is_flipped(picture, place.draws("picture"))
         if keeps and key in self._kept:
             return (*self._kept[key], picture.placement.centre)
         sample = load_sample(picture, place.draws("picture"))
-        latent = yield EncodeImage(self.weights, sample_pixels(sample))
+        latent = yield EncodeImage(self.weights, sample_pixels(sample), drawn=self._latent_noise(picture, place))
         found = self.latent.to_network(latent).clone().cpu(), sample_mask(sample)
         if keeps:
             self._kept[key] = found
         return (*found, sample.crop)
+
+    def _latent_noise(self, picture: TrainingPicture, place: DrawPlace) -> Callable[[tuple[int, ...]], Tensor] | None:
+        """Return what draws the noise of a picture's latent, if it is drawn."""
+        if self.sampling == "deterministic":
+            return None
+        once = DrawPlace(self.seed, 0, 0) if self.sampling == "once" else place
+        return partial(once.normal, f"latent {picture.path.name}")
 
     def _weight(self, picture: TrainingPicture) -> float:
         if not picture.is_reg:

@@ -46,6 +46,7 @@ OPTIMIZER_KINDS: dict[str, OptimizerKind] = {
     "SGD": SGD,
     "SGDNesterov": NESTEROV,
     "Lion": LION,
+    "Muon": OptimizerKind("modules.training.muon", "Muon"),
     "AdaFactor": OptimizerKind("torch.optim", "Adafactor", ONE_KERNEL),
     "AdamW8bit": OptimizerKind("bitsandbytes.optim", "AdamW8bit", (), "AdamW"),
     "PagedAdamW": OptimizerKind("bitsandbytes.optim", "PagedAdamW", (), "AdamW"),

@@ -22,6 +22,7 @@ from modules.training.lessons import LessonBatch
 from modules.training.noise import timestep_at
 from modules.training.optimizers import new_optimizer, packed_state, restore_state
 from modules.training.questions import Example, Improve, Learn, LearningRules, Prepare
+from modules.training.scheduler_classes import ClassSchedule
 from modules.training.schedules import RateSchedule, listed_rate
 from modules.training.state import RunState
 from modules.training.student import UNET, MakeStudent, Student
@@ -38,6 +39,8 @@ class Course:
     rates: part of the model → A1111's list of rates; one alone holds all the time
     text_until: the step after which texts are read as they are, 0 is never
     micro_batch: pictures of a call at most, 0 is any number
+    averaging: the share of the average that each step keeps (EMA), 0 is off
+    first: the step that a new run begins at
     """
 
     weights: Weights
@@ -45,7 +48,7 @@ class Course:
     rules: LearningRules
     steps: int
     rates: Mapping[str, Rates]
-    schedule: RateSchedule = RateSchedule()
+    schedule: RateSchedule | ClassSchedule = RateSchedule()
     optimizer: str = "AdamW"
     optimizer_arguments: Mapping[str, str] = field(default_factory=dict)
     largest: float = 1.0
@@ -53,6 +56,8 @@ class Course:
     text_until: int = 0
     micro_batch: int = 0
     plan: str = ""
+    averaging: float = 0.0
+    first: int = 0
 
     def rate(self, part: str, step: int) -> float:
         """Return the rate of a part of the model at a step."""
@@ -112,13 +117,31 @@ class Run:
     rate: float = 1.0
     undone: Counter[str] = field(default_factory=Counter)
     undone_in_a_row: int = 0
+    average: dict[str, Tensor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.course.averaging:
+            self.average = {name: tensor.detach().clone() for name, tensor in self.student.tensors.items()}
+
+    def follow_average(self) -> None:
+        """Move the average towards what was learnt; early steps count more, or it would stay where it began."""
+        keeps = min(self.course.averaging, (1 + self.step) / (10 + self.step))
+        for name, tensor in self.average.items():
+            tensor.lerp_(self.student.tensors[name].detach(), 1 - keeps)
+
+    def exchange_average(self) -> None:
+        """Let student and average change places, if the run averages: validation and files are of the average."""
+        for name, tensor in self.average.items():
+            own = self.student.tensors[name]
+            own.data, self.average[name] = tensor, own.data
 
     def state(self) -> RunState:
         """Return all that the run needs to go on; the tensors are copies."""
         tensors, plain = packed_state(self.optimizer)
         own = {name: tensor.detach().cpu() for name, tensor in self.student.tensors.items()}
         tally = {"undone": dict(self.undone), "rate": self.rate}
-        copies = {name: tensor.clone() for name, tensor in (own | tensors).items()}
+        average = {f"ema/{name}": tensor.cpu() for name, tensor in self.average.items()}
+        copies = {name: tensor.clone() for name, tensor in (own | tensors | average).items()}
         return RunState(self.step, copies, plain, self.course.plan, tally)
 
     def restore(self, state: RunState) -> None:
@@ -126,6 +149,8 @@ class Run:
         with torch.no_grad():
             for name, tensor in self.student.tensors.items():
                 tensor.copy_(state.tensors[name])
+            for name, tensor in self.average.items():
+                tensor.copy_(state.tensors[f"ema/{name}"])
         restore_state(self.optimizer, state.tensors, state.optimizer)
         self.step, self.rate = state.step, state.tally.get("rate", 1.0)
         self.undone = Counter(state.tally.get("undone", {}))
@@ -141,14 +166,17 @@ def run_course(course: Course, lessons: Lesson, watcher: Watcher, state: RunStat
     optimizer, note = new_optimizer(course.optimizer, groups, course.optimizer_arguments)
     if note:
         watcher.note(note)
-    run = Run(course, student, optimizer, micro_batch=course.micro_batch, rules=course.rules)
+    run = Run(course, student, optimizer, step=course.first, micro_batch=course.micro_batch, rules=course.rules)
     if state:
         run.restore(state)
     fixed = list[Example]()
     while watcher.goes_on(run) and run.step < course.steps:
         if watcher.validates(run.step):
             fixed = fixed or (yield from lessons.held_out())
-            watcher.validated(run.step, (yield from validation_loss(run, fixed)))
+            run.exchange_average()
+            loss = yield from validation_loss(run, fixed)
+            run.exchange_average()
+            watcher.validated(run.step, loss)
         batches = yield from lessons.at(run.step)
         yield from learn_step(run, batches, watcher)
         run.step += 1
@@ -156,11 +184,11 @@ def run_course(course: Course, lessons: Lesson, watcher: Watcher, state: RunStat
 
 
 def parameter_groups(student: Student) -> list[dict[str, Any]]:
-    """Return the optimiser's groups, one for each part of the model."""
-    parts: dict[str, list[Tensor]] = {}
+    """Return the optimiser's groups, one for each part of the model and each factor of its rate."""
+    parts: dict[tuple[str, float], list[Tensor]] = {}
     for name, tensor in student.tensors.items():
-        parts.setdefault(student.part(name), []).append(tensor)
-    return [{"params": tensors, "part": part} for part, tensors in parts.items()]
+        parts.setdefault((student.part(name), student.rate_factor(name)), []).append(tensor)
+    return [{"params": tensors, "part": part, "factor": factor} for (part, factor), tensors in parts.items()]
 
 
 def learn_step(run: Run, batches: Sequence[LessonBatch], watcher: Watcher) -> Task[None]:
@@ -180,6 +208,7 @@ def learn_step(run: Run, batches: Sequence[LessonBatch], watcher: Watcher) -> Ta
         count_undone(run, pictures, losses)
     else:
         run.undone_in_a_row = 0
+        run.follow_average()
 
 
 def learn_batch(run: Run, batch: LessonBatch, share: float, watcher: Watcher) -> Task[list[float]]:

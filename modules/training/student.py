@@ -20,12 +20,13 @@ class TrainableModel:
 
     networks: "unet", "text_encoder", "text_encoder_2" → module
     unet_names: the UNet's modules by their names in checkpoints, where LoRAs call them so; else empty
-    token_rows: encoder → the row (width,) of a token in its table
+    token_table: encoder, "clip", "clip_l" … → its tokens' rows (tokens, width); velocity: it predicts v, not noise
     """
 
     networks: Mapping[str, nn.Module]
     unet_names: Mapping[str, str] = field(default_factory=dict)
-    token_table: Mapping[str, Tensor] = field(default_factory=dict)      # "clip", "clip_l" … → (tokens, width)
+    token_table: Mapping[str, Tensor] = field(default_factory=dict)
+    velocity: bool = False
 
 
 DrawPlaces = tuple[DrawPlace, ...]      # of the rows of a call
@@ -46,6 +47,10 @@ class Student(ABC):
     @abstractmethod
     def part(self, name: str) -> str:
         """Return the part of the model whose learning rate a tensor has: "unet", "text_encoder" …"""
+
+    def rate_factor(self, name: str) -> float:
+        """Return the factor that a tensor's learning rate has beside its part's."""
+        return 1.0
 
     @property
     def trains_text(self) -> bool:

@@ -87,7 +87,16 @@ def test_members_train_only_if_they_are_let(guarded, tmp_path):
     assert reply.status_code == 403 and "members_train" in reply.text
 
 
-@pytest.mark.parametrize("field", ["network_weights", "block_lr", "face_crop_aug_range"])
+@pytest.mark.parametrize("field", ["no_token_padding", "block_lr", "face_crop_aug_range"])
 def test_a_field_that_would_be_left_out_is_refused_by_name(client, tmp_path, field):
     reply = client.post("/easel/v1/train", json={**SMALL, "train_data_dir": str(draw_zorbs(tmp_path / "zorb")), field: "1"})
     assert reply.status_code in (400, 422) and field in reply.text
+
+
+def test_networks_and_optimisers_that_are_not_here_are_refused_before_anything_begins(client, tmp_path):
+    body = {**SMALL, "train_data_dir": str(draw_zorbs(tmp_path / "zorb"))}
+    for more, words in ({"network_weights": "no-such"}, "no-such"), ({"base_weights": ["no-such"]}, "no-such"), (
+        {"optimizer_type": "os.system"}, "optimizer_type"
+    ), ({"optimizer_type": "DAdaptAdam"}, "optimizer_type"):
+        reply = client.post("/easel/v1/train", json={**body, **more})
+        assert reply.status_code in (404, 422) and words in reply.text, reply.text

@@ -9,8 +9,9 @@ import torch
 
 from modules.base.errors import Invalid
 from modules.training.optimizers import new_optimizer, packed_state, restore_state
+from modules.training.scheduler_classes import ClassSchedule
 
-WITHOUT_MORE = ("AdamW", "Adam", "NAdam", "RAdam", "SGD", "SGDNesterov", "Lion", "AdaFactor", "torch.optim.Adamax")
+WITHOUT_MORE = ("AdamW", "Adam", "NAdam", "RAdam", "SGD", "SGDNesterov", "Lion", "Muon", "AdaFactor", "torch.optim.Adamax")
 
 
 def stepped(optimizer, tensors, steps):
@@ -53,6 +54,41 @@ def test_lion_moves_by_the_sign_of_its_momentum():
     tensor.grad = torch.tensor([-0.1])      # 0.9 · 0.02 − 0.1 · 0.1 is still above 0
     optimizer.step()
     assert float(tensor.detach()) == pytest.approx(0.85 * (1 - 0.05) - 0.1)
+
+
+def test_muon_moves_a_matrix_by_an_orthogonal_one():
+    """Singular values of what it moves by are near 1, whatever the gradient's, times what makes it as long as Adam's."""
+    tensor = torch.zeros(6, 4, requires_grad=True)
+    optimizer, _ = new_optimizer("Muon", [{"params": [tensor]}], {"lr": "1.0"})
+    tensor.grad = torch.diag(torch.tensor([100.0, 10.0, 1.0, 0.5]))[[0, 1, 2, 3, 3, 3]] + torch.eye(6, 4)
+    optimizer.step()
+    values = torch.linalg.svdvals(tensor.detach()) / (0.2 * 6**0.5)
+    assert float(values.min()) > 0.4 and float(values.max()) < 1.4
+
+
+@pytest.mark.parametrize(("name", "arguments"), [
+    ("CosineAnnealingWarmRestarts", {"T_0": "4"}), ("torch.optim.lr_scheduler.StepLR", {"step_size": "3", "gamma": "0.5"}),
+])
+def test_a_class_of_torch_gives_its_own_rates(name, arguments):
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    schedule = getattr(torch.optim.lr_scheduler, name.rpartition(".")[2])(optimizer, **{key: float(value) if "." in value else int(value) for key, value in arguments.items()})
+    expected = []
+    for _ in range(9):
+        expected.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    ours = ClassSchedule(name, arguments)
+    assert [ours.factor(step) for step in range(9)] == expected and ours.factor(2) == expected[2]
+
+
+@pytest.mark.parametrize(("name", "arguments", "field"), [
+    ("LambdaLR", {"lr_lambda": "print"}, "lr_scheduler_type"), ("os.StepLR", {}, "lr_scheduler_type"),
+    ("StepLR", {"steps": "3"}, "lr_scheduler_args"),
+])
+def test_other_classes_and_arguments_of_schedules_are_refused(name, arguments, field):
+    with pytest.raises(Invalid) as refused:
+        ClassSchedule(name, arguments)
+    assert refused.value.field == field
 
 
 def test_what_is_not_installed_is_replaced_and_said():

@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import torch
 
-from modules.base.errors import OutOfMemory
+from modules.base.errors import Invalid, OutOfMemory
+from modules.models.learning import trainable
 from modules.sampling.questions import Encode, Reading, SizeConditioning
 from modules.training.hypernetwork import HypernetworkShape, HypernetworkStudent
 from modules.training.inversion import WordStudent
+from modules.training.lora import Lora, LoraShape
+from modules.training.lora_blocks import LoraBlocks
+from modules.training.noise import DrawPlace
 from modules.training.questions import Learn
 from modules.training.run import run_course
 from modules.training.state import newest_state
@@ -31,19 +36,55 @@ def whole(model):
     return WholeModel(model, ("unet", "text_encoder"))
 
 
-STUDENTS = {"whole": (whole, 1e-3), "lora": (lora, 2e-3), "inversion": (inversion, 5e-3), "hypernetwork": (hypernetwork, 1e-3)}
+def lora_of_parts(model):
+    """With all that is drawn at a step: ranks and layers left out, blocks of their own rates."""
+    blocks = LoraBlocks(down="linear+0.1", up="0,0,0")
+    return Lora(model, LoraShape(4, rank_dropout=0.2, module_dropout=0.2, blocks=blocks, up_rates={"unet": 4}), SEED)
+
+
+STUDENTS = {"whole": (whole, 1e-3), "lora": (lora, 2e-3), "inversion": (inversion, 5e-3), "hypernetwork": (hypernetwork, 1e-3),
+            "parts": (lora_of_parts, 2e-3)}
 
 
 @pytest.mark.parametrize("name", STUDENTS)
 def test_a_run_goes_on_to_the_bit(device, weights, zorbs, tmp_path, name):
     make, rate = STUDENTS[name]
-    course, data = course_of(weights, make, 8, rate), data_of(zorbs)
+    course, data = course_of(weights, make, 8, rate, averaging=0.9 if name == "parts" else 0.0), data_of(zorbs)
     whole = run_to(device, course, lessons_of(device, weights, data), 8)
     half = run_to(device, course, lessons_of(device, weights, data), 5)
     half.write(tmp_path)
     resumed = run_to(device, course, lessons_of(device, weights, data), 8, newest_state(tmp_path))
     assert digest(half.tensors) != digest(whole.tensors)
     assert digest(resumed.tensors) == digest(whole.tensors) and resumed.optimizer == whole.optimizer
+
+
+def test_the_average_follows_what_is_learnt(device, weights, zorbs):
+    """ema ← keeps · ema + (1 − keeps) · weights, where the first steps keep (1 + step)/(10 + step)."""
+    states = [run_to(device, course_of(weights, lora, 3, averaging=0.15), lessons_of(device, weights, data_of(zorbs)), until)
+              for until in (1, 2)]
+    name = next(name for name in states[0].tensors if name.startswith("lora_unet") and name.endswith("lora_down.weight"))
+    first, second = ((state.tensors[f"ema/{name}"], state.tensors[name]) for state in states)
+    assert (second[0] - (0.15 * first[0] + 0.85 * second[1])).abs().max() < 1e-6
+
+
+def test_a_lora_goes_on_from_a_file_of_its_rank(device, weights, zorbs, tmp_path):
+    trained = run_to(device, course_of(weights, lora, 2), lessons_of(device, weights, data_of(zorbs)), 2)
+    again = lora(trainable(device.loaded(weights).model))
+    again.begin_with(trained.tensors)
+    assert digest(again.tensors) == digest({name: trained.tensors[name] for name in again.tensors})
+    with pytest.raises(Invalid, match="rank"):
+        Lora(trainable(device.loaded(weights).model), LoraShape(3), SEED).begin_with(trained.tensors)
+
+
+def test_latents_are_drawn_once_each_time_or_are_the_mean(device, weights, zorbs):
+    def latents(sampling):
+        lessons = lessons_of(device, weights, data_of(zorbs), sampling=sampling)
+        picture = lessons.data.pictures[0]
+        return [carried_out(device, lessons.example(picture, DrawPlace(SEED, step, 0), 1)).latent for step in (0, 1)]
+
+    mean, once, each = (latents(sampling) for sampling in ("deterministic", "once", "random"))
+    assert torch.equal(*mean) and torch.equal(*once) and not torch.equal(*each)
+    assert 0 < (once[0] - mean[0]).abs().max() < 2
 
 
 def test_a_lora_learns(device, weights, zorbs):

@@ -52,13 +52,21 @@ class Vae:
             lambda like: self.module.decode(self.latent.to_vae(latent).to(like)[None], return_dict=False, **drawn)[0][0]
         )
 
-    def encode(self, pixels: Tensor, tiled: bool = False) -> Tensor:
+    def encode(
+        self, pixels: Tensor, tiled: bool = False, drawn: Callable[[tuple[int, ...]], Tensor] | None = None
+    ) -> Tensor:
         """Encode (3, H, W) in [−1, 1] to a (C, h, w) latent on the VAE's own scale, float32: the distribution's mean.
 
-        Raises NotANumber.
+        drawn: returns unit noise of a shape; with it the latent is a sample of the distribution. Raises NotANumber.
         """
         self.module.use_tiling = tiled
-        return self._finite(lambda like: self.module.encode(pixels.to(like)[None]).latent_dist.mode()[0])
+
+        def latent(like: Tensor) -> Tensor:
+            found = self.module.encode(pixels.to(like)[None]).latent_dist
+            mean: Tensor = found.mode()[0]
+            return mean if drawn is None else mean + found.std[0] * drawn(tuple(mean.shape)).to(mean)
+
+        return self._finite(latent)
 
     def _finite(self, ask: Callable[[Tensor], Tensor]) -> Tensor:
         weight = next(self.module.parameters())

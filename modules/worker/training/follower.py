@@ -127,10 +127,14 @@ class RunFollower:
 
     def _write(self, run: Run, stem: str, samples: bool) -> None:
         path = self.plan.model_folder / f"{stem}{file_ending(self.plan)}"
-        if isinstance(run.student, WholeModel):
-            write_checkpoint_of(self.plan, self.lessons, run, path, self.begun)
-        else:
-            write_atomically(path, file_of(self.plan, self.lessons, run, stem, self.begun))
+        run.exchange_average()
+        try:
+            if isinstance(run.student, WholeModel):
+                write_checkpoint_of(self.plan, self.lessons, run, path, self.begun)
+            else:
+                write_atomically(path, file_of(self.plan, self.lessons, run, stem, self.begun))
+        finally:
+            run.exchange_average()
         facts: dict[str, Any] = {"model_kind": self.plan.method.kind, "step": run.step, "run": self.folder.root.name}
         self.emit(events.Made(self.job, self._index(path), str(path), "", facts | {"sample": samples}, kind=MODEL))
 
@@ -177,7 +181,10 @@ class RunFollower:
         if step >= self.course.steps or (step == 0 and what == "save"):
             return False
         request = self.plan.request
-        every = getattr(request, f"{what}_every_n_epochs") * self.lessons.steps_per_epoch
+        epochs = getattr(request, f"{what}_every_n_epochs")
+        if what == "save" and request.save_n_epoch_ratio:
+            epochs = max(1, self.course.steps // self.lessons.steps_per_epoch // request.save_n_epoch_ratio)
+        every = epochs * self.lessons.steps_per_epoch
         every = every or getattr(request, f"{what}_every_n_steps") or 0
         wanted = request.sample_at_first if step == 0 else True
         return every > 0 and step % every == 0 and wanted

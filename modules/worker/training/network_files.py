@@ -21,7 +21,8 @@ from modules.training.inversion import WordStudent, a1111_embedding, embedding_t
 from modules.training.lessons import Lessons
 from modules.training.lora import Lora
 from modules.training.run import Run
-from modules.worker.training.planning import TrainingPlan, lora_shape
+from modules.worker.training.lora_plans import lora_shape
+from modules.worker.training.planning import TrainingPlan
 
 LEGACY_AT, LEGACY_LENGTH, LEGACY_DIGITS = 0x100000, 0x10000, 8      # of A1111's old hash of a file
 FILE_PRECISIONS = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32, "float": torch.float32}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from modules.base.errors import Invalid
 from modules.engine.messages import JobSpec
@@ -16,26 +18,28 @@ from modules.library.catalog import ModelFile
 from modules.library.family_detection import family_of_header
 from modules.library.library import Library
 from modules.library.safetensors_header import read_header
-from modules.params.training import Training
+from modules.models.files.embedding_file import read_embedding_file
+from modules.params.training import Training, argument_table
 from modules.params.training_course import read_rates
 from modules.params.training_methods import DREAMBOOTH_TRAINING, Method, method_of, with_method_defaults
 from modules.prompts.chunks import Tokenizer
 from modules.requests.training import recorded_training
 from modules.requests.training_data import data_set_of
 from modules.sampling.questions import Facts, ModelFacts, Task
-from modules.sampling.weights import Weights
+from modules.sampling.weights import NetworkUse, Weights
 from modules.store.run_folder import RunFolder
 from modules.training.hypernetwork import HypernetworkShape, HypernetworkStudent
 from modules.training.inversion import WordStudent
 from modules.training.lessons import Lessons
-from modules.training.lora import Lora, LoraShape
 from modules.training.losses import LossRules
 from modules.training.noise import NoiseRules
 from modules.training.questions import LearningRules
 from modules.training.run import Course, Rates
+from modules.training.scheduler_classes import ClassSchedule
 from modules.training.schedules import RateSchedule, known_schedule
 from modules.training.student import UNET, Student, TrainableModel
 from modules.training.whole_model import WholeModel
+from modules.worker.training.lora_plans import lora_of
 
 # fields that may differ when a run goes on: they change nothing that was learnt
 HARMLESS = {
@@ -65,7 +69,15 @@ class TrainingPlan:
     @property
     def weights(self) -> Weights:
         vae = self.library.vaes.find(self.request.vae).sha256 or "" if self.request.vae else ""
-        return Weights(self.base.sha256 or "", vae)
+        return Weights(self.base.sha256 or "", vae, networks=tuple(self._base_networks()))
+
+    def _base_networks(self) -> Iterator[NetworkUse]:
+        """Yield the LoRAs that the model is trained with, which are no part of what is saved."""
+        strengths = self.request.base_weights_multiplier
+        for place, name in enumerate(self.request.base_weights):
+            strength = strengths[place] if place < len(strengths) else 1.0
+            file = self.library.loras.hashed(self.library.loras.find(name))
+            yield NetworkUse(file.sha256 or "", strength, strength)
 
     @cached_property
     def family(self) -> str:
@@ -88,23 +100,26 @@ class TrainingPlan:
         data = data_set_of(request, facts.native_size, request.max_train_steps)
         steps = data.steps(request.max_train_epochs, request.max_train_steps, request.gradient_accumulation_steps)
         lessons = Lessons(
-            data, self.weights, facts.latent, request.seed, request.gradient_accumulation_steps, request.cache_latents
+            data, self.weights, facts.latent, request.seed, request.gradient_accumulation_steps, request.cache_latents,
+            request.latent_sampling_method, request.max_validation_steps,
         )
         rates = rates_by_part(request)
         course = Course(
-            self.weights, self.student, rules_of(request), steps, rates,
-            RateSchedule(
-                known_schedule(request.lr_scheduler or "constant"), steps, request.lr_warmup_steps or 0.0,
-                request.lr_decay_steps, request.lr_scheduler_num_cycles, request.lr_scheduler_power,
-                request.lr_scheduler_timescale, request.lr_scheduler_min_lr_ratio,
-            ),
+            self.weights, self.student, rules_of(request), steps, rates, schedule_of(request, steps),
             request.optimizer_type, request.optimizer_arguments, clip_of(request), request.clip_grad_mode == "value",
-            request.stop_text_encoder_training, plan=self.hash,
+            request.stop_text_encoder_training, plan=self.hash, averaging=request.ema_decay if request.ema else 0.0,
+            first=first_step(request, lessons.steps_per_epoch),
         )
         return course, lessons
 
     def student(self, model: TrainableModel) -> Student:
-        """Return what is trained, as it begins."""
+        """Return what is trained, as it begins. Raises Invalid if the model is not what the plan says of it."""
+        told = self.request.v_parameterization
+        if told is not None and told != model.velocity:
+            kind = "v" if model.velocity else "noise"
+            raise Invalid(
+                f"{self.base.path.name} predicts {kind}.", "Leave v_parameterization out.", "v_parameterization"
+            )
         return STUDENTS[self.method.name](self, model)
 
 
@@ -114,8 +129,15 @@ def plan_training(spec: JobSpec, library: Library, tokenizer: Tokenizer) -> Trai
     base = library.checkpoints.hashed(library.checkpoints.find(request.pretrained_model_name_or_path))
     folder = RunFolder(Path(spec.params["run_folder"]))
     plan = TrainingPlan(spec, request, folder, Path(spec.params["model_folder"]), base, library, tokenizer)
+    if request.v2 is not None and plan.family and request.v2 != (plan.family == "SD2"):
+        raise Invalid(f"{base.path.name} is a model of {plan.family}.", "Leave v2 out.", "v2")
     check_same(plan, folder.manifest())
     return plan
+
+
+def first_step(request: Training, steps_per_epoch: int) -> int:
+    """Return the step that a run begins at, whose pictures, noise and rates it has as if it had come that far."""
+    return request.initial_step or max(0, request.initial_epoch - 1) * steps_per_epoch
 
 
 def check_same(plan: TrainingPlan, manifest: Mapping[str, Any]) -> None:
@@ -137,6 +159,17 @@ def rates_by_part(request: Training) -> dict[str, Rates]:
     rates |= {text_part(place): rates_of(text) for place, text in enumerate(texts)}
     whole = (request.learning_rate_te1 or request.learning_rate_te, request.learning_rate_te2)
     return rates | {text_part(place): rates_of(text) for place, text in enumerate(whole) if text}
+
+
+def schedule_of(request: Training, steps: int) -> RateSchedule | ClassSchedule:
+    """Return how rates change over a run. Raises Invalid for a class of torch's that there is not."""
+    if request.lr_scheduler_type:
+        return ClassSchedule(request.lr_scheduler_type, argument_table(request.lr_scheduler_args))
+    return RateSchedule(
+        known_schedule(request.lr_scheduler or "constant"), steps, request.lr_warmup_steps or 0.0,
+        request.lr_decay_steps, request.lr_scheduler_num_cycles, request.lr_scheduler_power,
+        request.lr_scheduler_timescale, request.lr_scheduler_min_lr_ratio,
+    )
 
 
 def rates_of(text: str) -> Rates:
@@ -168,35 +201,19 @@ def rules_of(request: Training) -> LearningRules:
     )
 
 
-def lora_of(plan: TrainingPlan, model: TrainableModel) -> Student:
-    """Return a LoRA as it begins. Raises Invalid for another kind of network."""
-    return Lora(model, lora_shape(plan.request), plan.request.seed)
-
-
-def lora_shape(request: Training) -> LoraShape:
-    """Return a LoRA's size. Raises Invalid for arguments that are no numbers."""
-    if request.network_module != "networks.lora":
-        raise Invalid(f"Easel does not train networks of {request.network_module!r:.80}.", "It does: networks.lora.",
-                      "network_module")
-    given = request.network_arguments
-    try:
-        conv_dim, conv_alpha = int(given.get("conv_dim", 0)), float(given.get("conv_alpha", 0))
-    except ValueError as error:
-        raise Invalid(f"The network's arguments are no numbers: {error}.", "Write conv_dim=8 conv_alpha=4.",
-                      "network_args") from error
-    return LoraShape(
-        request.network_dim, request.network_alpha, conv_dim, conv_alpha, request.network_dropout,
-        request.scale_weight_norms, unet=not request.network_train_text_encoder_only,
-        text=not (request.network_train_unet_only or request.cache_text_encoder_outputs
-                  or request.stop_text_encoder_training < 0),
-    )
-
-
 def inversion_of(plan: TrainingPlan, model: TrainableModel) -> Student:
     """Return a word's vectors as they begin: the tokens of its first words, "*" without any."""
     request = plan.request
     first = plan.tokenizer(request.init_word or "*") or plan.tokenizer("*")
-    return WordStudent(model, request.token_string or request.output_name, request.num_vectors_per_token or 1, first)
+    count = request.num_vectors_per_token or 1
+    known = dict[str, Tensor]()
+    if request.weights:
+        file = plan.library.embeddings.find(request.weights)
+        known = dict(read_embedding_file(file.path).vectors)
+        count = len(next(iter(known.values())))
+    student = WordStudent(model, request.token_string or request.output_name, count, first)
+    student.begin_with(known)
+    return student
 
 
 def hypernetwork_of(plan: TrainingPlan, model: TrainableModel) -> Student:

@@ -1,0 +1,87 @@
+"""From a plan to the LoRA that is trained: its sizes by layer, and the file it begins with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from modules.base.errors import Invalid
+from modules.models.files.state_dict import read_state_dict
+from modules.params.training import Training
+from modules.training.lora import ALPHA, DOWN, Lora, LoraShape
+from modules.training.lora_blocks import LoraBlocks
+from modules.training.student import UNET, TrainableModel
+
+if TYPE_CHECKING:
+    from modules.worker.training.planning import TrainingPlan
+
+LORA_ARGUMENTS = (
+    "conv_dim", "conv_alpha", "rank_dropout", "module_dropout", "block_dims", "block_alphas", "conv_block_dims",
+    "conv_block_alphas", "down_lr_weight", "mid_lr_weight", "up_lr_weight", "block_lr_zero_threshold",
+    "loraplus_lr_ratio", "loraplus_unet_lr_ratio", "loraplus_text_encoder_lr_ratio",
+)
+
+
+def lora_of(plan: TrainingPlan, model: TrainableModel) -> Lora:
+    """Return a LoRA as it begins. Raises Invalid for another kind of network, or a file that does not fit."""
+    known = first_tensors(plan)
+    lora = Lora(model, lora_shape(plan.request, known), plan.request.seed)
+    if known:
+        lora.begin_with(known)
+    return lora
+
+
+def first_tensors(plan: TrainingPlan) -> Mapping[str, Tensor]:
+    """Return the tensors of the LoRA that the plan begins with, {} without one. Raises UnknownName or ModelError."""
+    if not plan.request.network_weights:
+        return {}
+    return dict(read_state_dict(plan.library.loras.find(plan.request.network_weights).path).tensors)
+
+
+def lora_shape(request: Training, known: Mapping[str, Tensor] | None = None) -> LoraShape:
+    """Return a LoRA's size; known: the file whose ranks it has, if the plan says so.
+
+    Raises Invalid for arguments that are unknown or no numbers.
+    """
+    if request.network_module != "networks.lora":
+        raise Invalid(f"Easel does not train networks of {request.network_module!r:.80}.", "It does: networks.lora.",
+                      "network_module")
+    given = request.network_arguments
+    if unknown := [name for name in given if name not in LORA_ARGUMENTS]:
+        raise Invalid(f"networks.lora has no argument {unknown[0]!r:.80}.", f"It has {', '.join(LORA_ARGUMENTS)}.",
+                      "network_args")
+    try:
+        blocks = LoraBlocks.read(given)
+        number = {name: float(given[name]) for name in given if name not in TEXTUAL_ARGUMENTS}
+    except ValueError as error:
+        raise Invalid(f"The network's arguments are no numbers: {error}.", "Write conv_dim=8 conv_alpha=4.",
+                      "network_args") from error
+    both = number.get("loraplus_lr_ratio", 1.0)
+    return LoraShape(
+        request.network_dim, request.network_alpha, int(number.get("conv_dim", 0)), number.get("conv_alpha", 0.0),
+        request.network_dropout, request.scale_weight_norms, unet=not request.network_train_text_encoder_only,
+        text=trains_text(request), rank_dropout=number.get("rank_dropout", 0.0),
+        module_dropout=number.get("module_dropout", 0.0), blocks=blocks,
+        up_rates={UNET: number.get("loraplus_unet_lr_ratio", both),
+                  "text_encoder": number.get("loraplus_text_encoder_lr_ratio", both)},
+        sizes=file_sizes(known or {}) if request.dim_from_weights else {},
+    )
+
+
+TEXTUAL_ARGUMENTS = {
+    "block_dims", "block_alphas", "conv_block_dims", "conv_block_alphas", "down_lr_weight", "mid_lr_weight",
+    "up_lr_weight",
+}
+
+
+def trains_text(request: Training) -> bool:
+    return not (request.network_train_unet_only or request.cache_text_encoder_outputs
+                or request.stop_text_encoder_training < 0)
+
+
+def file_sizes(known: Mapping[str, Tensor]) -> dict[str, tuple[int, float]]:
+    """Return rank and alpha of each layer in a file."""
+    ranks = {name.removesuffix(f".{DOWN}"): len(down) for name, down in known.items() if name.endswith(f".{DOWN}")}
+    return {layer: (rank, float(known.get(f"{layer}.{ALPHA}", rank))) for layer, rank in ranks.items()}
