@@ -255,6 +255,7 @@ class KillLoop:
                 self.fault(f"a picture of {job.id} has changed")
             if job.state == "done" and len(job.pictures) != job.asked:
                 self.fault(f"{job.id} is done with {len(job.pictures)} of {job.asked} pictures")
+        wait_for(lambda: not list(self.data.rglob("*.tmp")))      # a killed worker's half-written files
         self.process.terminate()
         self.process.wait(60)
         self.check_disk()

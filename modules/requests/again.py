@@ -61,13 +61,19 @@ def recorded_form(app: App, record: JobRecord, account: Account) -> dict[str, An
     names = input_names(params)
     return {
         "kind": record.kind,
-        "fields": {**shown, **as_asked(params)},
+        "fields": {**shown, **usual_noise(shown, mine), **as_asked(params)},
         "settings": settings,
         "script": script_of(params),
         "extensions": params.get("extensions") or {},
         "inputs": len(names),
         "mask": len(names) - 1 if params.get("mask") else None,
     }
+
+
+def usual_noise(shown: Mapping[str, Any], mine: Settings) -> dict[str, Any]:
+    """Return the noise multiplier as None where it is what the account's settings say anyway."""
+    name = "initial_noise_multiplier"
+    return {name: None} if shown.get(name) == getattr(mine, name) else {}
 
 
 def as_asked(params: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import pytest
 
 from modules.commands.assemble import assemble
-from modules.commands.housekeeping import clear_old_pictures, forget_old_jobs, list_lost_pictures
+from modules.commands.housekeeping import clear_after_worker, clear_old_pictures, forget_old_jobs, list_lost_pictures
 from modules.settings.flags import parse_flags
 from modules.store.jobs import DONE, JobRecord, OutputRecord
 from tests.requests.test_found_pictures import picture
@@ -35,6 +35,14 @@ def test_old_pictures_of_the_cache_go_and_those_that_waiting_jobs_start_from_sta
     app.jobs.store.add(JobRecord("one", "local", "img2img", {"images": [needed.name]}, {}, True))
     clear_old_pictures(app)
     assert not any(path.exists() for path in gone) and all(path.exists() for path in stay)
+
+
+def test_half_written_files_of_a_killed_worker_go_and_what_is_being_written_stays(app):
+    outputs, cache = app.flags.paths.outputs, app.flags.paths.cache
+    left = [old(outputs / f"bob/txt2img-grids/.{'a' * 32}.tmp"), old(cache / f".{'b' * 32}.tmp")]
+    stay = [picture(outputs / f"bob/.{'c' * 32}.tmp"), old(outputs / "bob/.mine.tmp"), old(outputs / "bob/a.png")]
+    clear_after_worker(app)
+    assert not any(path.exists() for path in left) and all(path.exists() for path in stay)
 
 
 def test_records_beyond_the_settings_number_are_forgotten_and_their_pictures_stay(app, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import fields
 
 import pytest
@@ -9,6 +10,7 @@ from PIL import Image
 
 from modules.api.generate import start_generation
 from modules.api.requests import Img2ImgRequest, Txt2ImgRequest, normalise_request, understood_img2img
+from modules.app.kept_inputs import keep_input
 from modules.base.accounts import LOCAL_ACCOUNT, Account, Role
 from modules.base.errors import Forbidden, Invalid, UnknownName
 from modules.base.fields import checker
@@ -173,6 +175,19 @@ def test_img2img_of_a1111s_api_takes_batches_and_sizes_by_scale(app, tmp_path):
     entry = params["batch"]["entries"][0]
     assert (entry["file"], entry["params"]) == ("a.png", {"width": 128, "height": 256})
     assert params["unstyled"]["styles"] and {each.name for each in fields(asked)} >= {"batch_sent", "batch_source"}
+
+
+def small_png():
+    written = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(written, "PNG")
+    return written.getvalue()
+
+
+def test_a_form_names_a_noise_multiplier_only_where_it_was_changed(app):
+    for asked, shown in ((None, None), (0.9, 0.9)):
+        given = {"steps": 3, "seed": 7, "init_images": [keep_input(app, LOCAL_ACCOUNT, small_png())], "initial_noise_multiplier": asked}
+        job = submit(app, read_submission(app, LOCAL_ACCOUNT, "img2img", given, {}), LOCAL_ACCOUNT).job
+        assert recorded_form(app, app.jobs.get(job), LOCAL_ACCOUNT)["fields"]["initial_noise_multiplier"] == shown
 
 
 GUEST, MEMBER = Account("gus", Role.GUEST), Account("bob", Role.MEMBER)
