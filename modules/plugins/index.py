@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import urllib.request
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from modules.base.errors import Invalid, WebUIError
+from modules.base.files import stays_below
 from modules.plugins.git_install import checked_address
 
 INDEX_ADDRESS = "https://raw.githubusercontent.com/AUTOMATIC1111/stable-diffusion-webui-extensions/master/index.json"
@@ -79,11 +81,11 @@ def fetched(address: str) -> bytes:
 
 
 def read_index_file(source: str, folder: Path) -> bytes:
-    path = (folder / source).resolve()
-    if not path.is_relative_to(folder.resolve()) or path.suffix != ".json" or not path.is_file():
-        raise Invalid(f"There is no index {source[:200]}.", f"A file is a .json below {folder}.", field="source")
-    with path.open("rb") as file:
-        return checked_length(file.read(LARGEST_INDEX + 1))
+    path = folder / source
+    if stays_below(source) and path.suffix == ".json":
+        with contextlib.suppress(OSError), path.open("rb") as file:
+            return checked_length(file.read(LARGEST_INDEX + 1))
+    raise Invalid(f"There is no index {source[:200]}.", "A file is a .json below the data folder.", field="source")
 
 
 def checked_length(content: bytes) -> bytes:

@@ -173,6 +173,12 @@ def test_an_index_is_read_from_its_address_and_from_nowhere_else(client, index_a
         read_index(f"{index_address}/moved", tmp_path)
 
 
+@pytest.mark.parametrize("file", ["a\0.json", "../a.json", "/etc/a.json", f"{'a' * 300}.json", "a/../../b.json", "C:a.json"])
+def test_a_file_of_an_index_lies_below_the_data_folder_whose_place_is_not_told(client, file):
+    reply = client.post("/easel/v1/extension-index", json={"source": file})
+    assert reply.status_code == 422 and reply.json()["hint"] == "A file is a .json below the data folder."
+
+
 def test_a_long_index_is_refused(client, index_address, monkeypatch):
     monkeypatch.setattr(index, "LARGEST_INDEX", 50)
     assert client.post("/easel/v1/extension-index", json={"source": index_address}).status_code == 422

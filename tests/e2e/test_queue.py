@@ -129,7 +129,7 @@ def test_many_jobs_are_listed_a_page_at_a_time_on_a_phone(
     page.locator("#easel_queue button").click()
     expect(titles(page)).to_have_count(50)
     for count in (100, 120):
-        page.get_by_role("button", name="Show older ones").click()
+        page.get_by_role("button", name="Show more").click()
         expect(titles(page)).to_have_count(count)
     assert page.evaluate("document.querySelector('.queue-place').scrollWidth <= innerWidth")
     press(page, "number 119", "Move up")

@@ -22,7 +22,7 @@ export class QueueList {
   /** whenDone: called with the list after each answer; whenEdited: called once a form holds a job's request */
   constructor(whenDone, whenEdited) {
     Object.assign(this, { whenDone, whenEdited, items: h("ul.queue-jobs", {}), empty: h("p.queue-empty", {}) });
-    this.more = h("button.queue-more", { type: "button", onclick: () => this.showMore() }, t("Show older ones"));
+    this.more = h("button.queue-more", { type: "button", onclick: () => this.showMore() }, t("Show more"));
     this.root = h("div.queue-list", {}, this.items, this.empty, this.more);
     this.items.addEventListener("dragstart", (event) => this.lift(event));
     this.items.addEventListener("dragover", (event) => this.over(event));
