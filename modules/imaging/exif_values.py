@@ -26,6 +26,7 @@ FIRST_IMAGE, COMMENTED, GPS, EXCHANGE, SECOND_IMAGE = "Image", "Photo", "GPS", "
 INNER = {0x8769: COMMENTED, 0x8825: GPS, 0xA005: EXCHANGE}      # entries that say where a directory is
 COMMENT_TAG = int(ExifTags.Base.UserComment)
 WINDOWS_TEXTS = range(0x9C9B, 0x9CA0)      # XPTitle …
+PLAIN_STEPS = b"Steps: "                   # is in generation data that are not UTF-16
 LONGEST_NUMBERS = 16                       # numbers of one entry that are shown
 MOST_DENOMINATOR = 100_000                       # of a second, say: denominators that cameras write are no larger
 
@@ -175,5 +176,7 @@ def wide_text(text: bytes) -> str:
     """Decode UTF-16, whose byte order EXIF leaves open: a byte order mark decides, or else "Steps: …"."""
     if text[:2] in (codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE):
         return text.decode("utf-16", "replace")
+    if PLAIN_STEPS in text:      # some programs name the encoding and write another
+        return text.decode("utf-8", "replace").strip("\0")
     big = text[::2].count(0) >= text[1::2].count(0)
     return text.decode("utf-16-be" if big else "utf-16-le", "replace")

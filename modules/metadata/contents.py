@@ -25,7 +25,7 @@ from modules.metadata.dialects.table import programs_data
 from modules.metadata.formats import metadata_format
 from modules.metadata.hidden import hidden_text
 from modules.metadata.iptc import iptc_pairs
-from modules.metadata.jpeg import COMMENT_KEYWORD
+from modules.metadata.jpeg import COMMENT_KEYWORD, extended_xmp
 from modules.metadata.pieces import FileMetadata
 from modules.metadata.raw_profiles import raw_profiles
 from modules.metadata.xmp import XmpValue, xmp_properties
@@ -79,7 +79,8 @@ def picture_contents(content: bytes) -> PictureContents:
     profiles = raw_profiles(metadata)
     exif = exif_values(metadata.exif) + exif_values(profiles.exif)
     properties, notes = readable_xmp(metadata.xmp)
-    properties = {**readable_xmp(profiles.xmp)[0], **properties}
+    further = extended_xmp(content) if editable else b""
+    properties = {**readable_xmp(profiles.xmp)[0], **readable_xmp(further)[0], **properties}
     texts = all_texts(metadata, exif, comment_of(image))
     hidden = hidden_text(content)
     if hidden:
@@ -112,13 +113,13 @@ def readable_metadata(content: bytes, image: Image.Image) -> tuple[FileMetadata,
 
 def all_texts(metadata: FileMetadata, exif: list[ExifValue], gif_comment: str) -> dict[str, str]:
     """Return the file's texts by keyword, what stands in the usual place as "parameters"."""
-    texts = dict(reversed([pair for pair in metadata.texts if pair[0] != COMMENT_KEYWORD]))
+    texts = dict(pair for pair in metadata.texts if pair[0] != COMMENT_KEYWORD)      # the last of a keyword counts
     comment = next((each.text for each in exif if each.tag == COMMENT_TAG and each.directory == COMMENTED), "")
     found = texts.pop(USUAL_KEY, "") or comment or metadata.text(COMMENT_KEYWORD) or gif_comment
     if len(found) > MAX_INFOTEXT:
         raise too_much_text()
     named = {each.label: each.text for each in exif if each.directory == FIRST_IMAGE and each.text.strip("\0 ")}
-    return ({USUAL_KEY: found} if found else {}) | named | dict(reversed(texts.items()))
+    return ({USUAL_KEY: found} if found else {}) | named | texts
 
 
 def readable_xmp(packet: bytes) -> tuple[Mapping[str, XmpValue], tuple[str, ...]]:

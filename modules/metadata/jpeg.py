@@ -6,6 +6,7 @@ import struct
 from collections.abc import Sequence
 
 from modules.base.errors import Invalid
+from modules.base.limits import MAX_INFOTEXT
 from modules.imaging.read import damaged
 from modules.metadata.pieces import Holds, Piece, PieceFormat, no_place
 
@@ -27,6 +28,7 @@ SEGMENT_NAMES = {      # marker and name → what the rest of the segment holds
     (APP11, b"JP"): Holds.C2PA,
 }
 COMMENT_KEYWORD = "comment"
+EXTENSION_HEAD = 40      # bytes
 
 
 def split_jpeg(content: bytes) -> list[Piece]:
@@ -60,6 +62,25 @@ def segment_piece(marker: int, data: bytes, raw: bytes) -> Piece:
             keyword = Holds.XMP.value if holds == Holds.MORE else ""
             return Piece(raw, holds, keyword, data[len(name) :])
     return Piece(raw)
+
+
+def extended_xmp(content: bytes) -> bytes:
+    """Return the XMP that had no room in a JPEG's first packet; b"" if there is none, or not all of it is there.
+
+    Each part has an identifier of 32 letters, the whole length and its own place (XMP 3, §1.1.3.1).
+    """
+    if not content.startswith(bytes((0xFF, START))):
+        return b""
+    parts: dict[int, bytes] = {}
+    whole, wanted = 0, b""
+    for piece in split_jpeg(content):
+        data = piece.value if isinstance(piece.value, bytes) else b""
+        if piece.holds != Holds.MORE or len(data) < EXTENSION_HEAD or (wanted and data[:32] != wanted):
+            continue
+        wanted, whole, place = data[:32], *struct.unpack(">LL", data[32:EXTENSION_HEAD])
+        parts[place] = data[EXTENSION_HEAD:]
+    joined = b"".join(part for _, part in sorted(parts.items()))
+    return joined if len(joined) == whole <= 4 * MAX_INFOTEXT else b""
 
 
 def encode_segment(holds: Holds, keyword: str, value: str | bytes) -> bytes:

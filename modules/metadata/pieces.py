@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import TypeAlias
 
 from modules.base.errors import Invalid
+from modules.imaging.exif_values import TIFF_ORDERS
 
 
 class Holds(Enum):
@@ -50,8 +51,8 @@ class FileMetadata:
     signed: bool = False
 
     def text(self, keyword: str) -> str:
-        """Return the first text of that keyword, or ""."""
-        return next((text for name, text in self.texts if name == keyword), "")
+        """Return the last text of that keyword, which is the one that programs go by, or ""."""
+        return dict(self.texts).get(keyword, "")
 
     def with_text(self, keyword: str, text: str) -> tuple[tuple[str, str], ...]:
         """Return the texts with one replaced, where the first of its keyword stood; "" takes all of them away."""
@@ -63,6 +64,7 @@ class FileMetadata:
 
 
 EncodePiece: TypeAlias = Callable[[Holds, str, "str | bytes"], bytes]
+CONTINUED = " continued"      # of a further part's keyword: the block goes on there
 BLOCK_FIELDS = {Holds.EXIF: "exif", Holds.XMP: "xmp", Holds.IPTC: "iptc"}
 
 
@@ -102,16 +104,24 @@ class PieceFormat:
 def with_further_parts(pieces: Sequence[Piece]) -> list[Piece]:
     """Return the pieces with blocks that stand there again marked as further parts.
 
-    IPTC goes on in them, since image resources of Photoshop may be longer than a piece; of others the first one counts.
+    IPTC goes on in them, and so does EXIF that has no head of its own there, since both may be longer than a piece; of
+    others the first one counts.
     """
     found: list[Piece] = []
     first: dict[Holds, int] = {}
     for piece in pieces:
         place = first.setdefault(piece.holds, len(found)) if piece.holds in BLOCK_FIELDS else len(found)
-        if place < len(found) and piece.holds == Holds.IPTC:
+        more = place < len(found) and goes_on(piece)
+        if more:
             found[place] = replace(found[place], value=found[place].value + piece.value)      # type: ignore[operator]
-        found.append(piece if place == len(found) else Piece(piece.raw, Holds.MORE, piece.holds.value))
+        kind = piece.holds.value + (CONTINUED if more else "")
+        found.append(piece if place == len(found) else Piece(piece.raw, Holds.MORE, kind))
     return found
+
+
+def goes_on(piece: Piece) -> bool:
+    """Return whether a block that stands there again is the first one's next part."""
+    return piece.holds == Holds.IPTC or piece.holds == Holds.EXIF and bytes(piece.value[:4]) not in TIFF_ORDERS  # type: ignore[arg-type]
 
 
 Value: TypeAlias = "tuple[Holds, str, str | bytes]"
@@ -138,11 +148,12 @@ def changed_pieces(file_format: PieceFormat, pieces: Sequence[Piece], metadata: 
 
 
 def staying_parts(pieces: Sequence[Piece], metadata: FileMetadata) -> set[tuple[Holds, str]]:
-    """Return which further parts stay: those of blocks that there still are; of IPTC, if it is as it was."""
+    """Return which further parts stay: of blocks that are still there; those that a block goes on in if it stays."""
     was = {piece.holds: piece.value for piece in pieces if piece.holds in BLOCK_FIELDS}
     now = {holds: getattr(metadata, name) for holds, name in BLOCK_FIELDS.items()}
-    kept = [holds for holds, value in now.items() if value and (holds != Holds.IPTC or value == was.get(holds))]
-    return {(Holds.MORE, holds.value) for holds in kept}
+    there = {(Holds.MORE, holds.value) for holds, value in now.items() if value}
+    same = {(Holds.MORE, holds.value + CONTINUED) for holds, value in now.items() if value and value == was.get(holds)}
+    return there | same
 
 
 def replaced_piece(

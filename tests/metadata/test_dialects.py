@@ -14,7 +14,19 @@ from modules.metadata.dialects.invokeai import a1111_weights
 from modules.metadata.dialects.table import programs_data
 from modules.params.infotext import split_infotext
 from tests.imaging.test_read import chunk, png
-from tests.metadata.layouts import CIVITAI, COMFY, DRAW_THINGS, EASY, FOOOCUS, INVOKE_2, INVOKE_3, SWARM, WORKFLOW
+from tests.metadata.layouts import (
+    CIVITAI,
+    COMFY,
+    DRAW_THINGS,
+    EASY,
+    FOOOCUS,
+    INVOKE_2,
+    INVOKE_3,
+    SWARM,
+    WORKFLOW,
+    node,
+    png_of,
+)
 from tests.metadata.test_hidden import NOVELAI
 
 
@@ -28,10 +40,6 @@ def pairs_of(contents):
 
 
 # ComfyUI -------------------------------------------------------------------------------------------
-
-
-def node(kind, **inputs):
-    return {"class_type": kind, "inputs": inputs}
 
 
 GRAPH = {
@@ -95,6 +103,46 @@ def test_values_of_a_comfyui_graph_are_followed_through_the_nodes_that_hold_them
     assert {
         "Seed": "99", "Steps": "4", "Sampler": "DPM++ 2M", "Schedule type": "SGM Uniform", "Size": "512x768",
     }.items() <= pairs_of(found).items()
+
+
+def loaded(**more):
+    """A loader of custom nodes that has prompts, size and models in one."""
+    return node("Efficient Loader", ckpt_name="fox.safetensors", clip_skip=-2, positive="a fox", negative="bad",
+                empty_latent_width=512, empty_latent_height=768, **more)
+
+
+SAMPLED = {"seed": 42, "steps": 20, "cfg": 7, "sampler_name": "euler", "scheduler": "normal", "denoise": 1}
+ONE_LORA = {"lora_name": "ink.safetensors", "lora_model_strength": 0.7}
+STACK = node("LoRA Stacker", lora_count=1, lora_name_1="wash.safetensors", lora_wt_1=0.5, lora_name_2="no.safetensors")
+SWITCHED = node("CR LoRA Stack", switch_1="On", lora_name_1="ink.safetensors", model_weight_1=0.6, switch_2="Off",
+                lora_name_2="no.safetensors", model_weight_2=1)
+ROWS = node("Power Lora Loader (rgthree)", header={"type": "x"}, lora_1={"on": True, "lora": "a/ink.safetensors", "strength": 0.8},
+            lora_2={"on": False, "lora": "no.safetensors", "strength": 1}, model=["4", 0])
+CUSTOM = {
+    "a loader with all in one": ({
+        "1": loaded(**ONE_LORA, lora_stack=["9", 0]), "9": STACK,
+        "2": node("KSampler (Efficient)", **SAMPLED, model=["1", 0], positive=["1", 1], negative=["1", 2], latent_image=["1", 3]),
+    }, "a fox <lora:ink:0.7> <lora:wash:0.5>", {"Size": "512x768", "Model": "fox", "Clip skip": "2"}),
+    "a pipe": ({
+        "1": loaded(lora_name="None"), "2": node("easy preSampling", **SAMPLED, pipe=["1", 0]),
+        "3": node("easy kSampler", pipe=["2", 0]), "4": node("SaveImage", images=["3", 1]),
+    }, "a fox", {"Size": "512x768", "Model": "fox", "Seed": "42", "Steps": "20"}),
+    "rows that are switched": ({
+        **COMFY, "3": COMFY["3"] | {"inputs": COMFY["3"]["inputs"] | {"model": ["20", 0]}},
+        "20": node("CR Apply LoRA Stack", model=["21", 0], lora_stack=["22", 0]), "21": ROWS, "22": SWITCHED,
+    }, "a fox, (ink:1.2) <lora:ink:0.8> <lora:ink:0.6>", {"Model": "fox", "Seed": "42"}),
+    "texts that are joined": ({
+        **COMFY, "6": node("CLIPTextEncode", text=["30", 0]), "30": node("Text Concatenate", text_a=["31", 0], text_b="in snow"),
+        "31": node("Text Multiline", text="a fox"),
+    }, "a fox, in snow", {"Seed": "42"}),
+}
+
+
+@pytest.mark.parametrize(("graph", "prompt", "pairs"), CUSTOM.values(), ids=CUSTOM.keys())
+def test_what_custom_nodes_hold_is_found(graph, prompt, pairs):
+    [told] = picture_contents(png_of({"prompt": json.dumps(graph)})).programs
+    found = split_infotext(told.infotext)
+    assert found.prompt == prompt and pairs.items() <= found.pairs.items()
 
 
 @pytest.mark.parametrize("loop", [["6", 0], ["3", 0], ["nowhere", 0], [[], 0], {"a": 1}, None, 7])

@@ -16,6 +16,7 @@ from modules.base.errors import Invalid, InvalidImage, TooLarge
 from modules.imaging.exif_entries import EMPTY, Tiff, with_exif_text, with_user_comment
 from modules.imaging.read import read_metadata
 from modules.imaging.save import FileFormat, encode_image
+from modules.metadata.contents import picture_contents
 from modules.metadata.formats import file_metadata, metadata_format, picture_digest, with_file_metadata
 from modules.metadata.pieces import FileMetadata, Holds
 from tests.golden_data import GOLDEN
@@ -292,6 +293,52 @@ def test_a_block_that_stands_there_twice_loses_nothing_and_is_stripped_whole(nam
     assert file_metadata(changed).exif == file_metadata(content).exif and changed.count(XMP) == 2
     stripped = with_file_metadata(twice, FileMetadata())
     assert b"Camera" not in stripped and XMP not in stripped and picture_digest(stripped) == picture_digest(content)
+
+
+def with_segments(content, *segments):
+    """Return the JPEG with APP1 segments behind its beginning."""
+    return content[:2] + b"".join(struct.pack(">HH", 0xFFE1, len(data) + 2) + data for data in segments) + content[2:]
+
+
+def test_exif_goes_on_in_a_segment_without_a_head_of_its_own():
+    """It leaves with what it belongs to, and stays with it."""
+    exif = with_user_comment(b"", DATA)
+    content = with_segments(encoded("jpg"), b"Exif\0\0" + exif[:90], b"Exif\0\0" + exif[90:])
+    was = file_metadata(content)
+    assert was.exif == exif and with_file_metadata(content, was) == content
+    assert picture_contents(content).infotext == DATA
+    changed = with_file_metadata(content, replace(was, exif=with_user_comment(was.exif, "a cat")))
+    assert read_metadata(changed).infotext == "a cat" and changed.count(b"Exif\0\0") == 1
+
+
+def test_xmp_that_had_no_room_in_the_first_packet_is_read():
+    packet = XMP.replace(b"/></x:", b'><rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" dc:source="far"/></rdf:RDF></x:')
+    name, whole = b"http://ns.adobe.com/xmp/extension/\0" + b"A" * 32, len(packet)
+    parts = [name + struct.pack(">LL", whole, start) + packet[start : start + 100] for start in range(0, whole, 100)]
+    segments = (b"http://ns.adobe.com/xap/1.0/\0" + XMP, *parts[::-1])
+    assert ("dc:source", "far") in picture_contents(with_segments(encoded("jpg"), *segments)).xmp
+    assert not picture_contents(with_segments(encoded("jpg"), *segments[:-1])).xmp      # a part is missing
+
+
+def test_of_several_texts_of_a_keyword_the_last_counts_everywhere():
+    info = PngInfo()
+    for text in ("an old fox\nSteps: 1, Seed: 1", DATA):
+        info.add_text("parameters", text)
+    out = io.BytesIO()
+    picture().save(out, "png", pnginfo=info)
+    assert read_metadata(out.getvalue()).infotext == picture_contents(out.getvalue()).infotext == DATA
+
+
+def test_a_comment_that_names_utf_16_and_is_utf_8_is_read():
+    text = DATA.replace("a fox", "狐")
+    content = commented_as(b"UNICODE\0" + text.encode())
+    assert read_metadata(content).infotext == picture_contents(content).infotext == text
+
+
+def commented_as(data):
+    """A JPEG whose EXIF has this user comment."""
+    inner = struct.pack("<HHHLLL", 1, 0x9286, 7, len(data), 44, 0) + data
+    return with_segments(encoded("jpg"), b"Exif\0\0II*\0" + struct.pack("<LHHHLLL", 8, 1, 0x8769, 4, 1, 26, 0) + inner)
 
 
 def test_a_number_of_exif_is_counted_in_numbers():

@@ -40,7 +40,16 @@ LATENT_METHODS = {
     "bilinear": "Latent", "nearest-exact": "Latent (nearest-exact)", "bicubic": "Latent (bicubic)",
 }
 SCALARS = ("value", "seed", "noise_seed", "int", "float", "number", "text", "string", "text1", "Value")
-TEXT_INPUTS = ("text", "text_g", "text_l", "t5xxl", "clip_l", "prompt", "string", "value", "text_positive")
+TEXT_INPUTS = (
+    "text", "text_g", "text_l", "t5xxl", "clip_l", "prompt", "string", "value", "text_positive", "text_a", "text_b",
+    "text_c", "text_d", "string_a", "string_b",
+)
+PIPES = ("pipe", "basic_pipe", "context", "base_ctx")      # of custom nodes: model, prompts and latent in one link
+NETWORK_NAME = re.compile(r"lora(?:_name)?(_\d{1,3})?")
+NETWORK_STRENGTHS = (
+    "strength_model{}", "lora_model_strength{}", "model_weight{}", "model_str{}", "lora{}_model_strength",
+    "strength{}", "lora_wt{}", "lora_strength{}",
+)
 GRAPH_INPUTS = {      # a drawn node's values in their order, by its type
     "KSampler": ("seed", "", "steps", "cfg", "sampler_name", "scheduler", "denoise"),
     "KSamplerAdvanced": (
@@ -229,13 +238,16 @@ def comfy_passes(graph: ComfyGraph) -> list[ComfyNode]:
 
 
 def is_comfy_sampler(node: ComfyNode) -> bool:
+    """Return whether a node samples: its latent and prompts come one by one, or together in a pipe."""
     latent = any(name in node.inputs for name in ("latent_image", "latent", "samples"))
-    return latent and ("guider" in node.inputs or "positive" in node.inputs and "Sampler" in node.kind)
+    piped = "sampler_name" in node.inputs and any(name in node.inputs for name in PIPES)
+    led = "positive" in node.inputs and "sampler" in node.kind.lower()
+    return latent and ("guider" in node.inputs or led) or piped
 
 
 def comfy_prompt(graph: ComfyGraph, sampler: ComfyNode, which: str, made: ConvertedData) -> str:
     """Return the texts that a sampler is led by, in their order."""
-    start = sampler.inputs.get(which)
+    start = sampler.inputs.get(which) or next((sampler.inputs[name] for name in PIPES if name in sampler.inputs), None)
     guider = graph.linked(sampler.inputs.get("guider"))
     if guider:
         start = guider.inputs.get(which, guider.inputs.get("conditioning") if which == "positive" else None)
@@ -252,7 +264,8 @@ def comfy_texts(graph: ComfyGraph, start: Any, which: str) -> Iterator[str]:
         if node is None or node.number in seen:
             continue
         seen.add(node.number)
-        own = [graph.scalar(node.inputs[name]) for name in TEXT_INPUTS if name in node.inputs]
+        named = (*TEXT_INPUTS, which) if isinstance(graph.scalar(node.inputs.get(which)), str) else TEXT_INPUTS
+        own = [graph.scalar(node.inputs[name]) for name in named if name in node.inputs]
         found = [text for text in own if isinstance(text, str) and text.strip()]
         yield from found
         if not found:
@@ -279,29 +292,51 @@ def comfy_values(graph: ComfyGraph, sampler: ComfyNode) -> dict[str, Any]:
 def add_comfy_model(graph: ComfyGraph, sampler: ComfyNode, made: ConvertedData) -> None:
     """Add the checkpoint, the LoRAs on the way to it, the VAE and CLIP skip."""
     guider = graph.linked(sampler.inputs.get("guider"))
-    start = guider.inputs.get("model") if guider else sampler.inputs.get("model")
-    for node in graph.upstream([start], "model", "lora_stack"):
-        if "lora_name" in node.inputs:
-            name = text_or_empty(graph.scalar(node.inputs["lora_name"]))
-            made.add_network(name, graph.scalar(node.inputs.get("strength_model")))
+    starts = [(guider or sampler).inputs.get(name) for name in ("model", *PIPES)]
+    for node in graph.upstream(starts, "model", "lora_stack", "optional_lora_stack", *PIPES):
+        for name, strength in comfy_networks(graph, node):
+            made.add_network(name, strength)
         for key in ("ckpt_name", "unet_name", "model_name"):
             if text_or_empty(graph.scalar(node.inputs.get(key))):
                 made.pairs.setdefault("Model", model_stem(str(graph.scalar(node.inputs[key]))))
     for node in graph.nodes.values():
         if node.kind == "VAELoader":
             made.add("VAE", file_part(text_or_empty(graph.scalar(node.inputs.get("vae_name")))))
-        last_layer = number_or_none(graph.scalar(node.inputs.get("stop_at_clip_layer")))
+        last_layer = number_or_none(graph.scalar(node.inputs.get("stop_at_clip_layer", node.inputs.get("clip_skip"))))
         if isinstance(last_layer, int) and last_layer < -1:
             made.add("Clip skip", -last_layer)
+
+
+def comfy_networks(graph: ComfyGraph, node: ComfyNode) -> Iterator[tuple[str, Any]]:
+    """Yield names and strengths of a node's LoRAs: its one, rows of a stack, or rows that are objects of their own."""
+    for key, value in node.inputs.items():
+        row = mapping_or_empty(value)
+        if text_or_empty(row.get("lora")) and row.get("on", True):
+            yield row["lora"], row.get("strength", 1)
+            continue
+        found = NETWORK_NAME.fullmatch(key)
+        name = text_or_empty(graph.scalar(value)) if found else ""
+        number = found[1] or "" if found else ""
+        if name not in ("", "None") and node.inputs.get(f"switch{number}") != "Off" and is_listed(graph, node, number):
+            strengths = (graph.scalar(node.inputs.get(each.format(number))) for each in NETWORK_STRENGTHS)
+            yield name, next((each for each in strengths if each is not None), 1)
+
+
+def is_listed(graph: ComfyGraph, node: ComfyNode, number: str) -> bool:
+    """Return whether a row of a stack is among those that the node counts."""
+    count = number_or_none(graph.scalar(node.inputs.get("lora_count", node.inputs.get("num_loras"))))
+    return count is None or not number or int(number[1:]) <= count
 
 
 def add_comfy_size(graph: ComfyGraph, passes: list[ComfyNode], said: PictureTexts, made: ConvertedData) -> None:
     """Add the size of the empty latent; without one the picture began with another."""
     for node in graph.behind(passes[-1]):
-        width, height = (number_or_none(graph.scalar(node.inputs.get(name))) for name in ("width", "height"))
-        if width and height and "Latent" in node.kind and "Upscale" not in node.kind:
-            made.add("Size", f"{width}x{height}")
-            return
+        for sides in (("width", "height"), ("empty_latent_width", "empty_latent_height")):
+            width, height = (number_or_none(graph.scalar(node.inputs.get(name))) for name in sides)
+            latent = "Latent" in node.kind and "Upscale" not in node.kind or sides[0] != "width"
+            if width and height and latent:
+                made.add("Size", f"{width}x{height}")
+                return
     made.add("Size", said.size_text)
     strength = number_or_none(comfy_values(graph, passes[-1]).get("denoise"))
     if strength is not None and strength < 1:
