@@ -9,6 +9,7 @@ from modules.base.errors import WebUIError
 from modules.base.fields import defaults
 from modules.params.control_dialects import unit_fields
 from modules.params.detailer import DetailerTab
+from modules.params.region_dialects import forge_couple_fields, regional_prompter_fields
 
 Given = dict[str, Any]
 
@@ -53,6 +54,14 @@ def with_detailer_tabs(given: Given, args: Any) -> Given:
     return given | {"detailer": tabs, **only}
 
 
+def with_forge_couple(given: Given, args: Any) -> Given:
+    return given | forge_couple_fields(given, args if isinstance(args, list) else [])
+
+
+def with_regional_prompter(given: Given, args: Any) -> Given:
+    return given | regional_prompter_fields(given, args if isinstance(args, list) else [])
+
+
 def detailer_fields(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return a tab's fields; unknown ones are left out, and nulls are defaults."""
     named = {OLD_DETAILER_FIELDS.get(name, name): value for name, value in given.items() if value is not None}
@@ -66,4 +75,6 @@ OLD_DETAILER_FIELDS: Mapping[str, str] = {
 OWN_SCRIPTS: Mapping[str, Callable[[Given, Any], Given]] = {
     "controlnet": with_control_units,
     "adetailer": with_detailer_tabs,
+    "forge couple": with_forge_couple,
+    "regional prompter": with_regional_prompter,
 }

@@ -34,6 +34,7 @@ from modules.base.limits import MAX_INFOTEXT
 from modules.params import infotext
 from modules.params.batch import Img2ImgBatch
 from modules.params.control import UNIT_PICTURES, ControlUnit
+from modules.params.regions import Region
 from modules.params.txt2img import Txt2Img
 from modules.plugins.pasting import script_arguments_in
 from modules.prompts.grammar import emphasised
@@ -64,6 +65,7 @@ def routes(app: App) -> APIRouter:
 async def begin_generation(app: App, body: DrawRequest, caller: Account) -> Submitted:
     """Start the job of a body once there is room to decode its pictures."""
     pictures = [getattr(unit, name) for unit in body.control for name in UNIT_PICTURES]
+    pictures += [region.mask for region in body.regions]
     pictures += [*body.init_images, body.mask] if isinstance(body, Img2ImgRequest) else []
     pixels = await asyncio.to_thread(most_pixels, filter(None, pictures)) if pictures else 0
     async with app.decoding.room(pixels):
@@ -91,6 +93,8 @@ def start_generation(app: App, body: DrawRequest, caller: Account) -> Submitted:
     )
     if body.control:
         request = replace(request, control=kept_units(app, body.control, caller))
+    if body.regions:
+        request = replace(request, regions=kept_regions(app, body.regions, caller))
     saved = body.save_images and not body.do_not_save_samples
     scripts = with_pasted_arguments(app, kind, body)
     asked = Submission(kind, request, overrides_of(body), saved, body.force_task_id or "", scripts)
@@ -139,6 +143,14 @@ def kept_units(app: App, units: Sequence[ControlUnit], caller: Account) -> tuple
         }
         kept.append(replace(unit, **stored))
     return tuple(kept)
+
+
+def kept_regions(app: App, regions: Sequence[Region], caller: Account) -> tuple[Region, ...]:
+    """Return the regions with their masks stored. Raises InvalidImage, TooLarge or OverQuota."""
+    return tuple(
+        replace(region, mask=keep_input(app, caller, decode_base64(region.mask))) if region.mask else region
+        for region in regions
+    )
 
 
 def overrides_of(body: RequestOptions) -> dict[str, Any]:

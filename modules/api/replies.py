@@ -50,6 +50,7 @@ def rendered(body: DrawRequest, record: JobRecord, settings: Settings, notes: Se
     files = [base64.b64encode(Path(path).read_bytes()).decode() for path in paths]
     parameters = checker(type(body)).dump_python(body, mode="json") | {name: record.params[name] for name in RESOLVED}
     parameters |= {"control": [without_pictures(unit) for unit in parameters["control"]]}
+    parameters |= {"regions": [{**region, "mask": None} for region in parameters["regions"]]}
     if not getattr(body, "include_init_images", True):
         parameters |= {"init_images": None, "mask": None}
     info = json.dumps(information(body, record, settings, notes))

@@ -157,13 +157,13 @@ def filled_in(given: Mapping[str, Any], text: str, kind: type[Generation]) -> di
 def told_by(text: str, kind: type[Generation]) -> dict[str, Any]:
     """Return the values in generation data, by their own names.
 
-    As in A1111 its ControlNet units, whose pictures it does not have, and its detailer take no part.
+    As in A1111 its ControlNet units, whose pictures it does not have, its detailer and its regions take no part.
     """
     found = fields_from_pairs(infotext.parse_infotext(text[:MAX_INFOTEXT], emphasised), kind)
     return {**found, "fields": {name: value for name, value in found["fields"].items() if name not in OWN_DATA}}
 
 
-OWN_DATA = ("control", "detailer")      # fields of extensions in A1111, which read no infotext of a request
+OWN_DATA = ("control", "detailer", "regions")      # fields of extensions in A1111, which read no infotext of a request
 
 
 def with_names_here(body: AnyRequest, library: Library, standing: Settings) -> tuple[AnyRequest, list[str]]:

@@ -21,6 +21,7 @@ from modules.models.checkpoint.families import FAMILIES
 from modules.models.checkpoint.family import Family
 from modules.models.checkpoint.loaded_model import LoadedModel
 from modules.models.checkpoint.loader import load_checkpoint, load_vae_file
+from modules.models.control.contexts import RegionalAttention
 from modules.models.control.networks import ControlNetworks
 from modules.models.control.residuals import AddControl
 from modules.models.detection.detectors import Detectors
@@ -34,7 +35,7 @@ from modules.models.optimizations.hypertile import Hypertiling
 from modules.models.optimizations.token_merging import TokenMerging
 from modules.models.safety import SafetyCheckers
 from modules.models.text import PromptEmbeddings
-from modules.models.unet import predict_batch
+from modules.models.unet import Regional, predict_batch
 from modules.models.upscaling.upscaler import Upscalers
 from modules.models.vae.preview import LatentPreview, Look
 from modules.models.vae.taesd import Taesd
@@ -106,6 +107,7 @@ class Ready:
         self.adapters = Adapters(model, files, store(model, self.fp8).wide)
         self.merging, self.hypertiling = TokenMerging(model.unet), Hypertiling(model.unet)
         self.attention = AttentionLayers(model.unet, self.hypertiling)
+        self.regional = RegionalAttention(model.unet)
         self.text = model.family.reads(model, tokenizer)
         self.facts = ModelFacts(
             model.levels, model.latent, model.image_channels, self.fp8 is not None, model.native_size
@@ -244,7 +246,9 @@ class Device:
         ready.adapters.bring_texts(ask.weights)
         return ready.text.read(ask, self.words(ask))
 
-    def prepared(self, asks: Sequence[Predict]) -> tuple[LoadedModel, Sequence[Predict], Under, AddControl]:
+    def prepared(
+        self, asks: Sequence[Predict]
+    ) -> tuple[LoadedModel, Sequence[Predict], Under, AddControl, Regional]:
         """Return the arguments of `predict_batch`, with the model's weights prepared for the questions.
 
         Networks that all of them have are merged into the weights; otherwise each row's own are applied beside them.
@@ -253,7 +257,8 @@ class Device:
         merged = asks[0].weights if len(sets) == 1 else asks[0].weights.plain
         ready = self.ready(merged)
         control = self.control_networks.adding([cond.extras for ask in asks for cond in ask.conds], ready.model)
-        return ready.model, asks, ready.adapters.unmerged.under(sets - {merged.networks}), control
+        under = ready.adapters.unmerged.under(sets - {merged.networks})
+        return ready.model, asks, under, control, ready.regional.under
 
     def learnt(self, ask: Learn) -> Sequence[float]:
         """Return the losses of a student's examples, with the model's weights prepared."""

@@ -7,10 +7,18 @@ from typing import Annotated
 
 from annotated_types import MaxLen
 
-from modules.base.fields import Checkbox, Choice, Choices, Number, Param, Slider, Text
+from modules.base.fields import Checkbox, Choice, Choices, Number, Param, Radio, Slider, Text
 from modules.base.limits import MAX_PROMPT, Json, JsonObject, Name
 from modules.params.control import MOST_UNITS, ControlUnit
 from modules.params.detailer import MOST_TABS, DetailerTab
+from modules.params.regions import (
+    ATTENTION_MODE,
+    MOST_REGIONS,
+    REGION_BASE_KEY,
+    REGION_MODE_KEY,
+    REGION_MODES,
+    Region,
+)
 
 # the seeds of a 64-bit generator, a negative one as its two's complement
 MIN_SEED, MAX_SEED = -(2**63), 2**64 - 1
@@ -47,6 +55,9 @@ class Generation:
     extensions: JsonObject = field(default_factory=dict)               # arguments of extensions: name → argument → value
     control: Annotated[tuple[ControlUnit, ...], MaxLen(MOST_UNITS)] = ()      # ControlNet's units
     detailer: Annotated[tuple[DetailerTab, ...], MaxLen(MOST_TABS)] = ()      # what is found and painted anew afterwards
+    regions: Annotated[tuple[Region, ...], MaxLen(MOST_REGIONS)] = ()      # parts with prompts of their own
+    region_mode: Annotated[str, Param("Region mode", Radio(REGION_MODES), "Attention mixes texts within one estimate; Latent estimates each region by itself, with exact edges.", REGION_MODE_KEY)] = ATTENTION_MODE
+    region_base: Annotated[float, Param("Base ratio", Slider(0, 1, 0.01), "How much the picture's own prompt counts where regions are.", REGION_BASE_KEY)] = 0.2
 
     @property
     def pictures(self) -> int:

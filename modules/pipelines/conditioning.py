@@ -8,12 +8,14 @@ from functools import partial
 from typing import TypeAlias
 
 import torch
+from PIL.Image import Image
 
 from modules.base.errors import ModelMismatch
 from modules.library.catalog import ModelFile
 from modules.pipelines.control import controlled_stage
 from modules.pipelines.control_maps import StartPicture
 from modules.pipelines.plan import Pass, with_networks
+from modules.pipelines.regions import region_shares, with_regions
 from modules.pipelines.result import ExtraParams
 from modules.pipelines.sampling import negative_left_out, refiner_takes_over, trained_levels
 from modules.prompts import grammar
@@ -36,6 +38,7 @@ Show: TypeAlias = "Callable[[Weights, ModelFacts], Task[CondExtras]]"      # ret
 Layers: TypeAlias = "tuple[GuidanceLayer, ...]"
 
 CONTROL_ENDS = "The refiner draws without ControlNet: its units count until the refiner takes over."
+REGION_NETWORKS = "LoRAs in a region's prompt were left out: in the picture's prompt they count everywhere."
 WITHOUT_NETWORKS = "The refiner works without the prompt's networks."
 
 
@@ -109,6 +112,8 @@ def stage_of(pass_: Pass, model: StageModel, extra: ExtraParams, show: Show, lay
         }
     levels = trained_levels(pass_, facts)
     guidance = yield from read_prompts(pass_, model.encoder, extra)
+    if pass_.params.regions:
+        guidance = yield from with_pass_regions(pass_, model.encoder, extra, guidance, facts)
     extras = yield from show(model.weights, facts)
     guidance = replace(guidance, extras=extras, alone=negative_left_out(pass_, levels, extra))
     if pass_.moments:
@@ -138,6 +143,27 @@ def read_prompts(pass_: Pass, readers: Timeline[Weights], extra: ExtraParams) ->
     even = yield from evened(pass_, readers, (*(schedule for schedule, _ in positive), negative), extra)
     scale = pass_.params.cfg_scale * pass_.sampler.guidance
     return Guidance(tuple(positive), negative, scale, even=even)
+
+
+def with_pass_regions(
+    pass_: Pass, readers: Timeline[Weights], extra: ExtraParams, guidance: Guidance, facts: ModelFacts
+) -> Task[Guidance]:
+    """Return the guidance with the request's regions; tags of networks in their prompts are left out, with a note."""
+    p, cell = pass_.params, facts.latent.cell
+    cells = p.height // cell, p.width // cell
+    shares = region_shares(p.regions, p.region_base, cells, pass_.files.pictures or no_picture)
+
+    def read(prompt: str) -> Task[Timeline[Cond]]:
+        text, networks = take_networks(grammar.strip_comments(prompt))
+        if networks and REGION_NETWORKS not in extra.notes:
+            extra.notes.append(REGION_NETWORKS)
+        return encode_prompt(pass_, readers, extra, text)
+
+    return (yield from with_regions(guidance, p.regions, shares, p.region_mode, read))
+
+
+def no_picture(name: str) -> Image:
+    raise LookupError(name)
 
 
 def encode_prompt(

@@ -25,6 +25,8 @@ from modules.sampling.weights import Fp8, Hypertile, Weights
 from modules.settings.options import Settings
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from modules.pipelines.control_maps import MapMaker
     from modules.pipelines.result import Result
 
@@ -55,6 +57,7 @@ class Files:
     networks: PromptNetworks = PromptNetworks()
     hires: Files | None = None            # the second pass's files, if there is one
     control: tuple[PlannedUnit, ...] = ()
+    pictures: Callable[[str], Image] | None = None      # reads the masks of regions by their names
     notes: tuple[str, ...] = ()           # remarks on files that are missing
 
 

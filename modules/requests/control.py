@@ -51,6 +51,12 @@ def with_units_here(found: Mapping[str, Any], library: Library, inputs: Path) ->
             except WebUIError as error:
                 notes.append(f"ControlNet {place}: {error}")
         units.append(unit)
+    regions = [dict(told) for told in found["fields"].get("regions", ())]
+    for place, region in enumerate(regions):
+        if region["mask"] and not kept_like(inputs, region["mask"].removesuffix(".png")):
+            region["mask"] = ""
+            notes.append(f"Region {place}: its mask is no longer here.")
+    found = {**found, "fields": {**found["fields"], "regions": regions} if regions else found["fields"]}
     fields = {**found["fields"], "control": units} if "control" in found["fields"] else found["fields"]
     return {**found, "fields": fields, "notes": notes}
 

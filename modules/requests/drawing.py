@@ -54,7 +54,8 @@ def img2img_params(app: App, request: Img2ImgBatch, mine: AccountData) -> dict[s
 
 
 def check_unit_pictures(request: Generation, inputs: Path) -> None:
-    """Raise InvalidImage for a picture of a ControlNet unit that is not there."""
+    """Raise InvalidImage for a picture of a ControlNet unit or a region that is not there."""
+    check_inputs(inputs, filter(None, (region.mask for region in request.regions)), "regions")
     for unit in enabled_units(request.control):
         pictures = (unit.image, unit.mask, unit.effective_region_mask)
         check_inputs(inputs, filter(None, pictures), "control")

@@ -15,6 +15,7 @@ from modules.params.detailer_infotext import is_detailer_key, told_tabs
 from modules.params.hires import USE_SAME
 from modules.params.img2img import NAMED_VALUES
 from modules.params.infotext import MISSING
+from modules.params.regions import REGIONS_KEY, told_regions
 from modules.params.scripts import SCRIPTS, Script
 from modules.params.txt2img import Generation, Txt2Img
 from modules.requests.local_names import Missing
@@ -28,7 +29,7 @@ HIRES_KEYS = ("Hires upscale", "Hires upscaler", "Hires resize-1", "Hires resize
 # Read by `local_names`, or converted by `parse_infotext`.
 NOT_FIELDS = frozenset({
     "Version", "Model", "Model hash", "VAE hash", "Size-1", "Size-2", "Lora hashes", "TI hashes", "User",
-    "Hypernet", "Hypernet hash", "Hypernet strength", "First pass size-1", "First pass size-2",
+    "Hypernet", REGIONS_KEY, "Hypernet hash", "Hypernet strength", "First pass size-1", "First pass size-2",
 })
 # The values of a request whose data lack these keys; other fields that are missing stay as they are.
 UNSAID: Mapping[str, Any] = {
@@ -56,6 +57,7 @@ def fields_from_pairs(
     notes: list[str] = []
     fields = {**unsaid(values, cls), **told_fields(values, cls, notes), **sampling_names(values, FIRST_PASS, missing)}
     fields["control"], fields["detailer"] = told_units(values, notes), told_tabs(values, notes)
+    fields["regions"] = told_regions(str(values.get(REGIONS_KEY, "")), notes)
     fields |= pasted_hires(values, fields, missing) if cls is Txt2Img else pasted_mask(values, notes)
     settings = pasted_settings(values, cls, standing or Settings(), notes)
     return {

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from modules.base.fields import defaults
 from modules.params.control import ControlUnit
 from modules.params.detailer import DetailerTab
+from modules.params.regions import Region
 
 R = TypeVar("R")
 
@@ -28,4 +29,5 @@ def recorded_request(cls: type[R], params: Mapping[str, Any]) -> R:
     return cls(**values)
 
 
-PARTS: Mapping[str, type] = {"control": ControlUnit, "detailer": DetailerTab}      # field → the class of its values
+# field → the class of its values
+PARTS: Mapping[str, type] = {"control": ControlUnit, "detailer": DetailerTab, "regions": Region}

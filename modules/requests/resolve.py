@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ from modules.base.errors import Invalid
 from modules.base.fields import with_values
 from modules.params.hires import HIRES_MULTIPLE, USE_SAME, check_hires
 from modules.params.img2img import Img2Img
+from modules.params.regions import Region
 from modules.params.scripts import RANDOM_SEEDS, Request
 from modules.params.txt2img import Txt2Img
 from modules.prompts import grammar
@@ -31,6 +33,7 @@ def resolve_request(params: Request) -> Request:
             f"A picture of {params.width}×{params.height} is too small.", "Ask for at least 64×64.", field="width"
         )
     check_joined(params.prompt, "prompt")
+    check_regions(params.regions)
     names = second_pass_names(params) if isinstance(params, Txt2Img) and params.enable_hr else {}
     seed = draw_seed(params.seed)
     return with_values(
@@ -81,6 +84,15 @@ def second_pass_names(params: Txt2Img) -> dict[str, Any]:
 def check_joined(prompt: str, field: str) -> None:
     if len(grammar.compose(prompt)) > MOST_PROMPTS:
         raise Invalid(f"The prompt joins more than {MOST_PROMPTS} prompts by AND.", "Leave some out.", field=field)
+
+
+def check_regions(regions: Sequence[Region]) -> None:
+    for place, region in enumerate(regions):
+        if region.left >= region.right or region.top >= region.bottom:
+            raise Invalid(
+                f"Region {place} is empty: it ends where it begins, or before.", "Give it a width and a height.",
+                field="regions",
+            )
 
 
 def draw_seed(seed: int) -> int:

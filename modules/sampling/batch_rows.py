@@ -86,12 +86,12 @@ class PictureRows:
 
     @property
     def positive(self) -> tuple[Cond, ...]:
-        return self.conds[: len(self.guidance.positive)]
+        return self.conds[: self.guidance.prompted]
 
     @property
     def negative(self) -> tuple[Cond, ...]:
         """The negative prompt; for a model that edits pictures it is asked twice."""
-        return self.conds[len(self.guidance.positive):]
+        return self.conds[self.guidance.prompted:]
 
     @property
     def scale(self) -> float:

@@ -15,6 +15,7 @@ from modules.sampling.cond_extras import CondExtras
 from modules.sampling.control import ControlTimeline
 from modules.sampling.flows import Denoise, Flow
 from modules.sampling.questions import Cond, Interrupted, Predict, Task, Weights
+from modules.sampling.regions import RegionalPrompts
 from modules.sampling.schedules import ModelSigmas
 
 if TYPE_CHECKING:
@@ -65,6 +66,17 @@ class Guidance:
     even: Callable[[list[Cond]], list[Cond]] = list      # makes conditionings equally long, the negative prompt's last
     extras: CondExtras = field(default_factory=dict)      # of every row
     control: ControlTimeline | None = None
+    regions: RegionalPrompts | None = None
+
+    @property
+    def regional_rows(self) -> tuple[Timeline[Cond], ...]:
+        """The regions' prompts that are rows of their own, after the positive ones."""
+        return self.regions.prompts if self.regions and self.regions.by_estimate else ()
+
+    @property
+    def prompted(self) -> int:
+        """The number of rows before the negative one."""
+        return len(self.positive) + len(self.regional_rows)
 
     def conds(self, evaluation: int, sigma: float, step: int = 0) -> tuple[Cond, ...]:
         """Return the positive conditionings, then the negative one unless it is skipped.
@@ -72,8 +84,11 @@ class Guidance:
         All are equally long; the negative one's length counts even if it is skipped.
         step: that of the evaluation before, which control counts by
         """
-        positive = equally_long([schedule.at(evaluation) for schedule, _ in self.positive])
+        schedules = (*(schedule for schedule, _ in self.positive), *self.regional_rows)
+        positive = equally_long([schedule.at(evaluation) for schedule in schedules])
         conds = self.even([*positive, self.negative.at(evaluation)])
+        if self.regions and not self.regions.by_estimate:
+            conds = self.with_region_texts(conds, self.regions, evaluation)
         if self.control:
             conds = [
                 cond.with_extras(self.control.at(step, negative=place == len(positive)))
@@ -83,6 +98,13 @@ class Guidance:
             conds = conds[:-1]
         return tuple(cond.with_extras(self.extras) for cond in conds)
 
+    def with_region_texts(self, conds: list[Cond], regions: RegionalPrompts, evaluation: int) -> list[Cond]:
+        """Return the conditionings, as long as the longest region's, the positive ones with the regions' texts."""
+        longest = max(regions.lengths(evaluation), *(len(cond.text) for cond in conds))
+        extras = regions.extras(evaluation, longest)
+        conds = [cond.of_length(longest) for cond in conds]
+        return [cond.with_extras(extras) if place < len(self.positive) else cond for place, cond in enumerate(conds)]
+
     def combine(self, estimates: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Return the guided and the unprompted estimate.
 
@@ -91,12 +113,15 @@ class Guidance:
         Without a negative prompt the first positive one stands in for it, and as in A1111 the scale is 1.
         """
         if self.control:
-            estimates = self.control.changed(estimates, len(self.positive))
-        towards, negative = estimates[: len(self.positive)], estimates[len(self.positive):]
+            estimates = self.control.changed(estimates, self.prompted)
+        towards, negative = estimates[: self.prompted], estimates[self.prompted:]
         away, scale = (negative[0], self.scale) if negative else (towards[0], 1.0)
         clean = away
-        for toward, (_, weight) in zip(towards, self.positive, strict=True):
-            clean = clean + (toward - away) * (weight * scale)
+        own, *others = self.regions.shares.to(away) if self.regions and self.regions.by_estimate else (1.0,)
+        for toward, (_, weight) in zip(towards, self.positive, strict=False):
+            clean = clean + (toward - away) * (weight * scale) * own
+        for toward, share in zip(towards[len(self.positive):], others, strict=True):
+            clean = clean + (toward - away) * scale * share
         return clean, away
 
 

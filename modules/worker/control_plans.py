@@ -20,8 +20,10 @@ PlanOfImage = TypeVar("PlanOfImage", bound=ImagePlan[Any, Any])
 def with_control(files: Files, params: Generation, library: Library, load: Load) -> Files:
     """Return the files with the request's ControlNet units, and with those of the second pass if there is one.
 
-    Raises UnknownName or ModelError for a unit's model.
+    Masks of regions are read by `load`, too. Raises UnknownName or ModelError for a unit's model.
     """
+    if params.regions:
+        files = replace(files, pictures=load, hires=files.hires and replace(files.hires, pictures=load))
     units = enabled_units(params.control)
     if not units:
         return files

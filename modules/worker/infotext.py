@@ -13,6 +13,7 @@ from modules.params.control_infotext import unit_pairs
 from modules.params.detailer_infotext import detailer_pairs
 from modules.params.hires import LATENT_MODES
 from modules.params.infotext import Pair
+from modules.params.regions import region_pairs
 from modules.params.txt2img import Generation
 from modules.pipelines.plan import ImagePlan, Pass, resolved_schedule
 from modules.prompts import grammar
@@ -34,6 +35,7 @@ def image_infotext(plan: ImagePlan, extra: Mapping[str, object], before: Mapping
     pairs = dict([
         *basics(plan), *face_pairs(plan), *model_pairs(plan), *variation(plan), *setting_pairs(plan),
         *unit_pairs(plan.params), *detailer_pairs(plan.params.detailer),
+        *region_pairs(plan.params.regions, plan.params.region_mode, plan.params.region_base),
         *hires_pairs(plan, extra), *extra.items(), *end(plan),
     ])
     return infotext.write_infotext(prompt, negative, infotext.ordered(pairs, before))

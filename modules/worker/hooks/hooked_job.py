@@ -153,6 +153,7 @@ class HookedJob:
         saved = self.spec.save and self.settings.samples_save
         p = kind(**values, do_not_save_samples=not saved, do_not_save_grid=not self.spec.save)
         p.is_api, p.control, p.detailer = True, request.control, request.detailer
+        p.regions, p.region_mode, p.region_base = request.regions, request.region_mode, request.region_base
         p.extra_generation_params.update(template_pairs(self.spec.params))
         p.outpath_samples, p.outpath_grids = (str(self.finisher.folder(what)) for what in ("samples", "grids"))
         if isinstance(request, Img2Img):

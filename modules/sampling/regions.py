@@ -1,0 +1,66 @@
+"""Regional prompts in a row of a UNet call: further texts, and where each of them counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from modules.sampling.cond_extras import CondExtras, UNetInputs
+from modules.sampling.questions import Cond
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from modules.sampling.guidance import Timeline
+
+REGIONS = "regions"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RegionTexts:
+    """The texts of one row beside its own, an extra of its conditioning. Rows without any may share its call.
+
+    They are read by the UNet's cross-attention (`models/control/contexts.py`): nothing is applied to its inputs here.
+
+    texts: each (tokens, width), as long as the row's own
+    shares: (1 + texts, h, w), how much the row's own text and each of these count in a cell; they sum to 1
+    """
+
+    key: ClassVar[None] = None
+
+    texts: tuple[Tensor, ...]
+    shares: Tensor
+
+    def apply(self, inputs: UNetInputs, extras: Sequence[Any]) -> UNetInputs:
+        return inputs
+
+    def blank(self) -> RegionTexts:
+        return replace(self, texts=(), shares=self.shares[:1] * 0 + 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RegionalPrompts:
+    """The regions of a pass: each one's prompt over time.
+
+    shares: (1 + regions, h, w), as in `RegionTexts`
+    by_estimate: each region is a row of its own, whose estimates are mixed; else its text is mixed in cross-attention
+    """
+
+    prompts: tuple[Timeline[Cond], ...]
+    shares: Tensor
+    by_estimate: bool = False
+
+    def extras(self, evaluation: int, tokens: int) -> CondExtras:
+        """Return the extra of a positive row with so many tokens."""
+        texts = tuple(each.at(evaluation).of_length(tokens).text for each in self.prompts)
+        return {REGIONS: RegionTexts(texts, self.shares)}
+
+    def lengths(self, evaluation: int) -> int:
+        """Return the tokens of the longest prompt."""
+        return max(len(each.at(evaluation).text) for each in self.prompts)
+
+
+def region_texts_of(extras: Mapping[str, Any]) -> RegionTexts | None:
+    """Return the regional texts among a conditioning's extras."""
+    return extras.get(REGIONS)

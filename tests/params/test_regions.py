@@ -1,0 +1,72 @@
+"""Regional prompts in generation data, and as other programs' requests have them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import pytest
+
+from modules.params.infotext import parse_infotext, write_infotext
+from modules.params.region_dialects import forge_couple_fields, matrix, regional_prompter_fields
+from modules.params.regions import Region, region_pairs, told_regions
+from modules.prompts.grammar import emphasised
+
+
+def places(fields):
+    return [tuple(round(each[name], 3) for name in ("left", "top", "right", "bottom")) for each in fields["regions"]]
+
+
+def prompts(fields):
+    return fields["prompt"], [each["prompt"] for each in fields["regions"]]
+
+
+def test_regions_come_back_from_their_text():
+    regions = (Region(prompt='a "cat", (red:1.2)', right=0.5, feather=0.1), Region(mask="a" * 64 + ".png", weight=2.0))
+    text = write_infotext("a room", "", {"Steps": 20, **dict(region_pairs(regions, "Latent", 0.3))})
+    values, notes = parse_infotext(text, emphasised), []
+    assert told_regions(str(values["Regions"]), notes) == tuple(asdict(each) for each in regions) and not notes
+    assert (values["Region mode"], values["Region base ratio"]) == ("Latent", "0.3")
+    assert not list(region_pairs((), "Latent", 0.3))
+
+
+@pytest.mark.parametrize("text", ["no list", '{"a": 1}', '[{"left": 9}]', "[7]", "[" * 5000])
+def test_what_is_no_region_is_told(text):
+    notes = []
+    assert told_regions(text, notes) == () and len(notes) == 1
+
+
+def test_forge_couples_lines_are_columns_or_rows():
+    given = {"prompt": "a room\na cat\na dog"}
+    fields = forge_couple_fields(given, [True, "Basic", "", "Horizontal", "First Line", 0.25])
+    assert prompts(fields) == ("a room", ["a cat", "a dog"]) and fields["region_base"] == pytest.approx(0.2)
+    assert places(fields) == [(0, 0, 0.5, 1), (0.5, 0, 1, 1)]
+    newer = forge_couple_fields(given, [True, False, "Basic", "", "Vertical", "None", 0.5])
+    assert places(newer) == [(0, 0, 1, 0.333), (0, 0.333, 1, 0.667), (0, 0.667, 1, 1)] and newer["region_base"] == 0
+    assert forge_couple_fields(given, [False]) == {} == forge_couple_fields(given, [])
+
+
+def test_forge_couples_rectangles_are_two_of_x_then_two_of_y():
+    mapping = [[0, 0.5, 0.25, 1, 1.5], [0.5, 1, 0, 1, 1]]
+    fields = forge_couple_fields({"prompt": "a\nb"}, [True, "Advanced", "", "Horizontal", "None", 0.5, mapping])
+    assert places(fields) == [(0, 0.25, 0.5, 1), (0.5, 0, 1, 1)] and fields["regions"][0]["weight"] == 1.5
+    with pytest.raises(ValueError, match="2 rectangles for 1 lines"):
+        forge_couple_fields({"prompt": "a"}, [True, "Advanced", "", "Horizontal", "None", 0.5, mapping])
+    with pytest.raises(ValueError, match="masks"):
+        forge_couple_fields({"prompt": "a"}, [True, "Mask"])
+
+
+def test_regional_prompters_breaks_are_a_matrix():
+    args = [True, False, "Matrix", "Columns", "Mask", "Prompt", "1,3", "0.4", True, True, False, "Latent"]
+    fields = regional_prompter_fields({"prompt": "best BREAK a room BREAK a cat BREAK a dog"}, args)
+    assert prompts(fields) == ("best, a room", ["best, a cat", "best, a dog"])
+    assert places(fields) == [(0, 0, 0.25, 1), (0.25, 0, 1, 1)]
+    assert (fields["region_base"], fields["region_mode"]) == (0.4, "Latent")
+    assert regional_prompter_fields({"prompt": "a"}, [False]) == {}
+    with pytest.raises(ValueError, match="Matrix"):
+        regional_prompter_fields({"prompt": "a"}, [True, False, "Prompt"])
+
+
+def test_groups_of_ratios_are_led_by_their_own_size():
+    found = [tuple(round(edge, 2) for edge in each) for each in matrix("1,1,1;3,1", rows=False)]
+    assert found == [(0, 0, 0.5, 0.25), (0.5, 0, 1, 0.25), (0, 0.25, 1, 1)]
+    assert matrix("nonsense", rows=True) == [(0, 0, 1, 0.5), (0, 0.5, 1, 1)]
