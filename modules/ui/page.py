@@ -20,6 +20,7 @@ from modules.base.border import outcome
 from modules.base.families import SPOKEN
 from modules.base.fields import Choice, Choices, declared_params, defaults
 from modules.params.batch import ExtrasBatch, Img2ImgBatch
+from modules.params.regions import ATTENTION_MODE
 from modules.params.scripts import SCRIPTS
 from modules.params.txt2img import Txt2Img
 from modules.plugins.host import Host, error_text
@@ -128,6 +129,12 @@ def build_whole(app: App) -> tuple[gr.Blocks, dict[str, Any]]:
     return page, known
 
 
+# without a control: the scripts draw what they are
+TXT2IMG_HELD: Mapping[str, Any] = {
+    "control": [], "detailer": [], "regions": [], "region_mode": ATTENTION_MODE, "region_base": 0.2,
+}
+
+
 class Forms(NamedTuple):
     """The forms that make pictures, each under its tab's name."""
 
@@ -139,7 +146,7 @@ class Forms(NamedTuple):
     def of(cls, app: App, words: Words) -> Forms:
         lists = lists_of(app, app.data_of(LOCAL_OWNER))
         forms = cls(
-            ScriptedForm(Txt2Img, "txt2img", lists, words, TabFields(held={"control": [], "detailer": []})),
+            ScriptedForm(Txt2Img, "txt2img", lists, words, TabFields(held=TXT2IMG_HELD)),
             ScriptedForm(Img2ImgBatch, "img2img", lists, words, img2img.img2img_fields(words)),
             Form(ExtrasBatch, "extras", lists, words, extras.extras_fields(words)),
         )

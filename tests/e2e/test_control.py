@@ -73,3 +73,35 @@ def test_a_dropped_picture_enables_its_unit_and_its_map_is_seen(page: Page) -> N
     unit.get_by_role("button", name="Run preprocessor: see the map").click()
     expect(unit.locator(".control-map img")).to_be_visible(timeout=60_000)
     expect(page.locator("#txt2img_controlnet .control-tabs [role=tab]").first).to_contain_text("Canny")
+
+
+def test_regions_are_drawn_and_masked_by_hand(page: Page) -> None:
+    opened(page, "regions")
+    fold = page.locator("#txt2img_regions")
+
+    def drag(where: str, *points: tuple[float, float]) -> None:
+        fold.locator(where).scroll_into_view_if_needed()
+        place = fold.locator(where).bounding_box()
+        spots = [(place["x"] + x * place["width"], place["y"] + y * place["height"]) for x, y in points]
+        page.mouse.move(*spots[0])
+        page.mouse.down()
+        page.mouse.move(*spots[1], steps=3)
+        page.mouse.up()
+
+    drag(".region-ground", (0.0, 0.1), (0.5, 0.9))
+    drag(".region-ground", (0.6, 0.1), (0.9, 0.9))
+    expect(fold.locator(".region-form")).to_have_count(2)
+    fold.locator("textarea").first.fill("a blue square")
+    fold.get_by_role("button", name="Take the region away").nth(1).click()
+    expect(fold.locator(".region-form")).to_have_count(1)
+    fold.get_by_role("button", name="Paint its mask").click()
+    drag(".mask-canvas", (0.2, 0.2), (0.4, 0.8))
+    with page.expect_response("**/easel/v1/inputs"):
+        fold.get_by_role("button", name="Use this mask").click()
+    page.locator("#txt2img_prompt textarea").fill("a red circle")
+    with page.expect_request("**/easel/v1/jobs") as asked:
+        page.locator("#txt2img_generate").click()
+    [region] = json.loads(asked.value.post_data)["fields"]["regions"]
+    assert region["prompt"] == "a blue square" and region["mask"].endswith(".png")
+    assert [region[edge] for edge in ("left", "top", "right", "bottom")] == pytest.approx([0, 0.1, 0.5, 0.9], abs=0.02)
+    expect(page.locator(DATA)).to_contain_text("Region mode: Attention", timeout=120_000)

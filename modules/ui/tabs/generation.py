@@ -93,8 +93,8 @@ def refiner(tab: str, form: Form[Any], words: Words) -> None:
 
 
 def control(tab: str, words: Words) -> None:
-    """Place the folds of ControlNet and of the detailer, which assets/control/ draws."""
-    for name, label in (("controlnet", "ControlNet"), ("detailer", "Detailer")):
+    """Place the folds of ControlNet, regions and the detailer, which assets/control/ draws."""
+    for name, label in (("controlnet", "ControlNet"), ("regions", "Regions"), ("detailer", "Detailer")):
         fold = f'<details><summary class="label-wrap">{escape(words(label))}</summary>'
         gr.HTML(f'{fold}<div class="control-place"></div></details>', elem_id=f"{tab}_{name}", padding=False)
 

@@ -11,6 +11,7 @@ from gradio.components import Component
 from modules.library.library import Library
 from modules.params.batch import Img2ImgBatch
 from modules.params.img2img import NAMED_VALUES, ORIGINAL
+from modules.params.regions import ATTENTION_MODE
 from modules.settings.flags import Flags
 from modules.ui import cards
 from modules.ui.form import Form, TabFields
@@ -41,6 +42,9 @@ IMG2IMG_HELD: Mapping[str, Any] = {
     "control": [],
     "detailer": [],
     "detailer_only": False,
+    "regions": [],
+    "region_mode": ATTENTION_MODE,
+    "region_base": 0.2,
 }
 
 

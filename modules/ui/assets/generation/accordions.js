@@ -43,6 +43,9 @@ const units = ({ control = [] }) => String(control.filter(({ enabled }) => enabl
 /** How many tabs of the detailer take part. */
 const details = ({ detailer = [] }) => String(detailer.filter(({ ad_model: name }) => name !== "None").length || "");
 
+/** How many regions there are. */
+const parts = ({ regions = [] }) => String(regions.length || "");
+
 const on = (field) => (values) => (values[field] ? t("on") : "");
 
 // An accordion's id, * for the tab's name → what it says, "" for nothing.
@@ -52,6 +55,7 @@ const SAYS = {
   "*_seed_extras": variation,
   "*_controlnet": units,
   "*_detailer": details,
+  "*_regions": parts,
   "soft_inpainting": on("soft_inpainting"),
   "img2img_batch_png_info": on("batch_use_png_info"),
 };

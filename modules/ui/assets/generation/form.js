@@ -15,6 +15,7 @@ const REMEMBER_NOT = new Set([
   "control",
   "detailer",
   "detailer_only",
+  "regions",
 ]);
 
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b) || String(a) === String(b);

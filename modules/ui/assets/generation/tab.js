@@ -2,6 +2,7 @@
 import { startCards } from "../cards/cards.js";
 import { startControl } from "../control/control.js";
 import { startDetailer } from "../control/detailer.js";
+import { startRegions } from "../control/regions.js";
 import { byId, pause, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
 import { Lost, server } from "../core/server.js";
@@ -107,6 +108,7 @@ export async function startTab(name, own) {
     tab.wildcards = new WildcardsDialog(tab.form);
     startVariants(tab);
     startControl(tab);
+    startRegions(tab);
     startDetailer(tab);
     startCards(name, { form: tab.form, newest: () => tab.newest() });
   }
