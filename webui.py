@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Easel's one entry: `python3 webui.py [serve | generate | make | users | data | backup | restore | test | …]`.
+"""Easel's one entry: `python3 webui.py [serve | generate | make | worker | users | data | backup | test | …]`.
 
 Needs a Python of 3.10 or newer and nothing else: the first start makes .venv beside this file and installs into it.
 An older Python must still be able to read this file, to be told so: hence the plain syntax and the late imports.
@@ -65,7 +65,7 @@ def serve(arguments: list) -> int:
     refuse_second(flags.paths.server_lock)
     sock = bootstrap.listen(flags.host, flags.port)
     bootstrap.require_writable(flags.paths.data_dir, "Choose another folder with --data-dir.")
-    python = ready_python(not flags.skip_install, *for_gpu(flags.attention))
+    python = ready_python(not flags.skip_install, *for_gpu(flags.attention), *for_cluster(flags.worker == "ray"))
     wanted = not flags.no_tcmalloc and not os.environ.get("NO_TCMALLOC")
     preloaded = wanted and bootstrap.preload_allocator(os.environ)
     if python or preloaded:
@@ -91,6 +91,11 @@ def make(arguments: list) -> int:
 def train(arguments: list) -> int:
     """A LoRA, an embedding or a hypernetwork trained from pictures, from the terminal."""
     return in_terminal("train", arguments)
+
+
+def worker(arguments: list) -> int:
+    """This machine as a worker of a server on another one."""
+    return in_terminal("worker", arguments)
 
 
 def users(arguments: list) -> int:
@@ -127,7 +132,8 @@ def in_terminal(command: str, arguments: list) -> int:
 
     flags, rest = parse_known(arguments)
     bootstrap.require_writable(flags.paths.data_dir, "Choose another folder with --data-dir.")
-    python = ready_python(not flags.skip_install, *for_gpu(flags.attention))
+    further = for_gpu(flags.attention) + for_cluster(command == "worker")
+    python = ready_python(not flags.skip_install, *further)
     if python:
         return bootstrap.hand_over(python, [__file__, command, *arguments])
     report(flags.notes)
@@ -172,6 +178,11 @@ def for_gpu(attention: str) -> list:
     return ["requirements-gpu.txt"] if attention == "xformers" and shutil.which("nvidia-smi") else []
 
 
+def for_cluster(wanted: bool) -> list:
+    """The further requirements of a worker on several machines."""
+    return ["requirements-ray.txt"] if wanted else []
+
+
 def report(notes: tuple) -> None:
     from modules.base import bootstrap
 
@@ -180,7 +191,7 @@ def report(notes: tuple) -> None:
 
 
 COMMANDS = {
-    "serve": serve, "generate": generate, "make": make, "train": train, "users": users, "data": data,
+    "serve": serve, "generate": generate, "make": make, "train": train, "worker": worker, "users": users, "data": data,
     "extension": extension, "backup": backup, "restore": restore, "test": test, "bench": bench, "docs": docs,
 }
 

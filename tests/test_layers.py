@@ -100,7 +100,7 @@ def libraries(path: Path) -> frozenset[str]:
 @cache
 def listed() -> frozenset[str]:
     """Distributions of the requirements."""
-    texts = [(ROOT / name).read_text("utf-8") for name in ("requirements.txt", "requirements-gpu.txt")]
+    texts = [(ROOT / name).read_text("utf-8") for name in ("requirements.txt", "requirements-gpu.txt", "requirements-ray.txt")]
     return frozenset(
         re.match(r"[\w-]*", line)[0].replace("-", "_") for text in texts for line in text.splitlines()
     )

@@ -29,6 +29,7 @@ from modules.settings.file import SettingsFile
 from modules.settings.flags import Flags
 from modules.worker.child import InHandNotes, die_with_parent, killed_first, obey, private_pipes
 from modules.worker.config import WorkerConfig
+from modules.worker.new_files import NewFiles
 from modules.worker.outbox import FLUSH_SECONDS, Outbox
 from modules.worker.thread import ThreadWorker
 
@@ -57,7 +58,8 @@ class HostedWorker:
             told.get("faulted", ""),
             self.tell_fault,
         )
-        self.worker = ThreadWorker(config, outbox.emit)
+        emit = NewFiles(paths.outputs, outbox).emit if told.get("sends_files") else outbox.emit
+        self.worker = ThreadWorker(config, emit)
 
     def loaded_extensions(self, flags: Flags) -> Host:
         """Return the extensions of this process: the server's own draw its page, these take part in pictures."""

@@ -8,20 +8,27 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modules.app.app import App
-from modules.base.errors import WebUIError
+from modules.base.errors import Invalid, WebUIError
 from modules.base.faults import read_fault
 from modules.engine.messages import Emit, Event, Worker, WorkerState
 from modules.library.library import Library
 from modules.requests.model_choice import checkpoint_named, first_checkpoint
 from modules.settings.flag_types import CPU_DEVICE
-from modules.settings.flags import PROCESS_WORKER, Flags, flag_fields
+from modules.settings.flags import PROCESS_WORKER, RAY_WORKER, Flags, flag_fields
+from modules.worker.cluster.file_lists import FileLists
+from modules.worker.cluster.machines import ClusterWorkers
+from modules.worker.cluster.ray_cluster import ClusterMachine, RayCluster
+from modules.worker.cluster.ray_link import Exchange, RayLink
+from modules.worker.cluster.returned_files import ReturnedFiles
 from modules.worker.config import WorkerConfig, nobody_notes
+from modules.worker.link import Launch
 from modules.worker.pool import WorkerPool
-from modules.worker.process import Launch, ProcessWorker
+from modules.worker.process import ProcessWorker
 from modules.worker.thread import ThreadWorker
 
 if TYPE_CHECKING:
@@ -33,8 +40,10 @@ CHILD_MODULE = "modules.commands.worker_process"
 def worker_of(app: App, emit: Emit) -> Worker:
     """Not started. Raises Invalid for a fault that is none."""
     flags, fault = app.flags, read_fault(os.environ) if app.flags.test_hooks else None
+    hears = partial(learn_titles, app.models, emit)
+    if flags.worker_kind == RAY_WORKER:
+        return cluster_workers(app, hears)
     if flags.worker_kind == PROCESS_WORKER:
-        hears = partial(learn_titles, app.models, emit)
         devices = [replace(flags, device_id=(device,)) for device in flags.device_id] or [flags]
         make = [partial(ProcessWorker, launch_of(app, each)) for each in devices]
         return make[0](hears) if len(make) == 1 else several_workers(app, make, hears)
@@ -57,6 +66,34 @@ def worker_of(app: App, emit: Emit) -> Worker:
 
 def several_workers(app: App, make: Sequence[Callable[[Emit], Worker]], emit: Emit) -> WorkerPool:
     return WorkerPool(make, emit, partial(models_kept, app), partial(checkpoint_identity, app))
+
+
+def cluster_workers(app: App, emit: Emit) -> ClusterWorkers:
+    """Return the workers of a Ray cluster's machines, not started. Raises Invalid without Ray."""
+    if find_spec("ray") is None:
+        raise Invalid("--worker ray needs Ray.", "pip install -r requirements-ray.txt")
+    from modules.commands.cluster_host import HostActor
+
+    cluster = RayCluster(app.flags.ray_address, max(1, len(app.flags.device_id)), HostActor)
+    pool = several_workers(app, [], emit)
+    return ClusterWorkers(cluster, pool, partial(new_exchange, app), partial(cluster_worker, app, cluster))
+
+
+def new_exchange(app: App) -> Exchange:
+    paths = app.flags.paths
+    lists = FileLists(app.models, paths.models, paths.cache)
+    return Exchange(lists, ReturnedFiles(paths.outputs, paths.cache))
+
+
+def cluster_worker(
+    app: App, cluster: RayCluster, machine: ClusterMachine, exchange: Exchange | None, emit: Emit
+) -> ProcessWorker:
+    """Return the worker of one slot of a machine, not started."""
+
+    def connect(launch: Launch, told: Mapping[str, Any], clock: Callable[[], float]) -> RayLink:
+        return RayLink(cluster.host(machine, launch.setup(told)), launch, clock(), exchange)
+
+    return ProcessWorker(launch_of(app, replace(app.flags, device_id=())), emit, connect=connect)
 
 
 def checkpoint_identity(app: App, name: str) -> str:
@@ -104,8 +141,12 @@ def learn_title(library: Library, title: str) -> None:
 
 def setup_line(flags: Flags, more: Mapping[str, Any]) -> bytes:
     """What a worker's process is told first: the flags, without passwords, in JSON."""
-    values = {name: plain_flag(value) for name, value in flags.public().items()}
-    return json.dumps({"flags": values, **more}).encode() + b"\n"
+    return json.dumps({"flags": public_flags(flags), **more}).encode() + b"\n"
+
+
+def public_flags(flags: Flags) -> dict[str, Any]:
+    """Return all flags without passwords, as JSON has them."""
+    return {name: plain_flag(value) for name, value in flags.public().items()}
 
 
 def plain_flag(value: Any) -> Any:
@@ -115,7 +156,7 @@ def plain_flag(value: Any) -> Any:
 
 
 def flags_of(values: Mapping[str, Any]) -> Flags:
-    """The opposite of `plain_flag` for all of them."""
+    """The opposite of `public_flags`."""
     types = {each.name: str(each.type) for each in flag_fields()}
     return Flags(**{name: typed_flag(types[name], value) for name, value in values.items()})
 

@@ -59,14 +59,23 @@ class FaultDone:
     job: str
 
 
+@dataclass(frozen=True)
+class FilesMade:
+    """The new files in the outputs that go with the output whose `Made` is next; told where files are sent."""
+
+    job: str
+    index: int
+    paths: tuple[str, ...] = ()
+
+
 Message = Any      # one of WIRE_MESSAGES
 
 WIRE_MESSAGES = {
     cls.__name__: cls
     for cls in (
-        Submit, Interrupt, Skip, StopWork, InHand, FaultDone, messages.JobSpec, messages.Started, messages.Progress,
-        messages.Preview, messages.Made, messages.Warned, messages.Advanced, messages.Ended, messages.WorkerState,
-        messages.WorkerReady, messages.WorkerMemory,
+        Submit, Interrupt, Skip, StopWork, InHand, FaultDone, FilesMade, messages.JobSpec, messages.Started,
+        messages.Progress, messages.Preview, messages.Made, messages.Warned, messages.Advanced, messages.Ended,
+        messages.WorkerState, messages.WorkerReady, messages.WorkerMemory,
     )
 }
 

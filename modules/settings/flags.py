@@ -39,7 +39,7 @@ from modules.settings.flag_types import (
 )
 
 ROOT = Path(__file__).resolve().parents[2]
-THREAD_WORKER, PROCESS_WORKER = "thread", "process"
+THREAD_WORKER, PROCESS_WORKER, RAY_WORKER = "thread", "process", "ray"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 FLAG_GROUPS = NETWORK_GROUP, FILES_GROUP, START_GROUP, DEVICE_GROUP, ATTENTION_GROUP = (
@@ -57,6 +57,7 @@ Easel, a Stable Diffusion web UI.
   python3 webui.py generate "a red fox"   make a picture from the terminal
   python3 webui.py backup FILE            save settings, styles, accounts and the database
   python3 webui.py restore FILE           put a backup back in place
+  python3 webui.py worker                 let this machine draw for a server on another one
   python3 webui.py test                   run the tests
   python3 webui.py bench                  measure speed
   python3 webui.py docs                   write the tables of docs/ anew
@@ -223,8 +224,12 @@ class Flags:
     worker: str | None = flag(
         DEVICE_GROUP,
         "make pictures in a thread of the server, or in a process of its own that may crash or hang without the"
-        " server (default: process with --listen or several devices, else thread)",
-        choices=(THREAD_WORKER, PROCESS_WORKER),
+        " server, or on the machines of a Ray cluster (default: process with --listen or several devices, else thread)",
+        choices=(THREAD_WORKER, PROCESS_WORKER, RAY_WORKER),
+    )
+    ray_address: str = flag(
+        DEVICE_GROUP, "with --worker ray, the running cluster: host:port, or auto for the one that this machine is in"
+        " (default: a cluster of this machine alone)", "", metavar="ADDRESS",
     )
     worker_timeout: int = flag(
         DEVICE_GROUP, "seconds without a finished step after which a worker process is taken to hang and is replaced"

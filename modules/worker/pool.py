@@ -1,8 +1,8 @@
 """Several workers as one, each on a device of its own: a job goes to one that has its model, else to the least loaded.
 
-The policy is `cost`: the pictures that wait there already, and as many more as loading the model costs. Equal costs are
-decided by which worker has room for another model, then by which one was given a job least recently. The order of jobs
-is the queue's (app/fair_queue.py); the pool only chooses the worker.
+The policy is `cost`: the pictures that wait there already, and as many more as fetching and loading the model costs.
+Equal costs are decided by which worker has room for another model, then by which one was given a job least recently.
+The order of jobs is the queue's (app/fair_queue.py); the pool only chooses the worker. Workers may join and leave.
 """
 
 from __future__ import annotations
@@ -13,15 +13,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
-from threading import Lock
+from threading import RLock
 from typing import Any
 
+from modules.app.fair_queue import DEVICE
 from modules.engine import messages as events
 from modules.engine.messages import BROKEN, READY, RESTARTING, WORKER_STARTING, Emit, JobSpec, Worker, WorkerHealth
+from modules.store.jobs import INTERRUPTED
 from modules.store.migrations import pictures_of
+from modules.worker.planners import lane_of
+from modules.worker.texts import names_paths
 
 log = logging.getLogger(__name__)
-MODEL_COST = 4.0          # pictures that may be made while a checkpoint is loaded
+FETCH_COST = 12.0         # pictures that may be made while a machine is sent a checkpoint
+MODEL_COST = 4.0          # and while it is loaded
 ADDITIONS_COST = 0.5      # and while its VAE and networks are exchanged
 MAX_REMEMBERED = 3        # checkpoints of a worker's last jobs
 TAG_BEGINS = "<"         # begins a network in a prompt
@@ -35,10 +40,23 @@ def additions_of(spec: JobSpec) -> frozenset[str]:
     return frozenset([f"vae:{spec.settings.get('sd_vae', '')}", *(tag.partition(">")[0] for tag in tags)])
 
 
+@dataclass(frozen=True)
+class Home:
+    """The place of a worker.
+
+    shared: it sees the server's files under the server's paths; has: returns whether its disk has a checkpoint
+    """
+
+    name: str = ""
+    shared: bool = True
+    has: Callable[[str], bool] = lambda model: True
+
+
 @dataclass(eq=False)
 class PoolMember:
     """One of the workers, and its latest state."""
 
+    home: Home = Home()
     worker: Worker = field(init=False)
     jobs: dict[str, int] = field(default_factory=dict)               # → pictures left to make
     models: OrderedDict[str, frozenset[str]] = field(default_factory=OrderedDict)     # last checkpoints → additions
@@ -46,18 +64,23 @@ class PoolMember:
     state: events.WorkerState = events.WorkerState("")
     ready: events.WorkerReady | None = None
     used: int = 0                     # the number of the latest job that it was given
+    draining: bool = False            # it finishes what it has, and is given nothing
 
     @property
-    def takes_jobs(self) -> bool:
+    def lives(self) -> bool:
         """True unless it died several times in a row: after one death it is back soon, and others keep their models."""
         first_death = self.health.phase == RESTARTING and self.health.deaths == 1
         return first_death or self.health.phase in (READY, WORKER_STARTING)
+
+    def may_have(self, spec: JobSpec) -> bool:
+        """Return whether it may be given the job: what works on the server's files needs a worker that sees them."""
+        return not self.draining and (self.home.shared or lane_of(spec.kind) == DEVICE and not names_paths(spec.params))
 
     def cost(self, model: str, additions: frozenset[str]) -> float:
         """Return the number of pictures until it would begin a job of that checkpoint."""
         waiting = float(sum(self.jobs.values()))
         if model not in self.models:
-            return waiting + MODEL_COST
+            return waiting + MODEL_COST + (0.0 if self.home.has(model) else FETCH_COST)
         return waiting if self.models[model] == additions else waiting + ADDITIONS_COST
 
     def remember(self, model: str, additions: frozenset[str], most: int) -> None:
@@ -77,26 +100,67 @@ class WorkerPool:
         """identify: returns the same text for all names of one checkpoint"""
         self.emit, self.models_kept, self.identify = emit, models_kept, identify
         self._given = count(1)
-        self.members = [PoolMember() for _ in make]
-        self._lock = Lock()
-        for member, each in zip(self.members, make, strict=True):
-            member.worker = each(partial(self._hear, member))
+        self.members: list[PoolMember] = []
+        self.homeless: dict[str, JobSpec] = {}      # jobs that no worker may have, until one joins
+        self._lock = RLock()
         self._merge: dict[type, Callable[[PoolMember, Any], events.Event]] = {
             events.WorkerState: self._state,
             events.WorkerReady: self._ready,
             WorkerHealth: self._health,
         }
+        for each in make:
+            self._include(PoolMember(), each)
+
+    def _include(self, member: PoolMember, make: Callable[[Emit], Worker]) -> None:
+        member.worker = make(partial(self._hear, member))
+        self.members.append(member)
 
     def start(self) -> None:
         for member in self.members:
             member.worker.start()
 
+    def add(self, home: Home, make: Callable[[Emit], Worker]) -> PoolMember:
+        """Take in another worker and start it; it is given the jobs that nobody else may have."""
+        member = PoolMember(home)
+        with self._lock:
+            self._include(member, make)
+            member.worker.start()
+            self._place_homeless()
+        return member
+
+    def remove(self, member: PoolMember, reason: str) -> None:
+        """Part with a worker. Its jobs are told to be lost, none of them is blamed."""
+        with self._lock:
+            self.members.remove(member)
+            lost = tuple(member.jobs)
+            member.jobs.clear()
+            ready = self._merged_ready()
+            health = self._merged_health()
+        member.worker.stop()
+        for event in (ready, health, events.WorkerDied("", lost, (), False, reason)):
+            self.emit(event)
+
+    def drain(self, member: PoolMember, draining: bool) -> None:
+        """Give a worker no further jobs, or jobs again."""
+        with self._lock:
+            member.draining = draining
+            self._place_homeless()
+
+    def _place_homeless(self) -> None:
+        specs = list(self.homeless.values())
+        self.homeless.clear()
+        for spec in specs:
+            self.submit(spec)
+
     def submit(self, spec: JobSpec) -> None:
         model, additions = self.identify(str(spec.settings.get("sd_model_checkpoint", ""))), additions_of(spec)
         with self._lock:
-            alive = [member for member in self.members if member.takes_jobs]
+            able = [member for member in self.members if member.may_have(spec)]
+            if not able:
+                self.homeless[spec.id] = spec
+                return
             chosen = min(
-                alive or self.members,
+                [member for member in able if member.lives] or able,
                 key=lambda member: (member.cost(model, additions), len(member.models) >= self._remembered, member.used),
             )
             chosen.jobs[spec.id] = max(1, pictures_of(spec.params) - len(spec.done))
@@ -109,7 +173,11 @@ class WorkerPool:
         return max(1, min(MAX_REMEMBERED, self.models_kept()))
 
     def interrupt(self, job: str) -> None:
-        if member := self._with(job):
+        with self._lock:
+            homeless = self.homeless.pop(job, None)
+        if homeless:
+            self.emit(events.Ended(job, INTERRUPTED))
+        elif member := self._with(job):
             member.worker.interrupt(job)
 
     def skip(self, job: str) -> None:
@@ -117,11 +185,11 @@ class WorkerPool:
             member.worker.skip(job)
 
     def try_again(self) -> None:
-        for member in self.members:
+        for member in list(self.members):
             member.worker.try_again()
 
     def stop(self) -> None:
-        for member in self.members:
+        for member in list(self.members):
             member.worker.stop()
 
     def _with(self, job: str) -> PoolMember | None:
@@ -130,10 +198,13 @@ class WorkerPool:
 
     def _hear(self, member: PoolMember, event: events.Event) -> None:
         with self._lock:
+            if member not in self.members:      # it has left: its jobs are others' now
+                return
             self._note(member, event)
             if merge := self._merge.get(type(event)):
                 event = merge(member, event)
-        if not isinstance(event, events.WorkerMemory) or member is self.members[0]:
+            told = not isinstance(event, events.WorkerMemory) or member is self.members[0]
+        if told:
             self.emit(event)
 
     def _note(self, member: PoolMember, event: events.Event) -> None:
@@ -157,15 +228,26 @@ class WorkerPool:
 
     def _ready(self, member: PoolMember, event: events.WorkerReady) -> events.Event:
         member.ready = event
+        return self._merged_ready()
+
+    def _merged_ready(self) -> events.WorkerReady:
+        """Return what all workers are together; without any, a device without a name that has room for a job."""
         ready = [each.ready for each in self.members if each.ready]
+        if not ready:
+            return events.WorkerReady("", {"device": ""}, 1, 1)
         names = dict.fromkeys(each.device.get("device", "") for each in ready)
-        device: Mapping[str, str] = {**event.device, "device": " + ".join(names)}
+        device: Mapping[str, str] = {**ready[-1].device, "device": " + ".join(names)}
         return events.WorkerReady("", device, sum(each.at_once for each in ready), len(ready))
 
     def _health(self, member: PoolMember, event: WorkerHealth) -> events.Event:
-        """Return READY if any worker is; BROKEN only if all are, with the earliest restart's time."""
         member.health = event
+        return self._merged_health()
+
+    def _merged_health(self) -> WorkerHealth:
+        """Return READY if any worker is; BROKEN only if all are, with the earliest restart's time."""
         every = [each.health for each in self.members]
+        if not every:
+            return WorkerHealth("", WORKER_STARTING)
         if any(health.phase == READY for health in every):
             return next(health for health in every if health.phase == READY)
         others = [health for health in every if health.phase != BROKEN]

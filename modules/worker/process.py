@@ -1,20 +1,15 @@
 """A worker that is a process of its own: it may be killed, crash or hang, and the server goes on.
 
-The server imports no torch. Its thread `supervisor` starts the process, reads its messages (engine/wire.py), and starts
-another one when it has died. `WorkerDied` names the jobs that the dead process had; app/jobs.py submits them again.
+The server imports no torch. Its thread `supervisor` starts the process, here or on another machine, reads its messages
+(engine/wire.py), and starts another one when it has died. `WorkerDied` names the jobs that the dead process had;
+app/jobs.py submits them again.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
-import signal
-import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from threading import Condition, Event, Thread
 from typing import Any
 
@@ -23,93 +18,27 @@ from modules.engine import messages as events
 from modules.engine.messages import BROKEN, READY, RESTARTING, Emit, Ended, JobSpec, WorkerDied, WorkerHealth
 from modules.engine.wire import FaultDone, InHand, Interrupt, Message, Skip, StopWork, Submit, from_line
 from modules.store.jobs import DONE, INTERRUPTED
-from modules.worker.outbox import Outbox
+from modules.worker.link import ChildProcess, Launch, WorkerLink
 from modules.worker.restarts import Restarts
 
 log = logging.getLogger(__name__)
 STOPPING_SECONDS = 22     # a little more than the worker itself takes for the step in hand (STOP_SECONDS)
 LOADING_TIMES = 4         # loading a model may take so many times `hang_seconds`
-PROGRAM = Path(__file__).resolve().parents[2]
 DEVICE_PART = "device"    # of a worker: the thread that the watchdog watches
 
-
-def one_kept() -> int:
-    return 1
-
-
-def no_kinds() -> Mapping[str, object]:
-    return {}
-
-
-@dataclass(frozen=True)
-class Launch:
-    """The start of a worker's process.
-
-    setup: returns its first line of input, JSON; first: added to that line for the first process alone
-    hang_seconds: the device's thread may be silent for so long with a job in hand; then the process is killed
-    listed: returns a value for each kind of model files, which is another object once its list has changed
-    """
-
-    command: Sequence[str]
-    setup: Callable[[Mapping[str, Any]], bytes]
-    hang_seconds: float = 600.0
-    models_kept: Callable[[], int] = one_kept
-    listed: Callable[[], Mapping[str, object]] = no_kinds
-    first: Mapping[str, Any] = field(default_factory=dict)
-
-
-class ChildProcess:
-    """A running worker process and its latest state. It has a process group of its own, so that Ctrl+C reaches only the
-    server.
-    """
-
-    def __init__(self, launch: Launch, told: Mapping[str, Any], clock: Callable[[], float]) -> None:
-        """Raises OSError."""
-        self.process = subprocess.Popen(
-            [*launch.command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=os.name != "nt",
-            cwd=PROGRAM,
-        )
-        if self.process.stdin is None or self.process.stdout is None:
-            raise OSError("a process without pipes")
-        self.commands, self.said = self.process.stdin, self.process.stdout
-        self.outbox = Outbox(self._write)
-        self.in_hand: dict[str, tuple[str, ...]] = {}
-        self.listed = launch.listed()
-        self.heard = clock()
-        self.ready, self.loading, self.hung = False, False, False
-        with contextlib.suppress(OSError):       # it is dead already, which the supervisor notices when it reads
-            self._write(launch.setup(told))
-        self.outbox.start()
-
-    def _write(self, line: bytes) -> None:
-        self.commands.write(line)
-        self.commands.flush()
-
-    def kill(self) -> None:
-        """Kill it, and all processes that it may have started."""
-        with contextlib.suppress(OSError):
-            if os.name == "nt":
-                self.process.kill()
-            else:
-                os.killpg(self.process.pid, signal.SIGKILL)
-
-    def end(self) -> int:
-        """Wait for its end; return the exit code."""
-        code = self.process.wait()
-        self.outbox.close()
-        for pipe in (self.commands, self.said):
-            with contextlib.suppress(OSError):
-                pipe.close()
-        return code
+# starts a process, which is told these values, by that clock. Raises OSError
+Connect = Callable[[Launch, Mapping[str, Any], Callable[[], float]], WorkerLink]
 
 
 class ProcessWorker:
     """The `Worker` of engine.messages in another process. Any thread may call any method."""
 
-    def __init__(self, launch: Launch, emit: Emit, clock: Callable[[], float] = time.monotonic) -> None:
-        self.launch, self.emit, self.clock = launch, emit, clock
+    def __init__(
+        self, launch: Launch, emit: Emit, clock: Callable[[], float] = time.monotonic, connect: Connect = ChildProcess
+    ) -> None:
+        self.launch, self.emit, self.clock, self.connect = launch, emit, clock, connect
         self.restarts = Restarts()
-        self.child: ChildProcess | None = None
+        self.child: WorkerLink | None = None
         self.jobs: dict[str, JobSpec] = {}           # that have not ended
         self.stopping = False
         self.faulted = ""                            # the job that a test's fault has hit
@@ -119,7 +48,7 @@ class ProcessWorker:
         # starts every process: the system ends a process with the thread that started it
         self.thread = Thread(target=self._supervise, name="supervisor", daemon=True)
         self.watchdog = Thread(target=self._watch_over, name="watchdog", daemon=True)
-        self._hear: dict[type, Callable[[ChildProcess, Any], None]] = {
+        self._hear: dict[type, Callable[[WorkerLink, Any], None]] = {
             InHand: self._in_hand,
             FaultDone: self._fault_done,
             events.Made: self._made,
@@ -185,7 +114,7 @@ class ProcessWorker:
         log.error("The worker gives no sign of life; it is replaced")
         child.kill()
 
-    def _patience(self, child: ChildProcess) -> float:
+    def _patience(self, child: WorkerLink) -> float:
         if child.loading or (self.jobs and not child.ready):
             return self.launch.hang_seconds * LOADING_TIMES
         return self.launch.hang_seconds if child.in_hand.get(DEVICE_PART) else float("inf")
@@ -194,7 +123,7 @@ class ProcessWorker:
         while not self._stopped.wait(min(1.0, self.launch.hang_seconds / 4)):
             self.look()
 
-    def _give(self, child: ChildProcess, spec: JobSpec) -> None:
+    def _give(self, child: WorkerLink, spec: JobSpec) -> None:
         """The caller holds `_changed`."""
         listed = self.launch.listed()
         refresh = tuple(kind for kind, now in listed.items() if now is not child.listed.get(kind))
@@ -222,7 +151,7 @@ class ProcessWorker:
         try:
             child = self._launch()
         except OSError as error:       # too little memory for a process, say
-            return self._died(None, f"it cannot be started ({error.strerror})")
+            return self._died(None, f"it cannot be started ({error.strerror or error})")
         for line in child.said:
             try:
                 message = from_line(line)
@@ -230,12 +159,12 @@ class ProcessWorker:
                 log.warning("A line of the worker is %s", error)
                 continue
             self._take(child, message)
-        return self._died(child, death_of(child.end()))
+        return self._died(child, *child.end())
 
-    def _launch(self) -> ChildProcess:
+    def _launch(self) -> WorkerLink:
         told = {"faulted": self.faulted, **(self.launch.first if not self._launches else {})}
         self._launches += 1
-        child = ChildProcess(self.launch, told, self.clock)
+        child = self.connect(self.launch, told, self.clock)
         with self._changed:
             self.child = child
             for spec in self.jobs.values():
@@ -244,41 +173,41 @@ class ProcessWorker:
                 child.outbox.put(StopWork())
         return child
 
-    def _take(self, child: ChildProcess, message: Message) -> None:
+    def _take(self, child: WorkerLink, message: Message) -> None:
         if hear := self._hear.get(type(message)):
             hear(child, message)
         if isinstance(message, events.Event):
             logged(self.emit, message)
 
-    def _in_hand(self, child: ChildProcess, message: InHand) -> None:
+    def _in_hand(self, child: WorkerLink, message: InHand) -> None:
         with self._changed:
             child.in_hand[message.part] = message.jobs
         if message.part == DEVICE_PART:
             child.heard = self.clock()
 
-    def _fault_done(self, child: ChildProcess, message: FaultDone) -> None:
+    def _fault_done(self, child: WorkerLink, message: FaultDone) -> None:
         self.faulted = message.job
 
-    def _made(self, child: ChildProcess, message: events.Made) -> None:
+    def _made(self, child: WorkerLink, message: events.Made) -> None:
         self.restarts.worked()
 
-    def _ended(self, child: ChildProcess, message: events.Ended) -> None:
+    def _ended(self, child: WorkerLink, message: events.Ended) -> None:
         with self._changed:
             self.jobs.pop(message.job, None)
         if message.state == DONE:
             self.restarts.worked()
 
-    def _state(self, child: ChildProcess, message: events.WorkerState) -> None:
+    def _state(self, child: WorkerLink, message: events.WorkerState) -> None:
         child.heard, child.loading = self.clock(), bool(message.loading)
 
-    def _ready(self, child: ChildProcess, message: events.WorkerReady) -> None:
+    def _ready(self, child: WorkerLink, message: events.WorkerReady) -> None:
         child.heard, child.ready = self.clock(), True
         self.restarts.ready(child.heard)
         logged(self.emit, events.WorkerState(""))
         logged(self.emit, WorkerHealth("", READY, self.restarts.deaths))
 
-    def _died(self, child: ChildProcess | None, reason: str) -> str:
-        """Emit the death and the jobs that were lost; return the reason."""
+    def _died(self, child: WorkerLink | None, reason: str, blames: bool = True) -> str:
+        """Emit the death and the jobs that were lost; return the reason. blames: a job in hand may have caused it"""
         with self._changed:
             self.child = None
             if self.stopping:
@@ -296,19 +225,9 @@ class ProcessWorker:
         phase = BROKEN if self.restarts.broken else RESTARTING
         logged(self.emit, WorkerHealth("", phase, self.restarts.deaths, left, reason))
         logged(self.emit, events.WorkerState("", error=told_of_death(reason, self.restarts)))
-        blamed = tuple(job for job in lost if job in in_hand)
+        blamed = tuple(job for job in lost if blames and job in in_hand)
         logged(self.emit, WorkerDied("", lost, blamed, hung, reason))
         return reason
-
-
-def death_of(code: int) -> str:
-    """Return in words how a process ended."""
-    if code >= 0:
-        return f"it ended with exit code {code}"
-    with contextlib.suppress(ValueError):
-        name = signal.Signals(-code).name
-        return f"{name}, as when the system runs out of memory" if name == "SIGKILL" else name
-    return f"signal {-code}"
 
 
 def told_of_death(reason: str, restarts: Restarts) -> str:

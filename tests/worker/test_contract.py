@@ -1,4 +1,4 @@
-"""The contract of a `Worker` (engine/messages.py): a thread and a process tell the same and make the same pictures."""
+"""The contract of a `Worker` (engine/messages.py): thread, process and Ray tell the same and make the same pictures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.models.safety.checkers import ALWAYS, small_checker, write_checker
 from tests.servers import with_tiny_model
 
 pytestmark = pytest.mark.slow      # each kind of worker loads torch and a model
-KINDS = ("thread", "process")
+KINDS = ("thread", "process", "ray")
 
 
 class ContractShop:
@@ -71,7 +71,7 @@ def told(shop, job):
     return [type(event).__name__ for event in shop.of(job, Started, Made, Ended)]
 
 
-def test_thread_and_process_make_the_same_pictures_to_the_bit_and_tell_the_same_in_the_same_order(shops):
+def test_every_kind_makes_the_same_pictures_to_the_bit_and_tells_the_same_in_the_same_order(shops):
     pixels, orders, texts = [], [], []
     for shop in shops.values():
         shop.submit("a", n_iter=2, sampler_name="Euler a")
@@ -80,7 +80,8 @@ def test_thread_and_process_make_the_same_pictures_to_the_bit_and_tell_the_same_
         pixels.append([np.asarray(Image.open(each.path)) for each in made])
         texts.append([(each.index, each.infotext, each.facts) for each in made])
         orders.append(told(shop, "a"))
-    assert np.array_equal(*pixels) and orders[0] == orders[1] and texts[0] == texts[1]
+    assert all(np.array_equal(each, pixels[0]) for each in pixels)
+    assert all(order == orders[0] for order in orders) and all(text == texts[0] for text in texts)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -24,9 +24,10 @@ from modules.engine.messages import BROKEN, READY, RESTARTING, Ended, JobSpec, M
 from modules.engine.wire import FaultDone, InHand, Interrupt, Submit, from_line, to_line
 from modules.settings.options import Settings
 from modules.store.jobs import JobStore
+from modules.worker.link import PROGRAM, Launch
 from modules.worker.outbox import Outbox
 from modules.worker.pool import WorkerPool
-from modules.worker.process import PROGRAM, Launch, ProcessWorker
+from modules.worker.process import ProcessWorker
 from modules.worker.restarts import BREAKER_SECONDS, LONGEST_BREAK, MOST_IN_A_ROW, STEADY_SECONDS, Restarts
 
 FAKE = (sys.executable, "-m", "tests.worker.fake_worker_process")
@@ -249,7 +250,8 @@ def test_new_jobs_are_refused_with_the_time_to_come_back_while_the_worker_is_lef
 def test_no_worker_outlives_its_server(tmp_path):
     server = """
 import json, sys
-from modules.worker.process import Launch, ProcessWorker
+from modules.worker.link import Launch
+from modules.worker.process import ProcessWorker
 ready = lambda event: print(event.device["device"].split()[1], flush=True) if hasattr(event, "device") else None
 ProcessWorker(Launch((sys.executable, "-m", "tests.worker.fake_worker_process"), lambda more: b"{}\\n"), ready).start()
 sys.stdin.read()

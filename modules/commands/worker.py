@@ -1,0 +1,91 @@
+"""`webui.py worker`: this machine draws for a server on another one, as a part of its Ray cluster."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+
+from modules.base.bootstrap import say
+from modules.base.errors import Invalid
+from modules.commands.cluster_host import KEPT_GIGABYTES, MACHINE_FLAGS, MACHINE_FOLDER, STORE_FOLDER
+from modules.commands.workers import public_flags
+from modules.settings.flag_types import port_number
+from modules.settings.flags import ROOT, Flags, Parser, unknown_argument
+from modules.worker.cluster.machine_files import KEEP_GIGABYTES
+from modules.worker.cluster.ray_cluster import RAY_ENVIRONMENT, SHARED_RESOURCE, SLOT_RESOURCE
+
+HEAD_PORT = 6379      # Ray's usual one
+MOST_SLOTS = 64
+
+
+def worker(flags: Flags, arguments: list[str]) -> int:
+    """Join, and stay until Ctrl+C. Raises Invalid."""
+    chosen, rest = worker_parser().parse_known_args(arguments)
+    if rest:
+        raise unknown_argument(rest)
+    if bool(flags.ray_address) == chosen.head:
+        raise Invalid(
+            "A worker needs the cluster that it joins.",
+            "Say --ray-address HOST:6379, or --head on the server's machine to begin one.",
+        )
+    clear_folders(flags)
+    say(f"This machine draws with {chosen.slots} worker{'s' if chosen.slots > 1 else ''}; Ctrl+C ends it")
+    os.environ.update(environment_of(flags, chosen))
+    return subprocess.call(ray_command(flags.ray_address, chosen))
+
+
+def worker_parser() -> argparse.ArgumentParser:
+    parser = Parser(prog="webui.py worker", description="This machine draws for an Easel server on another one.")
+    parser.add_argument("--head", action="store_true", help="begin a cluster; for the server's own machine")
+    parser.add_argument(
+        "--ray-port", type=port_number, default=HEAD_PORT, metavar="N",
+        help=f"the port of a cluster that begins (default: {HEAD_PORT})",
+    )
+    parser.add_argument("--slots", type=slots, default=1, metavar="N", help="workers, one a GPU (default: 1)")
+    parser.add_argument(
+        "--shared-files", action="store_true", help="the server's data folder is here too, under the same path"
+    )
+    parser.add_argument(
+        "--keep-gb", type=int, default=KEEP_GIGABYTES, metavar="N",
+        help=f"gigabytes of models from the server that are kept (default: {KEEP_GIGABYTES})",
+    )
+    return parser
+
+
+def slots(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:3]) <= MOST_SLOTS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of workers from 1 to {MOST_SLOTS}")
+    return int(text)
+
+
+def environment_of(flags: Flags, chosen: argparse.Namespace) -> Mapping[str, str]:
+    """Return what all that Ray starts on this machine inherits."""
+    return {
+        **RAY_ENVIRONMENT,
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])),
+        MACHINE_FLAGS: json.dumps(public_flags(flags)),
+        KEPT_GIGABYTES: str(chosen.keep_gb),
+    }
+
+
+def ray_command(address: str, chosen: argparse.Namespace) -> list[str]:
+    """Return the command line of Ray's own program."""
+    resources = {SLOT_RESOURCE: chosen.slots, **({SHARED_RESOURCE: 1} if chosen.shared_files else {})}
+    begun = ["--head", f"--port={chosen.ray_port}", "--include-dashboard=false"]
+    return [
+        sys.executable, "-m", "ray.scripts.scripts", "start", *(begun if chosen.head else [f"--address={address}"]),
+        "--disable-usage-stats", "--block", f"--num-cpus={chosen.slots}", f"--resources={json.dumps(resources)}",
+    ]
+
+
+def clear_folders(flags: Flags) -> None:
+    """Delete what workers of an earlier start have left; the models are kept."""
+    folder = flags.paths.cache / MACHINE_FOLDER
+    for entry in os.scandir(folder) if folder.is_dir() else ():
+        if entry.name != STORE_FOLDER:
+            shutil.rmtree(entry.path, ignore_errors=True)

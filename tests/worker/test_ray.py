@@ -1,0 +1,96 @@
+"""A Ray cluster on this machine: a server, and machines that see none of its files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import ray
+from PIL import Image
+from ray.cluster_utils import Cluster
+
+from modules.commands.cluster_host import MACHINE_FLAGS
+from modules.commands.workers import public_flags
+from modules.settings.flags import parse_flags
+from modules.worker.cluster.ray_cluster import SLOT_RESOURCE
+from tests.servers import serving, with_tiny_model
+
+pytestmark = pytest.mark.slow      # each worker loads torch and a model
+SMALL = {"object_store_memory": 100 * 2**20}
+LONG = {"steps": 20, "n_iter": 6}
+
+
+class Machines:
+    """Joins machines to a cluster, each with a data folder of its own, and takes them away."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False, **SMALL})
+
+    def join(self, name):
+        flags = parse_flags(["--data-dir", str(self.folder / name)], {})
+        told = {MACHINE_FLAGS: json.dumps(public_flags(flags)), "OMP_NUM_THREADS": "1"}
+        return self.cluster.add_node(num_cpus=1, resources={SLOT_RESOURCE: 1}, env_vars=told, **SMALL)
+
+
+@pytest.fixture(scope="module")
+def machines(tmp_path_factory):
+    found = Machines(tmp_path_factory.mktemp("machines"))
+    found.first = found.join("first")
+    yield found
+    ray.shutdown()
+    found.cluster.shutdown()
+
+
+@pytest.fixture(scope="module")
+def server(machines, tmp_path_factory):
+    home = with_tiny_model(tmp_path_factory.mktemp("server"))
+    with serving(home, "--worker", "ray", "--ray-address", machines.cluster.address) as client:
+        yield client
+
+
+def ask(client, **fields):
+    fields = {"prompt": "a red circle", "seed": 7, "steps": 4, "width": 64, "height": 64, **fields}
+    reply = client.post("/easel/v1/jobs", json={"kind": "txt2img", "fields": fields})
+    assert reply.status_code == 200, reply.text
+    return reply.json()["job"]
+
+
+def outputs_of(client, job):
+    """The files of a job, once it is done."""
+    assert client.app.jobs.wait(job).state == "done"
+    return client.app.jobs.get(job).outputs
+
+
+def pixels(path):
+    return np.asarray(Image.open(path))
+
+
+def test_a_machine_without_the_server_s_files_makes_its_pictures_and_grids(server, machines, tmp_path):
+    job = ask(server, n_iter=2, script_name="X/Y/Z plot", script_args=[4, "2,3", []])
+    told = outputs_of(server, job)
+    assert [each.kind for each in told].count("grid") == 1
+    with serving(with_tiny_model(tmp_path), "--worker", "thread") as alone:
+        again = ask(alone, n_iter=2, script_name="X/Y/Z plot", script_args=[4, "2,3", []])
+        expected = outputs_of(alone, again)
+        assert [Path(each.path).name for each in told if each.saved] == [Path(each.path).name for each in expected if each.saved]
+        pairs = zip(told, expected, strict=True)
+        assert all(np.array_equal(pixels(one.path), pixels(other.path)) for one, other in pairs)
+    kept = [path for path in (machines.folder / "first").rglob("*.png") if path.is_file()]
+    assert kept == []      # the machine keeps nothing of a job that has ended
+
+
+def test_a_job_goes_on_at_another_machine_when_its_own_dies_and_no_picture_is_lost_or_doubled(server, machines):
+    job = ask(server, **LONG)
+    unfinished = server.app.jobs.unfinished
+    with unfinished.changed:
+        assert unfinished.changed.wait_for(lambda: server.app.jobs.brief(job).made > 0, 300)
+    machines.join("second")
+    machines.cluster.remove_node(machines.first, allow_graceful=False)
+    pictures = [each for each in outputs_of(server, job) if each.kind == "image"]
+    assert [each.index for each in pictures] == list(range(6)) and len({each.path for each in pictures}) == 6
+    files = list(Path(pictures[0].path).parent.iterdir())
+    assert len(files) == len({path.name.partition("-")[0] for path in files})      # a number each
+    assert server.app.jobs.store.brief(job).deaths == 0
