@@ -27,6 +27,7 @@ UNION_TYPES = (
 )      # the first eight in the order of a union model's tasks
 SOFTENING = 0.825      # factor of an output's strength from each to the one before
 SOFT_OUTPUTS = 13      # outputs of SD 1's ControlNet, whose ramp those with fewer share
+SOFT_LEVELS = (0.25, 0.62, 0.825, 1.0)      # of a T2I-Adapter
 SOFT_SECOND_PASS = ("canny", "mlsd")      # in names of preprocessors whose second pass is always softened
 
 UNIT_PICTURES = ("image", "mask", "effective_region_mask")      # fields
@@ -99,6 +100,13 @@ class ControlUnit:
         if not soft:
             return (self.weight,) * outputs
         return tuple(self.weight * SOFTENING ** (SOFT_OUTPUTS - 1 - place) for place in range(outputs))
+
+    def level_strengths(self) -> tuple[float, ...]:
+        """Return the factor of each level of a T2I-Adapter's features, the finest first."""
+        if self.advanced_weighting:
+            return self.advanced_weighting
+        soft = self.control_mode != BALANCED
+        return tuple(self.weight * (factor if soft else 1.0) for factor in SOFT_LEVELS)
 
     def takes_part(self, second_pass: bool) -> bool:
         """Return whether it counts in hires fix's first or second pass."""

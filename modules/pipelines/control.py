@@ -52,7 +52,7 @@ def timed_control(pass_: Pass[Any], planned: PlannedUnit, start: StartPicture | 
     assert model is not None
     control = Control(
         model.sha256 or "", hint_of(map_for_pass(pass_, planned, start)), unit.strengths(OUTPUTS, pass_.second),
-        region_of(planned), unit.averaged, union_task(unit),
+        region_of(planned), unit.averaged, union_task(unit), unit.level_strengths(),
     )
     return TimedControl(control, unit.guidance_start, unit.guidance_end, unit.only_prompted)
 

@@ -24,6 +24,7 @@ class Control:
     region: (H, W) in [0, 1], where it counts; None: everywhere
     averaged: each output is its mean over the picture
     task: the number of the hint's type, for a model of several
+    levels: the factor of each level of a T2I-Adapter's features, the finest first
     """
 
     sha256: str
@@ -32,6 +33,7 @@ class Control:
     region: Tensor | None = None
     averaged: bool = False
     task: int = 0
+    levels: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

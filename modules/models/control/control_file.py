@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from diffusers import ControlNetModel, ControlNetUnionModel, UNet2DConditionModel
 from torch import Tensor, nn
 
@@ -19,6 +20,7 @@ from modules.models.checkpoint import key_mapping as layout
 from modules.models.checkpoint.key_mapping import count
 from modules.models.checkpoint.loaded_model import LoadedModel, config_of
 from modules.models.checkpoint.loader import Part
+from modules.models.control.t2i_adapter import T2iAdapter, is_t2i_adapter, load_t2i_adapter
 from modules.models.files.state_dict import read_state_dict
 
 WRAPPINGS = ("control_model.", "module.control_model.", "controlnet.")      # before all names of some files
@@ -32,9 +34,9 @@ CHOOSE_CONTROLNET = "Choose a ControlNet for this checkpoint's family in the uni
 OTHER_KINDS: Mapping[str, str] = {
     "lora_controlnet": "a control-LoRA",
     "motion_modules": "a SparseCtrl model",
-    "adapter.body.": "a T2I-Adapter",
-    "body.0.in_conv.weight": "a T2I-Adapter",
-    "body.0.block1.weight": "a T2I-Adapter",
+    "perceiver_resampler": "an IP-Adapter for FaceID, which needs insightface's models",
+    "pulid": "a PuLID, which needs insightface's models",
+    "id_adapter": "a PuLID, which needs insightface's models",
     "image_proj": "an IP-Adapter",
     "ip_adapter": "an IP-Adapter",
     "lllite": "a ControlLLLite",
@@ -54,20 +56,26 @@ class ControlNetwork:
     name: str
     union: bool = False
 
+    def to(self, device: torch.device, dtype: torch.dtype) -> ControlNetwork:
+        self.module.to(device, dtype)
+        return self
+
     @property
     def size(self) -> int:
         """Its weights in bytes."""
         return sum(weight.numel() * weight.element_size() for weight in self.module.parameters())
 
 
-def load_control_network(file: ModelFile, model: LoadedModel) -> ControlNetwork:
-    """Return the ControlNet in a file, for a checkpoint's UNet.
+def load_control_network(file: ModelFile, model: LoadedModel) -> ControlNetwork | T2iAdapter:
+    """Return the ControlNet or the T2I-Adapter in a file, for a checkpoint's UNet.
 
     Raises ModelUnsupported for another kind of file, ModelMismatch for another family's, and as `read_state_dict`.
     """
     name = file.path.name
     tensors = without_wrapping(read_state_dict(file.path).tensors)
     tensors, differs = without_difference_mark(tensors)
+    if is_t2i_adapter(tensors):
+        return load_t2i_adapter(name, tensors, model)
     if LDM_MARK not in tensors and DIFFUSERS_MARK not in tensors:
         raise ModelUnsupported(f"{name} is {what_else(tensors)}, not a ControlNet.", CHOOSE_CONTROLNET)
     part = Part(name, tensors, "", control_names if LDM_MARK in tensors else same_names)

@@ -13,6 +13,7 @@ from modules.library.library import Library
 from modules.models.checkpoint.loaded_model import LoadedModel
 from modules.models.control.control_file import ControlNetwork, load_control_network
 from modules.models.control.residuals import AddControl, uncontrolled, with_residuals
+from modules.models.control.t2i_adapter import T2iAdapter
 from modules.sampling.control import controls_of
 
 KEPT_BYTES = 3 * 2**30      # of ControlNets that stay in memory when they are not asked; one of SDXL has 2.5 GB
@@ -24,7 +25,7 @@ class ControlNetworks:
     def __init__(self, library: Library, device: torch.device, dtype: torch.dtype, kept: int = KEPT_BYTES) -> None:
         self.library, self.device, self.dtype, self.kept = library, device, dtype, kept
         # by file and checkpoint, whose differences and head widths a network may have; least recently used first
-        self._loaded: OrderedDict[tuple[str, str], ControlNetwork] = OrderedDict()
+        self._loaded: OrderedDict[tuple[str, str], ControlNetwork | T2iAdapter] = OrderedDict()
 
     def adding(self, rows: Sequence[Mapping[str, Any]], model: LoadedModel) -> AddControl:
         """Return the function for a call of rows with these extras. Raises ModelError or UnknownName for a file."""
@@ -35,13 +36,12 @@ class ControlNetworks:
         self._drop(set(files))
         return lambda call, controls: with_residuals(networks, call, controls)
 
-    def network(self, sha256: str, model: LoadedModel) -> ControlNetwork:
-        """Return the ControlNet of a file, loaded for a checkpoint."""
+    def network(self, sha256: str, model: LoadedModel) -> ControlNetwork | T2iAdapter:
+        """Return the ControlNet or T2I-Adapter of a file, loaded for a checkpoint."""
         key = sha256, model.checkpoint.sha256 or ""
         if key not in self._loaded:
             network = load_control_network(self.library.of("controlnet").find(sha256), model)
-            network.module.to(self.device, self.dtype)
-            self._loaded[key] = network
+            self._loaded[key] = network.to(self.device, self.dtype)
         self._loaded.move_to_end(key)
         return self._loaded[key]
 

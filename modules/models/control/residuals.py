@@ -15,6 +15,7 @@ from torch.nn.functional import interpolate
 
 from modules.models.checkpoint.family import CallArguments
 from modules.models.checkpoint.loaded_model import config_of
+from modules.models.control.t2i_adapter import T2iAdapter
 from modules.sampling.control import Control
 
 if TYPE_CHECKING:
@@ -37,16 +38,22 @@ class Use(NamedTuple):
 
 
 def with_residuals(
-    networks: Mapping[str, ControlNetwork], call: CallArguments, rows: Sequence[tuple[Control, ...]]
+    networks: Mapping[str, ControlNetwork | T2iAdapter], call: CallArguments, rows: Sequence[tuple[Control, ...]]
 ) -> CallArguments:
     """Return a UNet call's arguments with the sum of all outputs for each row."""
+    call = with_features(networks, call, rows)
     uses: dict[tuple[str, int], list[Use]] = defaultdict(list)
     for place, controls in enumerate(rows):
         for control in controls:
-            uses[control.sha256, control.task].append(Use(place, control))
+            if not isinstance(networks[control.sha256], T2iAdapter):
+                uses[control.sha256, control.task].append(Use(place, control))
+    if not uses:
+        return call
     totals: list[Tensor] = []
     for (sha256, _), own in uses.items():
-        outputs = weighted_outputs(networks[sha256], call, own)
+        network = networks[sha256]
+        assert not isinstance(network, T2iAdapter)
+        outputs = weighted_outputs(network, call, own)
         totals = totals or [output.new_zeros(len(rows), *output.shape[1:]) for output in outputs]
         places = torch.tensor([use.place for use in own], device=outputs[0].device)
         for total, output in zip(totals, outputs, strict=True):
@@ -56,6 +63,27 @@ def with_residuals(
         "down_block_additional_residuals": tuple(totals[:-1]), "mid_block_additional_residual": totals[-1],
     }
     return given, {**named, **residuals}
+
+
+def with_features(
+    networks: Mapping[str, ControlNetwork | T2iAdapter], call: CallArguments, rows: Sequence[tuple[Control, ...]]
+) -> CallArguments:
+    """Return a UNet call's arguments with the sum of all adapters' features for each row, within its encoder."""
+    totals: list[Tensor] = []
+    for place, controls in enumerate(rows):
+        for control in controls:
+            adapter = networks[control.sha256]
+            if not isinstance(adapter, T2iAdapter):
+                continue
+            for level, feature in enumerate(adapter.features(control.hint)):
+                if level == len(totals):
+                    totals.append(feature.new_zeros(len(rows), *feature.shape))
+                strength = control.levels[level] if level < len(control.levels) else 0.0
+                totals[level][place] += in_regions(feature[None], [Use(place, control)])[0] * strength
+    if not totals:
+        return call
+    given, named = call
+    return given, {**named, "down_intrablock_additional_residuals": totals}
 
 
 def weighted_outputs(network: ControlNetwork, call: CallArguments, uses: Sequence[Use]) -> list[Tensor]:

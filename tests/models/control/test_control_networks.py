@@ -128,7 +128,7 @@ def test_another_familys_is_refused_by_name(model, tensors, tmp_path):
 
 
 OTHERS = {
-    "lora_controlnet": "control-LoRA", "adapter.body.0.resnets.0.block1.weight": "T2I-Adapter",
+    "lora_controlnet": "control-LoRA",
     "ip_adapter.1.to_k_ip.weight": "IP-Adapter", "lllite_unet_x.weight": "ControlLLLite",
     "a.motion_modules.0.w": "SparseCtrl", "lora_unet_x.lora_up.weight": "a LoRA", "x.y": "none of the kinds",
     "model.diffusion_model.input_blocks.0.0.weight": "a checkpoint",

@@ -37,7 +37,7 @@ export class UnitForm extends FieldsForm {
   constructor(tab, number, changed) {
     super(`${tab}_controlnet_ControlNet-${number}_controlnet`, emptyUnit(tab), changed);
     Object.assign(this, { tab, number, type: "All", lists: null });
-    this.picture = new PictureBox(t("Picture"), (image) => this.set({ image, ...(image ? { enabled: true } : {}) }));
+    this.picture = new PictureBox(t("Picture"), (image) => this.pictured(image));
     this.mask = new PictureBox(t("Mask"), (mask) => this.set({ mask }));
     this.region = new PictureBox(t("Effective Region Mask"), (mask) => this.set({ effective_region_mask: mask }));
     this.map = h("figure.control-map", { hidden: true });
@@ -102,6 +102,18 @@ export class UnitForm extends FieldsForm {
       this.controls[name](this.values[name]);
       return element;
     }));
+  }
+
+  /** A picture enables the unit. Without a model it would be refused: the only one there is, or a word about it. */
+  async pictured(image) {
+    this.set({ image, ...(image ? { enabled: true } : {}) });
+    if (!image || this.values.model !== "None") return;
+    if (!this.lists) await this.load();
+    const models = (this.lists?.types.All.model_list ?? []).filter((name) => name !== "None");
+    if (models.length === 1) return this.set({ model: models[0] });
+    notice("control", models.length
+      ? t("Choose the unit's model: without one the picture is refused.")
+      : t("There is no ControlNet yet: put one into models/ControlNet, then read the folders again."));
   }
 
   // Lists --------------------------------------------------------------------------------------------------
