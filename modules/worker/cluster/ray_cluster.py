@@ -83,7 +83,7 @@ class RayCluster:
             "max_concurrency": LINES_AT_ONCE, "max_restarts": 0,
             "scheduling_strategy": NodeAffinitySchedulingStrategy(machine.id, soft=False),
         }
-        actor = ray.remote(self.actor).options(**options).remote(setup, machine.shared)
+        actor: Any = ray.remote(self.actor).options(**options).remote(setup, machine.shared)
         host = RemoteHost(actor)
         try:
             host.call("begun", seconds=START_SECONDS)
