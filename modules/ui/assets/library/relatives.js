@@ -1,6 +1,6 @@
 // What a picture was made from and what was made of it, as a small tree; and pictures that look alike.
 import { h, t } from "../core/dom.js";
-import { inWords, reasonOf } from "../core/server.js";
+import { inWords, reasonOf, server } from "../core/server.js";
 import { shelf } from "../core/shelf.js";
 import { browser } from "../core/storage.js";
 
@@ -53,10 +53,12 @@ function member(node, way, current, open) {
 /** Pictures that look like one, or show the same: a choice that stays. */
 export async function lookalikes(picture, open) {
   const body = h("div"), kinds = h("div.library-kinds", { role: "group", "aria-label": t("Similar in") });
-  const show = async (by) => {
+  const show = async (by, job = null) => {
     browser.set("library.similar", by);
     for (const each of kinds.children) each.setAttribute("aria-pressed", each.name === by);
-    body.replaceChildren(await (by === "content" ? alikeInContent : alikeInLooks)(picture, open, () => show(by)));
+    const found = by === "content" ? alikeInContent(picture, open, (begun) => show(by, begun), job)
+      : alikeInLooks(picture, open);
+    body.replaceChildren(await found);
   };
   kinds.append(...[["looks", t("Looks")], ["content", t("Content")]].map(([name, title]) =>
     h("button.library-kind", { type: "button", name, onclick: () => show(name) }, title)));
@@ -73,14 +75,19 @@ async function alikeInLooks(picture, open) {
   }
 }
 
-/** What has not been looked at is, in the background, as long as somebody waits for it here. */
-async function alikeInContent(picture, open, again) {
+/**
+ * What has not been looked at is, in the background, as long as somebody waits for it here. job: the last one that was
+ * begun for that; once it has failed or was cancelled no other is.
+ */
+async function alikeInContent(picture, open, again, job) {
   try {
+    const { state, error } = job ? await server.job(job) : {};
+    if (state === "failed") return h("p.hint", {}, [error.message, error.hint].filter(Boolean).join(" "));
     const { pictures, waiting } = await shelf.similar(picture.id, SIMILAR, "content");
     const found = strip(pictures, waiting, t("Nothing shows the same."), open);
-    if (waiting) {
-      await shelf.embed(picture.id);
-      setTimeout(() => { if (found.isConnected) again(); }, LOOKING);
+    if (waiting && state !== "interrupted") {
+      const begun = await shelf.embed(picture.id);
+      setTimeout(() => { if (found.isConnected) again(begun.job); }, LOOKING);
     }
     return found;
   } catch (error) {

@@ -6,6 +6,8 @@ import { stateWords, waits } from "./order.js";
 
 const FORMS = ["txt2img", "img2img", "extras"];      // kinds of jobs that a form asks for
 
+const NAMES = { embed_pictures: "Looking at the library's pictures" };      // kinds without a text of their own
+
 /** acts: what the buttons do, each called with the job */
 export function jobItem(job, mode, acts) {
   const item = h("li.queue-job", { draggable: waits(job), "data-job": job.id, "data-state": job.state },
@@ -22,7 +24,7 @@ function picture({ id, pictures, preview }) {
 }
 
 function title({ params, kind }) {
-  const text = params.prompt || params.name || kind;
+  const text = params.prompt || params.name || t(NAMES[kind] ?? kind);
   return h("p.queue-title", { title: text.slice(0, 500) }, text.slice(0, 200));
 }
 
