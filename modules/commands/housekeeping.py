@@ -27,7 +27,7 @@ from modules.store.saving_notes import NOTE_ENDING, SavingNotes
 
 log = logging.getLogger(__name__)
 HOUSEKEEPING_SECONDS = 3600.0
-LOOK_SECONDS = 60.0      # after a worker has died, its half-written files are gone within two looks
+CLEANING_LOOK_SECONDS = 60.0      # after a worker has died, its half-written files are gone within two looks
 STOP_HOUSEKEEPING_SECONDS = 2.0      # all its files are written whole, so that it may be cut off
 COPIED_AT_STOP = 64 * 2**20      # bytes of a database that is copied without delay
 OTHERS_SECONDS = 3600      # model folders may be another server's too, and the files that it is writing are not touched
@@ -78,7 +78,7 @@ class Housekeeping:
             if seen > cleared:
                 logged(clear_after_worker, self.app)
             seen, cleared = self.app.jobs.tally.deaths, seen
-            self._stopping.wait(LOOK_SECONDS)
+            self._stopping.wait(CLEANING_LOOK_SECONDS)
 
     def _fulfil_duties(self) -> None:
         for duty in (clear_old_pictures, clear_old_thumbnails, forget_old_jobs, keep_database, keep_libraries):
@@ -86,9 +86,9 @@ class Housekeeping:
 
 
 def clear_after_worker(app: App) -> None:
-    """Delete half-written files of a killed worker: nobody else writes at one for as long as LOOK_SECONDS."""
+    """Delete half-written files of a killed worker: nobody else writes at one for as long as CLEANING_LOOK_SECONDS."""
     for folder in (app.flags.paths.outputs, app.flags.paths.cache):
-        clear_unfinished(folder, time.time() - LOOK_SECONDS)
+        clear_unfinished(folder, time.time() - CLEANING_LOOK_SECONDS)
 
 
 def clear_leftovers(app: App) -> None:
