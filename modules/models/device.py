@@ -24,6 +24,7 @@ from modules.models.checkpoint.loader import load_checkpoint, load_vae_file
 from modules.models.control.contexts import RegionalAttention
 from modules.models.control.networks import ControlNetworks
 from modules.models.control.residuals import AddControl
+from modules.models.decoder_learning import learn_decoding
 from modules.models.detection.detectors import Detectors
 from modules.models.faces.restoring import FaceRestorers
 from modules.models.learning import improve, learn, trainable
@@ -60,7 +61,9 @@ from modules.sampling.questions import (
     WaitFor,
 )
 from modules.sampling.weights import Fp8, Weights
+from modules.training.decoder import DecoderStudent
 from modules.training.questions import Improve, Learn, Prepare
+from modules.training.student import Student
 
 
 @dataclass(frozen=True)
@@ -171,7 +174,7 @@ class Device:
             RestoreFaces: Answers.each(lambda ask: self.face_restorers.restore(ask.name, ask.pixels, ask.weight)),
             Detect: Answers.each(self.detectors.find),
             CheckSafety: Answers(self.flagged, lambda asks: (asks,)),
-            Prepare: Answers.each(lambda ask: ask.make(trainable(self.loaded(ask.weights).model)), gradients=True),
+            Prepare: Answers.each(self.prepared_student, gradients=True),
             Learn: Answers.each(self.learnt, gradients=True),
             Improve: Answers.each(improve, gradients=True),
             Wait: Answers.each(lambda ask: None),
@@ -260,8 +263,15 @@ class Device:
         under = ready.adapters.unmerged.under(sets - {merged.networks})
         return ready.model, asks, under, control, ready.regional.under
 
+    def prepared_student(self, ask: Prepare) -> Student:
+        """Return what is to be trained of a model, and of the VAE that is chosen for it."""
+        model = trainable(self.loaded(ask.weights).model)
+        return ask.make(replace(model, vae=self.vae(ask.weights).module))
+
     def learnt(self, ask: Learn) -> Sequence[float]:
         """Return the losses of a student's examples, with the model's weights prepared."""
+        if isinstance(ask.student, DecoderStudent):
+            return learn_decoding(self.vae(ask.weights), ask)
         ready = self.ready(ask.weights)
         ready.adapters.bring_texts(ask.weights)
         return learn(ready.model, ready.text, ask)

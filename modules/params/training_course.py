@@ -132,6 +132,8 @@ class LossOptions:
     huber_schedule: Annotated[str, Param("Huber schedule", Radio(("snr", "exponential", "constant")), "How its limit follows the noise.")] = "snr"
     huber_c: Annotated[float, Param("Huber limit", Number(0, 1_000), "Where the loss turns from squared to straight.")] = 0.1
     huber_scale: Annotated[float, Param("Huber scale", Number(0, 1_000), "Multiplies the limit.")] = 1.0
+    disc_weight: Annotated[float, Param("Discriminator", Number(0, 1_000), "How much a discriminator of patches counts when a VAE's decoder is trained; 0 is off, 0.5 is usual.")] = 0.0
+    disc_start: Annotated[float, Param("Discriminator's start", Number(0, MAX_STEPS), "The step from which it counts; below 1 it is a share of the run.")] = 0.3
     masked_loss: Annotated[bool, Param("Masked loss", Checkbox(), "Masks of the data set weigh the loss.")] = False
     mixed_precision: Annotated[str, Param("Precision", Radio(("", "no", "fp16", "bf16")), "Of what is computed; without one, what the device does well.")] = ""
     full_fp16: Annotated[bool, Param("All in fp16", Checkbox(), "Done as fp16 with a 32-bit copy of what is trained.")] = False

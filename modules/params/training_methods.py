@@ -50,6 +50,7 @@ DREAMBOOTH_TRAINING = Method("dreambooth", "DreamBooth", "checkpoint", WHOLE_MOD
 FINE_TUNING = Method("fine-tune", "Fine-tune", "checkpoint", WHOLE_MODEL, 400, 800, 100_000)
 VAE_TRAINING = Method("vae", "VAE decoder", "vae", {
     **EVERY_METHOD, "learning_rate": "0.00001", "lr_scheduler": "constant", "save_every_n_steps": 500, "save_precision": "fp32",
+    "allow_uncaptioned": True,
 }, 2_000, 2_000, 2_000)
 TRAINING_METHODS: Mapping[str, Method] = {
     each.name: each for each in (LORA_TRAINING, EMBEDDING_TRAINING, HYPERNETWORK_TRAINING, DREAMBOOTH_TRAINING, FINE_TUNING, VAE_TRAINING)

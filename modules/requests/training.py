@@ -27,7 +27,6 @@ from modules.requests.training_data import data_set_of
 
 REPEATS = re.compile(r"^[0-9]{1,6}_")       # before the words in a folder's name
 USUAL_SIDE = 512                            # of a model that is not loaded yet; only shapes depend on it here
-TRAINABLE = ("lora", "textual-inversion", "hypernetwork", "dreambooth", "fine-tune")
 # fields of other trainers that change what is learnt and that no method here obeys: a plan that uses one is refused
 NOT_OBEYED = (
     "block_lr", "face_crop_aug_range", "no_token_padding", "num_class_images",
@@ -51,10 +50,6 @@ def training_params(app: App, request: Training, mine: AccountData) -> dict[str,
         return resumed_params(mine.paths.runs, request)
     plan = with_method_defaults(request)
     method = method_of(plan)
-    if method.name not in TRAINABLE:
-        raise Invalid(
-            f"Easel does not train by the method {method.title}.", f"It does: {', '.join(TRAINABLE)}.", "method"
-        )
     check_obeyed(plan)
     plan = with_allowed_folders(mine, plan)
     pictures = checked_data(plan)

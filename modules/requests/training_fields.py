@@ -11,7 +11,7 @@ from modules.params.training import FileOptions, NetworkOptions, SampleOptions, 
 from modules.params.training_course import CourseOptions, LossOptions
 from modules.params.training_data import DatasetOptions
 from modules.params.training_methods import TRAINING_METHODS
-from modules.requests.training import NOT_OBEYED, TRAINABLE
+from modules.requests.training import NOT_OBEYED
 
 GROUPS: Mapping[str, type[Any]] = {
     "Duration, rates, optimiser": CourseOptions, "Network": NetworkOptions, "Pictures and captions": DatasetOptions,
@@ -27,7 +27,7 @@ def training_fields() -> dict[str, Any]:
         "groups": [{"title": title, "fields": list(described_fields(names))} for title, names in group_names().items()],
         "methods": [
             {"name": each.name, "title": each.title, "defaults": dict(each.defaults), "kind": each.kind}
-            for each in TRAINING_METHODS.values() if each.name in TRAINABLE
+            for each in TRAINING_METHODS.values()
         ],
     }
 

@@ -47,8 +47,8 @@ def submit_samples(app: App, record: JobRecord, output: OutputRecord) -> None:
     step, stem = output.facts["step"], Path(output.path).stem
     if any(sample["step"] == step and sample["file"] == stem for sample in folder.samples()):
         return      # a resumed run has written the snapshot again
-    whole = output.facts["model_kind"] == "checkpoint"
-    settings = {"sd_model_checkpoint": stem if whole else plan.pretrained_model_name_or_path}
+    settings = {"sd_model_checkpoint": plan.pretrained_model_name_or_path}
+    settings |= {SETTINGS_OF_KINDS[kind]: stem for kind in [output.facts["model_kind"]] if kind in SETTINGS_OF_KINDS}
     for row, prompt in enumerate(sample_prompts(plan)):
         text = with_snapshot(prompt.text, str(output.facts["model_kind"]), stem, plan.token_string)
         fields = {"seed": (plan.seed + row) % SAMPLE_SEEDS, **prompt.fields, "prompt": text}
@@ -68,7 +68,7 @@ def with_snapshot(text: str, kind: str, stem: str, word: str) -> str:
     >>> with_snapshot("a zorb", "lora", "zorb-step00000100", "")
     'a zorb <lora:zorb-step00000100:1>'
     """
-    if kind == "checkpoint":
+    if kind in SETTINGS_OF_KINDS:
         return text
     if kind == "embedding":
         return text.replace(word, stem) if word and word in text else f"{stem} {text}"
@@ -122,6 +122,8 @@ def read_sample_prompt(line: str) -> SamplePrompt:
     return SamplePrompt(text.strip(), fields)
 
 
+# kinds of files that no prompt names → the setting that chooses one
+SETTINGS_OF_KINDS = {"checkpoint": "sd_model_checkpoint", "vae": "sd_vae"}
 SAMPLE_OPTIONS: Mapping[str, tuple[str, Any]] = {
     "w": ("width", int), "h": ("height", int), "d": ("seed", int), "s": ("steps", int), "l": ("cfg_scale", float),
     "n": ("negative_prompt", str), "ss": ("sampler_name", str),

@@ -30,6 +30,7 @@ class Lessons:
     accumulation: batches of a step; reuses: latents of pictures that do not vary are kept in memory
     sampling: as in A1111 a picture's latent is drawn "once" from what the VAE gives, at each step ("random"), or is
         its mean ("deterministic"); most_held_out: pictures to validate on, 0 is all
+    with_pixels: True where a decoder is trained
     """
 
     data: TrainingData
@@ -40,6 +41,7 @@ class Lessons:
     reuses: bool = True
     sampling: str = "deterministic"
     most_held_out: int = 0
+    with_pixels: bool = False
     _kept: dict[tuple[str, bool], tuple[Tensor, Tensor | None]] = field(default_factory=dict)
     _epoch: tuple[int, list[tuple[TrainingPicture, ...]]] = (-1, [])
 
@@ -79,7 +81,8 @@ class Lessons:
         width, height = picture.placement.bucket
         frame = SizeConditioning(width, height, crop_left=crop[0], crop_top=crop[1])
         caption = picture.caption_at(place.draws("caption"), max(0, place.step), epoch)
-        return Example(picture.path.name, caption, latent, place, frame, mask, self._weight(picture))
+        pixels = sample_pixels(load_sample(picture, place.draws("picture"))) if self.with_pixels else None
+        return Example(picture.path.name, caption, latent, place, frame, mask, self._weight(picture), pixels)
 
     def _seen(self, picture: TrainingPicture, place: DrawPlace) -> Task[tuple[Tensor, Tensor | None, tuple[int, int]]]:
         keeps = self.reuses and not varies(picture) and self.sampling != "random"

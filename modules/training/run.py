@@ -25,10 +25,9 @@ from modules.training.questions import Example, Improve, Learn, LearningRules, P
 from modules.training.scheduler_classes import ClassSchedule
 from modules.training.schedules import RateSchedule, listed_rate
 from modules.training.state import RunState
-from modules.training.student import UNET, MakeStudent, Student
+from modules.training.student import TEXT_ENCODER, MakeStudent, Student
 
 MOST_UNDONE = 5      # steps in a row whose loss or gradient is no number
-VALIDATED_AT = tuple(range(60, 1000, 120))      # timesteps of validation
 Rates = Sequence[tuple[float, int]]             # (rate, the step until which it holds)
 
 
@@ -61,9 +60,9 @@ class Course:
 
     def rate(self, part: str, step: int) -> float:
         """Return the rate of a part of the model at a step."""
-        rates = self.rates[part if part in self.rates else "text_encoder"]
+        rates = self.rates[part if part in self.rates else TEXT_ENCODER]
         rate = listed_rate(rates, step)
-        if part != UNET and not self.trains_text(step):
+        if part.startswith(TEXT_ENCODER) and not self.trains_text(step):
             return 0.0
         return rate * self.schedule.factor(step) if len(rates) == 1 else rate
 
@@ -259,7 +258,7 @@ def validation_loss(run: Run, fixed: Sequence[Example]) -> Task[float]:
         sizes.setdefault(tuple(example.latent.shape), []).append(example)
     losses = list[float]()
     for alike in sizes.values():
-        for time in VALIDATED_AT:
+        for time in run.student.validated_at:
             losses += yield Learn(
                 run.course.weights, run.student, tuple(alike), run.rules, measures=True, timestep=time
             )

@@ -6,12 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from torch import Tensor, nn
 
 from modules.training.noise import DrawPlace
 
-UNET = "unet"
+UNET, TEXT_ENCODER, VAE_PART = "unet", "text_encoder", "vae"      # a second text encoder is "text_encoder_2"
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,12 +22,14 @@ class TrainableModel:
     networks: "unet", "text_encoder", "text_encoder_2" → module
     unet_names: the UNet's modules by their names in checkpoints, where LoRAs call them so; else empty
     token_table: encoder, "clip", "clip_l" … → its tokens' rows (tokens, width); velocity: it predicts v, not noise
+    vae: what makes pictures of latents, if it is known
     """
 
     networks: Mapping[str, nn.Module]
     unet_names: Mapping[str, str] = field(default_factory=dict)
     token_table: Mapping[str, Tensor] = field(default_factory=dict)
     velocity: bool = False
+    vae: nn.Module | None = None
 
 
 DrawPlaces = tuple[DrawPlace, ...]      # of the rows of a call
@@ -36,8 +39,10 @@ class Student(ABC):
     """What is trained.
 
     tensors: by name, float32, in an order that never changes; they are leaves that require gradients
+    validated_at: the timesteps at which its losses are compared; `None` for what knows no time
     """
 
+    validated_at: ClassVar[tuple[int | None, ...]] = tuple(range(60, 1000, 120))
     tensors: dict[str, Tensor]
 
     @abstractmethod

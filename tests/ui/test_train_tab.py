@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from modules.base.fields import checker, declared_params
 from modules.params.training import Training
-from modules.requests.training import TRAINABLE
+from modules.params.training_methods import TRAINING_METHODS
 from modules.requests.training_fields import APART, training_fields
 
 
@@ -26,4 +26,4 @@ def test_values_as_the_form_types_them_are_taken_by_the_request():
 
 
 def test_the_methods_are_those_that_can_be_trained():
-    assert [each["name"] for each in training_fields()["methods"]] == list(TRAINABLE)
+    assert [each["name"] for each in training_fields()["methods"]] == list(TRAINING_METHODS)

@@ -87,6 +87,20 @@ def test_a_whole_model_is_a_checkpoint_like_the_one_it_began_as(easel, models, t
     assert drawn.state == DONE and drawn.settings["sd_model_checkpoint"] == "zorb-whole"
 
 
+def test_a_decoder_is_a_vae_of_its_own(easel, models, tmp_path):
+    request = plan(draw_zorbs(tmp_path / "zorb"), output_name="zorb-vae", method="vae", learning_rate="0.001",
+                   max_train_steps=2, save_every_n_steps=0, validate_every_n_steps=0, sample_every_n_steps=50,
+                   sample_prompts="a zorb --w 64 --h 64 --s 1")
+    job, run = begin(easel, request)
+    record = easel.app.jobs.wait(job)
+    assert (record.state, record.error) == (DONE, None)
+    base, new = load_file(models / "Stable-diffusion/tiny.safetensors"), load_file(record.outputs[0].path)
+    assert {f"first_stage_model.{key}" for key in new} == {key for key in base if key.startswith("first_stage_model.")}
+    [sample] = run.samples()
+    drawn = easel.app.jobs.wait(sample["job"])
+    assert drawn.state == DONE and drawn.settings["sd_vae"] == "zorb-vae"
+
+
 def test_a_pause_and_a_snapshot_change_nothing_that_is_learnt(easel, tmp_path):
     pictures = draw_zorbs(tmp_path / "zorb")
     whole, _ = begin(easel, plan(pictures, output_name="zorb-b"))
@@ -113,7 +127,7 @@ def test_a_run_that_was_stopped_goes_on_in_another_job(easel, tmp_path):
 
 def test_plans_that_cannot_be_are_refused_by_their_field(easel, tmp_path):
     pictures = draw_zorbs(tmp_path / "zorb")
-    for wrong, field in ({"output_name": "a/b"}, "output_name"), ({"method": "vae"}, "method"):
+    for wrong, field in ({"output_name": "a/b"}, "output_name"), ({"learning_rate_te": "0.1"}, "learning_rate_te"):
         with pytest.raises(Invalid) as refused:
             begin(easel, plan(pictures, **wrong))
         assert refused.value.field == field

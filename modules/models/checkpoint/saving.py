@@ -18,8 +18,7 @@ from modules.models.lora.patcher import text_name
 from modules.models.merging.record import copy_config
 from modules.models.merging.sources import EMA, streamed
 from modules.models.merging.writing import converted, write_checkpoint
-
-VAE_PART = "vae"      # of the names of trained parameters, beside "unet" and "text_encoder"
+from modules.training.student import UNET, VAE_PART
 
 
 def save_checkpoint(
@@ -65,7 +64,7 @@ def save_vae(
 
 def in_file(family: Family, names: Collection[str], trained: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return trained parameters under a checkpoint's names; trained: by part and path."""
-    parts = [("unet", family.denoiser.prefix, family.denoiser.network), (VAE_PART, layout.VAE_PREFIX, VAE_NETWORK)]
+    parts = [(UNET, family.denoiser.prefix, family.denoiser.network), (VAE_PART, layout.VAE_PREFIX, VAE_NETWORK)]
     parts += [(text_name(number), text.prefix, text.network) for number, text in enumerate(family.texts)]
     return {name: tensor for part in parts for name, tensor in of_part(*part, names, trained).items()}
 

@@ -15,6 +15,7 @@ from modules.engine import messages as events
 from modules.engine.messages import Emit
 from modules.store.jobs import MODEL
 from modules.store.run_folder import PAUSE, RATE, SAMPLE, SNAPSHOT, STOP
+from modules.training.decoder import DecoderStudent
 from modules.training.lessons import Lessons
 from modules.training.run import Course, Run, StepRecord
 from modules.training.whole_model import WholeModel
@@ -129,7 +130,7 @@ class RunFollower:
         path = self.plan.model_folder / f"{stem}{file_ending(self.plan)}"
         run.exchange_average()
         try:
-            if isinstance(run.student, WholeModel):
+            if isinstance(run.student, WholeModel | DecoderStudent):
                 write_checkpoint_of(self.plan, self.lessons, run, path, self.begun)
             else:
                 write_atomically(path, file_of(self.plan, self.lessons, run, stem, self.begun))

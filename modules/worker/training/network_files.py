@@ -36,6 +36,7 @@ COPIED_FIELDS = (
 )
 FIELDS_OR_NONE = ("learning_rate", "training_comment", "network_dropout", "clip_skip", "max_token_length")
 BASE_VERSIONS = {"SD1": "sd_v1", "SD2": "sd_v2", "SDXL": "sdxl_base_v1-0"}
+SPEC_KINDS = {"lora": "/lora", "embedding": "/textual-inversion", "vae": "/vae"}      # others' architecture is alone
 SPEC_ARCHITECTURES = {
     "SD1": "stable-diffusion-v1", "SD2": "stable-diffusion-v2-768-v", "SDXL": "stable-diffusion-xl-v1-base",
 }
@@ -167,7 +168,7 @@ def data_facts(lessons: Lessons) -> dict[str, Any]:
 
 def specification(plan: TrainingPlan, stem: str) -> dict[str, Any]:
     """Return the model specification's keys (modelspec 1.0.1)."""
-    request, kind = plan.request, {"lora": "/lora", "embedding": "/textual-inversion"}.get(plan.method.kind, "")
+    request, kind = plan.request, SPEC_KINDS.get(plan.method.kind, "")
     told = {
         "sai_model_spec": "1.0.1", "architecture": f"{SPEC_ARCHITECTURES.get(plan.family, plan.family)}{kind}",
         "implementation": "https://github.com/Stability-AI/generative-models", "title": request.metadata_title or stem,

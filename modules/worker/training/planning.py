@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -21,13 +21,14 @@ from modules.library.safetensors_header import read_header
 from modules.models.files.embedding_file import read_embedding_file
 from modules.params.training import Training, argument_table
 from modules.params.training_course import read_rates
-from modules.params.training_methods import DREAMBOOTH_TRAINING, Method, method_of, with_method_defaults
+from modules.params.training_methods import DREAMBOOTH_TRAINING, VAE_TRAINING, Method, method_of, with_method_defaults
 from modules.prompts.chunks import Tokenizer
 from modules.requests.training import recorded_training
 from modules.requests.training_data import data_set_of
 from modules.sampling.questions import Facts, ModelFacts, Task
 from modules.sampling.weights import NetworkUse, Weights
 from modules.store.run_folder import RunFolder
+from modules.training.decoder import CRITIC, CriticRules, DecoderStudent
 from modules.training.hypernetwork import HypernetworkShape, HypernetworkStudent
 from modules.training.inversion import WordStudent
 from modules.training.lessons import Lessons
@@ -37,7 +38,7 @@ from modules.training.questions import LearningRules
 from modules.training.run import Course, Rates
 from modules.training.scheduler_classes import ClassSchedule
 from modules.training.schedules import RateSchedule, known_schedule
-from modules.training.student import UNET, Student, TrainableModel
+from modules.training.student import UNET, VAE_PART, Student, TrainableModel
 from modules.training.whole_model import WholeModel
 from modules.worker.training.lora_plans import lora_of
 
@@ -79,6 +80,11 @@ class TrainingPlan:
             file = self.library.loras.hashed(self.library.loras.find(name))
             yield NetworkUse(file.sha256 or "", strength, strength)
 
+    @property
+    def vae_file(self) -> Path:
+        """The file of the VAE: one of its own, or the checkpoint."""
+        return self.library.vaes.find(self.request.vae).path if self.request.vae else self.base.path
+
     @cached_property
     def family(self) -> str:
         """The name of the checkpoint's family; "" if its header does not tell."""
@@ -102,10 +108,12 @@ class TrainingPlan:
         lessons = Lessons(
             data, self.weights, facts.latent, request.seed, request.gradient_accumulation_steps, request.cache_latents,
             request.latent_sampling_method, request.max_validation_steps,
+            with_pixels=self.method is VAE_TRAINING,
         )
         rates = rates_by_part(request)
+        counted = replace(self, request=replace(request, max_train_steps=steps))      # epochs are steps now
         course = Course(
-            self.weights, self.student, rules_of(request), steps, rates, schedule_of(request, steps),
+            self.weights, counted.student, rules_of(request), steps, rates, schedule_of(request, steps),
             request.optimizer_type, request.optimizer_arguments, clip_of(request), request.clip_grad_mode == "value",
             request.stop_text_encoder_training, plan=self.hash, averaging=request.ema_decay if request.ema else 0.0,
             first=first_step(request, lessons.steps_per_epoch),
@@ -155,7 +163,7 @@ def rates_by_part(request: Training) -> dict[str, Rates]:
     """Return the rates of the UNet and of each text encoder. Those of whole models have names of their own."""
     rate = request.learning_rate
     texts = request.text_encoder_lr or ((rate,) if rate else ())
-    rates = {"unet": rates_of(request.unet_lr or rate)}
+    rates = {"unet": rates_of(request.unet_lr or rate), VAE_PART: rates_of(rate), CRITIC: rates_of(rate)}
     rates |= {text_part(place): rates_of(text) for place, text in enumerate(texts)}
     whole = (request.learning_rate_te1 or request.learning_rate_te, request.learning_rate_te2)
     return rates | {text_part(place): rates_of(text) for place, text in enumerate(whole) if text}
@@ -236,7 +244,14 @@ def whole_model_of(plan: TrainingPlan, model: TrainableModel) -> Student:
     return WholeModel(model, [part for part in model.networks if part == UNET or texts])
 
 
+def decoder_of(plan: TrainingPlan, model: TrainableModel) -> Student:
+    """Return a VAE's decoder as it begins."""
+    request, steps = plan.request, plan.request.max_train_steps
+    start = request.disc_start * steps if request.disc_start < 1 else request.disc_start
+    return DecoderStudent(model, CriticRules(request.disc_weight, round(start)), request.seed)
+
+
 STUDENTS = {
     "dreambooth": whole_model_of, "fine-tune": whole_model_of, "lora": lora_of,
-    "textual-inversion": inversion_of, "hypernetwork": hypernetwork_of,
+    "textual-inversion": inversion_of, "vae": decoder_of, "hypernetwork": hypernetwork_of,
 }
