@@ -14,6 +14,8 @@ from PIL import Image
 
 from modules.engine.messages import JobSpec, Preview
 from modules.params import infotext
+from modules.params.detailer import DetailerTab
+from modules.params.regions import Region
 from modules.prompts.grammar import emphasised
 from tests.golden_data import GOLDEN, assemble_models, spec
 from tests.hooked import HookedShop, hooked_spec
@@ -291,6 +293,22 @@ def test_a_controlled_picture_is_the_same_with_a_listener_that_changes_nothing(s
 
 
 SMALL = {"prompt": "a red circle", "steps": 3, "width": 64, "height": 64, "seed": 3, "sampler_name": "Euler"}
+DETAILED = {"detailer": (DetailerTab(ad_model="mtcnn_face", ad_boxes=((0.1, 0.1, 0.6, 0.6),)),)}
+REGIONAL = {"regions": (Region(prompt="a blue square", right=0.5),)}
+
+
+@pytest.mark.parametrize("own", [DETAILED, REGIONAL], ids=["detailer", "regions"])
+def test_detailer_and_regions_draw_the_same_with_a_listener_that_changes_nothing(shop, tmp_path, models, own):
+    written(shop, "listening", LISTENING)
+    bare, found = HookedShop(tmp_path / "bare", models), []
+    for each in (shop, bare):
+        with each.open():
+            ended, [made], _ = each.made(spec({"endpoint": "/sdapi/v1/txt2img", "payload": {**SMALL, **own}, "id": "own"}))
+        found.append((ended.state, pixels(made).tolist(), fields(made.infotext)))
+    assert found[0] == found[1] and found[0][0] == "done"
+    assert "ADetailer boxes" in made.infotext or "Regions: " in made.infotext
+
+
 MARKING = """
 from modules import scripts
 
