@@ -117,7 +117,7 @@ def draw_unseen(host: Host, tab: str, scripts: Sequence[LoadedScript]) -> None:
         for anchor in before:
             announcer.place(anchor_component(tab, *anchor))
         for each in scripts:
-            host.told_call(each.extension, "ui", each.draw)
+            host.told_call(each.extension, "ui", each.draw, host.ui_config)
         for anchor in ANCHORS_AFTER:
             announcer.place(anchor_component(tab, *anchor))
 

@@ -28,6 +28,7 @@ from modules.plugins.native import NativeExtension, declares, in_listening_order
 from modules.plugins.native_settings import declare_settings, with_settings
 from modules.plugins.scripts import TABS, LoadedScript, instances, script_classes
 from modules.plugins.switches import LoadingMarker, switched_off
+from modules.settings.ui_config import UI_CONFIG, UiConfig
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -41,7 +42,7 @@ NOT_COUNTED = frozenset({"load", "list_optimizers", "list_unets"})
 MOST_FAILURES = 3       # in a row; then an extension is switched off until the next start
 
 # below the data folder, which extensions take for granted: name → its first content; None: a folder
-USED_FILES = {"ui-config.json": "{}", "localizations": None, "tmp": None}
+USED_FILES = {UI_CONFIG: "{}", "localizations": None, "tmp": None}
 
 
 @dataclass
@@ -75,6 +76,7 @@ class Host:
         self.marker: LoadingMarker | None = None
         self.program: Any = None            # the App; in a worker's process what it has of one
         self.extensions: list[ExtensionState] = []
+        self.ui_config = UiConfig(root.parent / UI_CONFIG)      # A1111 has it beside the folder of extensions
         self.callbacks = Callbacks()
         self.importing = Importing(root)
         self.modules: dict[Path, tuple[Extension, ModuleType]] = {}     # by script file, in order of loading

@@ -8,6 +8,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from modules.settings.ui_config import UiConfig
+
 TABS = ("txt2img", "img2img")
 
 
@@ -26,12 +28,19 @@ class LoadedScript:
     place: int = 0                  # among all scripts of the tab, those that have failed meanwhile too
     drawn: bool = False             # whether it was asked for its controls
 
-    def draw(self) -> list[Any]:
-        """Make its controls where the caller's gradio layout stands, and return them; raises what it raises."""
+    def draw(self, config: UiConfig) -> list[Any]:
+        """Make its controls where the caller's gradio layout stands, and return them; raises what it raises.
+
+        config: says what they begin with
+        """
         self.drawn = True
         controls = self.script.ui(self.script.is_img2img)
         self.controls = list(controls) if isinstance(controls, list | tuple) else [controls] if controls else []
         self.script.controls = self.controls
+        place = f"customscript/{Path(self.script.filename or '').name}/{self.tab}"
+        for control in self.controls:
+            if label := getattr(control, "label", None):
+                config.fill(f"{place}/{label}", control)
         return self.controls
 
     def numbered(self, begin: int) -> int:

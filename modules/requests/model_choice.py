@@ -10,7 +10,7 @@ from typing import Any
 from modules.app.app import App
 from modules.base.accounts import LOCAL_OWNER
 from modules.base.errors import WebUIError, sentence
-from modules.base.fields import form_defaults
+from modules.base.fields import declared_params, form_defaults
 from modules.library.catalog import ModelFile
 from modules.library.library import not_here
 from modules.library.safety_checkers import find_safety_checker
@@ -21,6 +21,7 @@ from modules.settings.account_options import SAFETY_OFF
 from modules.settings.choices import MODEL_SETTINGS
 from modules.settings.options import Settings
 from modules.settings.safety_checking import SAFETY_SETTINGS
+from modules.settings.ui_config import field_values
 
 
 def checkpoint_named(app: App, name: str) -> ModelFile | None:
@@ -107,10 +108,17 @@ def form_start(app: App, checkpoint: ModelFile | None) -> dict[str, Any]:
     sidecar = checkpoint.sidecar if checkpoint else {}
     return {
         "defaults": {
-            kind.name: form_defaults(kind.request) | suggested(app, sidecar, kind) for kind in JOB_KINDS if kind.draws
+            kind.name: own_start(app, kind) | suggested(app, sidecar, kind) for kind in JOB_KINDS if kind.draws
         },
         "examples": sidecar.get("examples", []),
     }
+
+
+def own_start(app: App, kind: JobKind) -> dict[str, Any]:
+    """Return a form's values without any model's: ui-config.json's over the declared ones."""
+    usual = form_defaults(kind.request)
+    labels = {name: param.label for name, param in declared_params(kind.request).items()}
+    return usual | field_values(app.extensions.ui_config, kind.name, labels, usual)
 
 
 def suggested(app: App, sidecar: Mapping[str, Any], kind: JobKind) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from modules.requests.paste import REQUESTS
 from modules.requests.pasted_fields import field_keys
 from modules.settings.choices import MODEL_SETTINGS
 from modules.settings.options import Settings
+from modules.settings.ui_config import UiConfig, field_values
 from modules.ui import extension_head, look, quicksettings
 from modules.ui.declared_tabs import build_declared_tabs
 from modules.ui.document import Document
@@ -125,6 +126,8 @@ def build_whole(app: App) -> tuple[gr.Blocks, dict[str, Any]]:
             connect(name, held)
         connect_sending_buttons(host)
         connect_filling("choices", choice_controls(stores, choice_lists({**forms.by_tab(), **making})))
+    if host.active:
+        host.ui_config.write()
     known = facts(app, forms.by_tab(), making) | extension_facts(host, (forms.txt2img, forms.img2img))
     return page, known
 
@@ -150,6 +153,8 @@ class Forms(NamedTuple):
             ScriptedForm(Img2ImgBatch, "img2img", lists, words, img2img.img2img_fields(words)),
             Form(ExtrasBatch, "extras", lists, words, extras.extras_fields(words)),
         )
+        for tab, form in forms.by_tab().items():
+            follow_ui_config(app.extensions.ui_config, tab, form)
         for form in (forms.txt2img, forms.img2img) if app.extensions.active else ():
             add_arguments(form, app.extensions.natives(), lists, words)
             extend(form, ExtendedPlacing(app.extensions, form.kind, arguments_by_slot(form, app.extensions, words)))
@@ -157,6 +162,14 @@ class Forms(NamedTuple):
 
     def by_tab(self) -> dict[str, Form[Any]]:
         return {"txt2img": self.txt2img, "img2img": self.img2img, "extras": self.extras}
+
+
+def follow_ui_config(config: UiConfig, tab: str, form: Form[Any]) -> None:
+    """Let a form's controls have the ends, the visibility and the values that ui-config.json says."""
+    labels = {name: param.label for name, param in declared_params(form.request).items() if name in form.components}
+    for name, label in labels.items():
+        config.shape(f"{tab}/{label}", form.components[name])
+    form.defaults |= field_values(config, tab, labels, form.defaults)
 
 
 def arguments_by_slot(form: ScriptedForm[Any], host: Host, words: Words) -> SlotDrawings:

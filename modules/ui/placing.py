@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -88,7 +89,7 @@ class ExtendedPlacing(Placing):
         with undone_after_error() as undo, gr.Group() if script.script.create_group else nullcontext() as group:
             script.script.group = group
             try:
-                self.host.call(script.extension, "ui", drawn_whole, script.draw)
+                self.host.call(script.extension, "ui", drawn_whole, partial(script.draw, self.host.ui_config))
             except CallFailed as error:
                 gr.HTML(f'<p class="extension-failed">{escape(str(error))}</p>', padding=False)
         if group is not None and not group.children:

@@ -25,7 +25,7 @@ def host(tmp_path_factory):
     app.extensions.load(app)
     with gr.Blocks():
         for script in app.extensions.scripts("txt2img"):
-            script.draw()
+            script.draw(app.extensions.ui_config)
     yield app.extensions
     app.extensions.unload()
 
