@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from modules.base.errors import WebUIError
@@ -63,6 +64,18 @@ def chosen_checkpoint() -> Any:
     return found
 
 
+class IdleTextEncoder:
+    """`shared.sd_model.cond_stage_model` while no picture is being made: it knows the numbers of words alone."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return each text's tokens, without those for its beginning and its end."""
+        tokenizer = self._host.program.tokenizer()
+        return [tokenizer(text) for text in texts]
+
+
 class ModelView:
     """`shared.sd_model`: facts of the checkpoint of the job whose hooks are called."""
 
@@ -80,6 +93,8 @@ class ModelView:
             raise AttributeError(name)
         if self._host.generation is None and name in FACTS_OF_THE_FILE:
             return FACTS_OF_THE_FILE[name](chosen_checkpoint())
+        if self._host.generation is None and name == "cond_stage_model":
+            return IdleTextEncoder(self._host)
         if hasattr(facts := self._job_facts(), name):
             return getattr(facts, name)
         raise NotHere(

@@ -65,7 +65,7 @@ class DropdownEditable(FormComponent, gr.Dropdown):
 
 
 class InputAccordion(gr.Checkbox):
-    """An accordion with a checkbox: the checkbox, the first thing in it, is the value that functions get."""
+    """An accordion with a checkbox, the value that functions get; the page shows it before the title."""
 
     def __init__(self, value: Any, **kwargs: Any) -> None:
         label, elem_id = kwargs.pop("label", None), kwargs.pop("elem_id", None)
@@ -74,9 +74,13 @@ class InputAccordion(gr.Checkbox):
         accordion = gr.Accordion(
             label, open=bool(value), elem_id=self.accordion_id, elem_classes=["input-accordion"], visible=shown
         )
+        given = kwargs.pop("elem_classes", None) or []
+        classes = ["input-accordion-checkbox", *([given] if isinstance(given, str) else given)]
         with accordion:
-            super().__init__(value, label="Enable", elem_id=f"{self.accordion_id}-checkbox", **kwargs)
-        self.label, self.accordion = label, accordion
+            super().__init__(
+                value, label=label, elem_id=f"{self.accordion_id}-checkbox", elem_classes=classes, **kwargs
+            )
+        self.accordion = accordion
 
     def extra(self) -> Any:
         """A place for small things beside the accordion's label."""

@@ -20,6 +20,8 @@ ELEM_IDS: Mapping[str, str] = {
     "negative_prompt": "neg_prompt",
     "sampler_name": "sampling",
     "n_iter": "batch_count",
+    "hr_second_pass_steps": "hires_steps",
+    "refiner_switch_at": "switch_at",
     "scale_by": "scale",
     "extras_upscaler_2_visibility": "upscaler_2_visibility",
     "upscaler": "upscaler_index",
@@ -37,6 +39,15 @@ ELEM_IDS: Mapping[str, str] = {
     "discard": "discard_weights",
     "config": "config_source",
     "add_recipe": "add_merge_recipe",
+    "refiner_checkpoint": "checkpoint",
+}
+# Those in which A1111 does not name the tab.
+WHOLE_ELEM_IDS: Mapping[str, str] = {
+    "hr_prompt": "hires_prompt",
+    "hr_negative_prompt": "hires_neg_prompt",
+    "hr_checkpoint_name": "hr_checkpoint",
+    "hr_sampler_name": "hr_sampler",
+    "hr_scheduler": "hr_scheduler",
 }
 
 
@@ -55,6 +66,11 @@ class TabFields:
 NO_OWN_FIELDS = TabFields()
 
 
+def elem_id(tab: str, name: str) -> str:
+    """Return the element id of a field's control."""
+    return WHOLE_ELEM_IDS.get(name) or f"{tab}_{ELEM_IDS.get(name, name)}"
+
+
 class Form(Generic[T]):
     """The components of `request`, not rendered yet: `place` renders some of them, `rest` all others."""
 
@@ -64,7 +80,7 @@ class Form(Generic[T]):
         self.request = request
         start, held = form_defaults(request), dict(own.held)
         self.components: dict[str, Component] = {
-            name: component(param, start[name], lists, words, elem_id=f"{tab}_{ELEM_IDS.get(name, name)}", render=False)
+            name: component(param, start[name], lists, words, elem_id=elem_id(tab, name), render=False)
             for name, param in declared_params(request).items() if name not in held
         } | dict(own.controls)
         self.defaults: dict[str, Any] = {

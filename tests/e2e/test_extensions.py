@@ -25,6 +25,8 @@ IDS = """
     img2img_prompt img2img_neg_prompt img2img_toprow img2img_generate img2img_settings img2img_width img2img_height
     img2img_script_container img2img_results img2img_generation_info_button mode_img2img img2img_img2img_tab
     img2img_img2img_sketch_tab img2img_inpaint_tab img2img_inpaint_sketch_tab img2img_inpaint_upload_tab img2img_batch_tab
+    img2img_image img2img_sketch img2maskimg inpaint_sketch img_inpaint_base img_inpaint_mask txt2img_tab inpaint_tab extras_tab
+    txt2img_checkpoint txt2img_switch_at hr_checkpoint hr_sampler hr_scheduler
     resize_mode img2img_mask_blur img2img_scale image_buttons_extras extras_image pnginfo_image
 """
 DATA = "a fox\nNegative prompt: a dog\nSteps: 5, Sampler: Euler, CFG scale: 3, Seed: 9, Size: 128x128, Tier A: in snow"
@@ -73,7 +75,6 @@ def test_its_script_runs_and_its_style_sheet_is_there(extended):
 
 
 def test_a1111s_ids_are_found(extended):
-    """Those that extensions look for, but for the pictures of img2img, which an editor has here."""
     missing = extended.evaluate("(ids) => ids.filter((id) => !gradioApp().getElementById(id))", IDS.split())
     assert not missing
     assert extended.evaluate("gradioApp().querySelector('#hires_prompt > label > textarea') !== null")
@@ -84,6 +85,16 @@ def test_folds_that_were_opened_unseen_for_it_are_closed_again(extended):
     for tab in ("txt2img", "img2img"):
         for title in ("Refiner", "Extra"):
             assert extended.locator(closed.format(tab), has_text=title).count() == 1, (tab, title)
+
+
+def test_a_file_that_a_script_puts_into_a_picture_of_img2img_is_in_the_editor_and_is_read_there(extended):
+    to_tab(extended, "img2img")
+    extended.set_input_files("#img2img_image input[type=file]", ROOT / "tests/golden/inputs/init_big.png")
+    expect(extended.locator("#img2img_image img")).to_have_js_property("naturalWidth", 192)
+    expect(extended.locator("#img2img_img2img_tab .editor-status")).to_contain_text("192 × 160")
+    extended.evaluate("document.querySelector('#img2img_image button[aria-label=Clear]').click()")
+    expect(extended.locator("#img2img_image img")).to_have_count(0)
+    to_tab(extended, "txt2img")
 
 
 def test_its_button_calls_its_function(extended):

@@ -354,10 +354,10 @@ def test_png_info_shows_the_data_and_sends_it_on(page: Page) -> None:
     page.wait_for_selector("#pnginfo_image .drop-zone")
     drop(page, png)
     expect(page.locator("#pnginfo_generation_info .infotext")).to_have_text(data)
-    page.click("#pnginfo_send_to_txt2img")
+    page.click("#tab_pnginfo #txt2img_tab")
     expect(page.locator(PROMPT)).to_have_value("a turtle")
     page.get_by_role("tab", name="PNG Info").click()
-    page.click("#pnginfo_send_to_inpaint")
+    page.click("#tab_pnginfo #inpaint_tab")
     expect(page.locator("#img2img_inpaint_tab .editor-filled")).to_be_visible()
     expect(page.locator("#img2img_prompt textarea")).to_have_value("a turtle")
 

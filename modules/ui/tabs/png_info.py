@@ -15,6 +15,6 @@ def build(words: Words) -> None:
             with gr.Row(elem_id="pnginfo_sends"):
                 for name in ("txt2img", "img2img", "inpaint", "extras"):
                     main = "primary" if name == "txt2img" else "secondary"
-                    gr.Button(words(f"Send to {name}"), elem_id=f"pnginfo_send_to_{name}", variant=main)
+                    gr.Button(words(f"Send to {name}"), elem_id=f"{name}_tab", variant=main)
             gr.HTML(elem_id="pnginfo_editor", padding=False)
         gr.HTML(elem_id="pnginfo_many", padding=False)

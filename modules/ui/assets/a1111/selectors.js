@@ -3,9 +3,6 @@
 /** A1111's ids of what has another one here. */
 const OTHER_IDS = {
   script_list: "txt2img_script_list",
-  hires_prompt: "txt2img_hr_prompt",
-  hires_neg_prompt: "txt2img_hr_negative_prompt",
-  txt2img_hires_steps: "txt2img_hr_second_pass_steps",
   "txt2img_hr-checkbox": "txt2img_enable_hr",
 };
 

@@ -58,7 +58,8 @@ export class Installed {
     const fold = h("button.extension-fold", { type: "button", ariaExpanded: "false" }, t("Details"));
     fold.addEventListener("click", () => this.toggle(fold, more, extension));
     const row = h("tr", { className: state },
-      h("td.extension-name", {}, h("label", {}, box, name), extension.why ? h("p.hint", {}, extension.why) : null),
+      h("td.extension-name", {}, h("label", {}, box, name), extension.why ? h("p.hint", {}, extension.why) : null,
+        extension.installer_due ? h("p.hint", {}, t("What it needs is not installed yet: see Details.")) : null),
       h("td", {}, pill, time),
       h("td", {}, versionOf(extension)),
       h("td", {}, date.slice(0, 10)),

@@ -59,8 +59,10 @@ class Images {
           kind: kinds[i],
           key: `img2img.${wanted}.${i}`,
           onPicture: i ? undefined : (picture) => this.suit(picture),
+          onChange: () => each.dispatchEvent(new Event("picture")),
         }),
     );
+    hosts.forEach((each, i) => { each.editor = editors[i]; });      // for scripts of extensions
     this.modes.set(wanted, { hosts: [...host.children], editors });
   }
 

@@ -41,7 +41,9 @@ function start() {
   });
   place.replaceChildren(h("label.drop-zone", {}, invitation(), chooser));
   place.append(folderButton());
-  for (const [name, action] of Object.entries(SENDS)) byId(`pnginfo_send_to_${name}`).addEventListener("click", action);
+  const sends = byId("pnginfo_sends");
+  for (const [name, action] of Object.entries(SENDS))
+    sends.querySelector(`#${name}_tab`).addEventListener("click", action);
   editor = new DataEditor({ opened: tell });
   const fold = h("details.data-unfold", { open: Boolean(browser.get("data.edit")) },
     h("summary", {}, t("Edit the data")), editor.element);
