@@ -22,21 +22,18 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.attacks.row import Row, Start, must
-from benchmarks.attacks.target import ENDED, TINY, Target, digest, seconds_of, wait_for
+from benchmarks.attacks.target import ENDED, TINY, Target, digest, wait_for
 from benchmarks.people import images_of
 from modules.app.jobs import Jobs, ResolvedRequest
 from modules.base.accounts import Account, Role
 from modules.engine.messages import Ended, JobSpec, Started, WorkerReady
 from modules.params.txt2img import Txt2Img
 from modules.settings.options import Settings
-from modules.store.jobs import JobRecord, JobStore
-from tests.golden_data import GOLDEN
+from modules.store.jobs import JobStore
 
 MANY_JOBS = 2_000           # of the slope of memory
 JOBS_OF_FEW_FILES = 500
 HANDED = 10_000
-LONG_LIST = 10_000
-FIRST_LIST = 10.0           # seconds for all files to be read
 ROUNDS = 50
 MIXED_UP = 16               # values of a colour; company in a call changes the last bits
 SWITCHES = 100
@@ -270,46 +267,6 @@ def few_files(target: Target) -> str:
     return f"{JOBS_OF_FEW_FILES} jobs beside {len(idle)} connections"
 
 
-def long_lists(target: Target) -> str:
-    """Every list with ten thousand things in it is answered soon, or a part of it is."""
-    slow: list[str] = []
-    with seconds_of() as first:
-        must(target.clients["alice"].get("/sdapi/v1/loras").status_code == 200, "the first list of LoRAs failed")
-    must(first() < FIRST_LIST, f"the first list of {LONG_LIST:,} LoRAs took {first():.1f} s")
-    paths = (
-        "/easel/v1/jobs?limit=200", "/easel/v1/queue?limit=200&states=done", "/easel/v1/queue?start=9000&states=done",
-        "/sdapi/v1/loras", "/easel/v1/cards?kind=lora", "/sdapi/v1/embeddings", "/sdapi/v1/sd-models",
-        "/easel/v1/state",
-    )
-    for path in paths:
-        target.clients["alice"].get(path)      # the files are read once
-        began = time.monotonic()
-        reply = target.clients["alice"].get(path)
-        seconds = time.monotonic() - began
-        must(reply.status_code == 200, f"{path} got {reply.status_code}")
-        must(seconds < 2, f"{path} took {seconds:.1f} s")
-        slow.append(f"{path.rpartition('/')[2]} {seconds:.2f} s, {len(reply.content) >> 10} kB")
-    return f"first list of LoRAs {first():.1f} s; " + "; ".join(slow)
-
-
-def with_long_lists(data: Path) -> None:
-    store = JobStore(data / "easel.sqlite")
-    store.add(JobRecord("task(0)", "alice", "txt2img", dict(TINY), {}, True, "done"))
-    with store.database.open() as db:
-        others = [name for _, name, *_ in db.execute("PRAGMA table_info(jobs)") if name not in ("id", "number")]
-        db.execute(f"""
-            WITH RECURSIVE counted(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < {LONG_LIST})
-            INSERT INTO jobs (id, number, {', '.join(others)})
-            SELECT 'task(' || n || ')', number + n, {', '.join(others)} FROM jobs, counted
-        """)
-    folder = data / "models/Lora"
-    folder.mkdir(parents=True)
-    content = (GOLDEN / "models/Lora/lora_linear.safetensors").read_bytes()
-    (folder / "network-0.safetensors").write_bytes(content)
-    for number in range(1, LONG_LIST):
-        (folder / f"network-{number}.safetensors").hardlink_to(folder / "network-0.safetensors")
-
-
 def with_second(data: Path) -> None:
     """A second checkpoint, whose picture is another one."""
     from safetensors.torch import load_file, save_file
@@ -340,5 +297,4 @@ ROWS = rows_of(
     Row("ISO-11", "settings that are overridden and not restored", leftovers, TWO_MODELS),
     Row("ISO-13", "a thousand jobs of one, then one of another", a_thousand_jobs),
     Row("RES-10", "256 open files", few_files, Start(prefix=("prlimit", "--nofile=256:256"))),
-    Row("API-13", "lists of ten thousand", long_lists, Start(prepare=with_long_lists)),
 )

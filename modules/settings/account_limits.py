@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modules.base.errors import Invalid
+from modules.settings.account_options import role_setting
 from modules.settings.options import Settings
 
 MEGABYTE = 2**20
@@ -53,10 +54,6 @@ def account_limits(s: Settings, role: str) -> AccountLimits:
     """
     if role.lower() == "administrator":
         return AccountLimits()
-    if role.lower() == "member":
-        sizes = s.limit_member_megapixels, s.limit_member_pictures, s.limit_member_steps
-        megabytes = s.quota_member_inputs, s.quota_member_storage
-    else:
-        sizes = s.limit_guest_megapixels, s.limit_guest_pictures, s.limit_guest_steps
-        megabytes = s.quota_guest_inputs, s.quota_guest_storage
+    sizes = (getattr(s, role_setting(f"limit_{{}}_{name}", role)) for name in ("megapixels", "pictures", "steps"))
+    megabytes = (getattr(s, role_setting(f"quota_{{}}_{name}", role)) for name in ("inputs", "storage"))
     return AccountLimits(*sizes, *(size * MEGABYTE for size in megabytes))

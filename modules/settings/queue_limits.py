@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from modules.settings.account_options import role_setting
 from modules.settings.options import Settings
 
 
@@ -28,13 +29,5 @@ def queue_limits(settings: Settings, role: str) -> QueueLimits:
     """
     if role.lower() == "administrator":
         return QueueLimits(settings.queue_administrator_weight)
-    if role.lower() == "member":
-        return QueueLimits(
-            settings.queue_member_weight,
-            settings.queue_member_pictures,
-            settings.queue_member_work,
-            settings.queue_member_jobs,
-        )
-    return QueueLimits(
-        settings.queue_guest_weight, settings.queue_guest_pictures, settings.queue_guest_work, settings.queue_guest_jobs
-    )
+    names = ("weight", "pictures", "work", "jobs")
+    return QueueLimits(*(getattr(settings, role_setting(f"queue_{{}}_{name}", role)) for name in names))
