@@ -24,7 +24,7 @@ MAX_NOTES = 200_000           # characters of a person's notes on a model
 MAX_ITEMS = 1_000             # of a list of names
 MAX_INDEX = 10**9             # a number of a picture, of how many are wanted
 MAX_VALUES = 10_000           # values in free JSON, nested ones too
-MAX_JSON = 200_000            # values, names and containers in a request's JSON
+MAX_JSON = 100_000            # values, names and containers in a request's JSON
 MAX_DEPTH = 64                # nesting of its values
 MAX_ESCAPES = 4_000_000       # backslashes in it
 
