@@ -13,8 +13,10 @@ from typing import Any
 from modules.app.account_data import AccountData
 from modules.app.app import App
 from modules.app.folders import training_folder
+from modules.base.border import outcome
 from modules.base.errors import Invalid, NotFound
 from modules.base.fields import checker
+from modules.base.limits import MAX_PATH
 from modules.imaging.dataset.dataset import TrainingData
 from modules.library.catalog import Catalog
 from modules.params.merge import LONGEST_NAME
@@ -131,9 +133,13 @@ def named_folders(plan: Training) -> Iterator[tuple[str, str]]:
             yield "image_dir", subset.image_dir
             if subset.conditioning_data_dir:
                 yield "conditioning_data_dir", subset.conditioning_data_dir
+            if subset.metadata_file:
+                yield "metadata_file", str(Path(subset.metadata_file).parent)
     for name in ("in_json", "template_file"):
         if path := getattr(plan, name):
             yield name, str(Path(path).parent)
+    if path := prompt_file(plan.sample_prompts):
+        yield "sample_prompts", str(path.parent)
 
 
 def with_allowed_folders(mine: AccountData, plan: Training) -> Training:
@@ -149,6 +155,12 @@ def with_allowed_folders(mine: AccountData, plan: Training) -> Training:
     )
     plan = replace(plan, datasets=datasets)
     return whole(plan, "train_data_dir", "reg_data_dir", "conditioning_data_dir", "output_dir")
+
+
+def prompt_file(text: str) -> Path | None:
+    """Return the file that sample prompts stand in; None where they are the text itself."""
+    named = "\n" not in text and "\0" not in text and text.endswith(".txt") and len(text) <= MAX_PATH
+    return Path(text) if named and outcome(Path(text).is_file) is True else None
 
 
 def checked_data(plan: Training) -> TrainingData:

@@ -15,7 +15,7 @@ from modules.imaging.dataset.sources import find_caption, picture_files
 from modules.params.training import Training
 from modules.requests.form import read_submission
 from modules.requests.submit import submit
-from modules.requests.training import recorded_training
+from modules.requests.training import prompt_file, recorded_training
 from modules.requests.training_data import datasets_of, subset_of
 from modules.store.jobs import JobRecord, OutputRecord
 from modules.store.run_folder import RunFolder
@@ -85,8 +85,8 @@ def sample_prompts(plan: Training) -> list[SamplePrompt]:
 def prompt_text(plan: Training) -> str:
     """Return the text of the plan's prompts, which may stand in a file."""
     text = plan.sample_prompts
-    if "\n" not in text and text.endswith(".txt") and Path(text).is_file():
-        return Path(text).read_text("utf-8-sig", errors="replace")[:LONGEST_PROMPTS]
+    if path := prompt_file(text):
+        return path.read_text("utf-8-sig", errors="replace")[:LONGEST_PROMPTS]
     return text
 
 

@@ -92,7 +92,7 @@ def build_whole(app: App) -> tuple[gr.Blocks, dict[str, Any]]:
     """Return the page and its facts. gradio only renders, and calls no function of ours; nothing is loaded."""
     words, lists = Words(), lists_of(app, app.data_of(LOCAL_OWNER))
     forms, making = Forms.of(app, words), merger.merger_forms(lists, words)
-    host = app.extensions
+    host, training = app.extensions, train.training_controls(words)
     with PageBlocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
         quick = quicksettings.build(lists, words)
         with gr.Tabs(elem_id="tabs"):
@@ -109,7 +109,7 @@ def build_whole(app: App) -> tuple[gr.Blocks, dict[str, Any]]:
             with gr.Tab(words("Checkpoint Merger"), id="modelmerger", elem_id="tab_modelmerger"):
                 merger.build(making, words)
             with gr.Tab(words("Train"), id="train", elem_id="tab_ti"):
-                train.build()
+                train.build(training, words)
             with gr.Tab(words("Queue"), id="queue", elem_id="tab_queue"):
                 gr.HTML(elem_id="queue_page", padding=False)
             build_extension_tabs(host, (forms.txt2img, forms.img2img))
@@ -122,6 +122,7 @@ def build_whole(app: App) -> tuple[gr.Blocks, dict[str, Any]]:
         stores = {name: {**quick, **form.components} for name, form in forms.by_tab().items()}
         stores |= extension_stores((forms.txt2img, forms.img2img))
         stores |= {kind: form.components for kind, form in making.items()} | {"settings": controls}
+        stores[train.STORE] = training
         for name, held in stores.items():
             connect(name, held)
         connect_sending_buttons(host)
@@ -129,6 +130,7 @@ def build_whole(app: App) -> tuple[gr.Blocks, dict[str, Any]]:
     if host.active:
         host.ui_config.write()
     known = facts(app, forms.by_tab(), making) | extension_facts(host, (forms.txt2img, forms.img2img))
+    known[train.STORE] = train.training_facts(training)
     return page, known
 
 

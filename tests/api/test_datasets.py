@@ -162,6 +162,16 @@ def test_members_have_data_sets_only_if_they_may_train_and_each_its_own(guarded)
             plan = guarded.post("/easel/v1/train/plan", json={"fields": {"train_data_dir": named}}, auth=BOB).json()
             assert plan["pictures"] is None and "shared" in plan["missing"]["message"], named
             assert guarded.post("/easel/v1/train", json={"train_data_dir": named}, auth=BOB).status_code == 403
+        sent(guarded, folder, "b.png", picture(), auth=BOB)
+        (hers / "secret.txt").write_text("a secret")
+        (hers / "secret.json").write_text('{"b.png": "a secret"}')
+        subset = {"image_dir": folder, "metadata_file": str(hers / "secret.json")}
+        for more in ({"sample_prompts": str(hers / "secret.txt")}, {"template_file": str(hers / "secret.txt")},
+                     {"in_json": str(hers / "secret.json")}, {"datasets": [{"subsets": [subset]}]}):
+            asked = {"train_data_dir": folder, **more}
+            assert guarded.post("/easel/v1/train", json=asked, auth=BOB).status_code == 403, more
+            plan = guarded.post("/easel/v1/train/plan", json={"fields": asked}, auth=BOB)
+            assert "a secret" not in plan.text and plan.json()["pictures"] is None, more
         assert guarded.post("/easel/v1/datasets/delete", json={"folder": "datasets/mine"}, auth=BOB).status_code == 204
         assert (hers / "a.png").is_file()
     finally:

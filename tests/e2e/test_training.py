@@ -93,3 +93,17 @@ def test_a_plan_of_another_tool_is_shown_and_taken(open_page):
     expect(page.locator(".training-translation .wrong")).to_contain_text("Did you mean 'network_alpha'")
     page.get_by_role("button", name="Use these values").click()
     expect(page.locator("#training_network_dim")).to_have_value("12")
+
+
+def test_an_embedding_is_created_and_trained_as_in_a1111(open_page, troubles):
+    page = open_training(open_page())
+    tabs = page.locator("#train_tabs")
+    tabs.get_by_role("tab", name="Create embedding").click()
+    page.fill("#train_new_embedding_name textarea, #train_new_embedding_name input", "zorb-word")
+    page.click("#train_create_embedding")
+    expect(page.locator("#create_embedding_output")).to_contain_text("ready to be trained")
+    tabs.get_by_role("tab", name="Train", exact=True).click()
+    expect(page.locator("#train_embedding input")).to_have_value("zorb-word")
+    page.click("#train_train_embedding")
+    expect(page.locator("#ti_output")).to_contain_text("no pictures")      # nor a directory of them
+    troubles.clear()

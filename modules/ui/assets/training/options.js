@@ -11,6 +11,7 @@ const FIRST = {
   dreambooth: ["output_name", "max_train_steps", "learning_rate", "class_tokens", "reg_data_dir", "train_text_encoder"],
   "fine-tune": ["output_name", "max_train_steps", "learning_rate", "train_batch_size", "resolution",
     "train_text_encoder"],
+  vae: ["output_name", "max_train_steps", "learning_rate", "train_batch_size", "resolution", "disc_weight"],
   hypernetwork: ["output_name", "layer_structure", "max_train_steps", "learning_rate", "train_batch_size",
     "resolution"],
 };
@@ -20,6 +21,7 @@ const WORDS = {
   "textual-inversion": "A word of its own, which means what the pictures show. The model stays as it is.",
   dreambooth: "The whole model learns one subject, and class pictures keep what it knew. A file as large as the model.",
   "fine-tune": "The whole model learns from many pictures with captions. A file as large as the model.",
+  vae: "The VAE's decoder learns to draw sharper what latents say. Captions are not needed.",
   hypernetwork: "A network beside the model's attention, as A1111 trains it. Best for styles.",
 };
 const APART = new Set(["method", "pretrained_model_name_or_path", "train_data_dir"]);

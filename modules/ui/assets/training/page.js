@@ -2,6 +2,7 @@
 import { byId, h, t, visible } from "../core/dom.js";
 import { tab as kept } from "../core/storage.js";
 import { reasonOf } from "../core/server.js";
+import { A1111Training } from "./a1111.js";
 import { Draft } from "./draft.js";
 import { Preparation } from "./prepare.js";
 import { TrainingRun } from "./run.js";
@@ -36,6 +37,7 @@ class TrainingPage {
       this.place.replaceChildren(h("p.wrong", { role: "alert" }, reasonOf(error)));
       return;
     }
+    this.a1111 = new A1111Training((job) => this.begunElsewhere(job));
     await this.refresh();
     this.open(kept.get(SHOWN) ?? null);
   }
@@ -79,6 +81,12 @@ class TrainingPage {
     await this.refresh();
     const found = this.runs.find((run) => run.job === job);
     if (found) this.open(found.run);
+  }
+
+  /** A training was begun in another sub tab: this one shows it. */
+  async begunElsewhere(job) {
+    await this.begun(job);
+    byId("train_tabs").querySelector("[role=tab]").click();
   }
 
   shown() {

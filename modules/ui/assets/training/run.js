@@ -11,7 +11,7 @@ import { SampleSheet } from "./samples.js";
 import { trainer } from "./trainer.js";
 
 const LOGGED = 100;      // lines of the log that are shown
-const WHOLE = new Set(["dreambooth", "fine-tune"]);      // methods that make a checkpoint
+const CHOSEN = { dreambooth: "sd_model_checkpoint", "fine-tune": "sd_model_checkpoint", vae: "sd_vae" };      // files
 const TAGS = { hypernetwork: (name) => `<hypernet:${name}:1>`, "textual-inversion": (name) => name };
 
 export class TrainingRun {
@@ -198,7 +198,7 @@ export class TrainingRun {
     const drawn = (this.samples ?? []).map(({ prompt }) => prompt.replace(/ <[^<>]*>$/, ""));
     const caption = drawn[0] ?? this.lines.findLast(({ caption: words }) => words)?.caption ?? "";
     const tab = await shown("txt2img");
-    if (WHOLE.has(method)) tab.form.fill({ prompt: caption, sd_model_checkpoint: name });
+    if (CHOSEN[method]) tab.form.fill({ prompt: caption, [CHOSEN[method]]: name });
     else tab.form.fill({ prompt: method === "textual-inversion" ? tag : [caption, tag].filter(Boolean).join(" ") });
     document.querySelector("#txt2img_prompt textarea")?.focus();
   }
