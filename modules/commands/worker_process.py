@@ -7,6 +7,7 @@ import json
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -118,7 +119,7 @@ def work() -> None:
     told = json.loads(commands.readline() or b"null")
     if told is None:      # the server is gone
         return
-    flags = flags_of(told["flags"])
+    flags = replace(flags_of(told["flags"]), extension_flags=tuple(told["extension_flags"]))
     start_log(flags.loglevel, flags.log_json)
     host = HostedWorker(flags, told, outbox)
     host.worker.start()

@@ -141,7 +141,8 @@ def learn_title(library: Library, title: str) -> None:
 
 def setup_line(flags: Flags, more: Mapping[str, Any]) -> bytes:
     """What a worker's process is told first: the flags, without passwords, in JSON."""
-    return json.dumps({"flags": public_flags(flags), **more}).encode() + b"\n"
+    told = {"flags": public_flags(flags), "extension_flags": flags.extension_flags, **more}
+    return json.dumps(told).encode() + b"\n"
 
 
 def public_flags(flags: Flags) -> dict[str, Any]:

@@ -63,9 +63,9 @@ def let_pip_in() -> None:
     os.environ.pop("PIP_PYTHON", None)
 
 
-def own_versions() -> list[str]:
-    """Return the versions that stay as they are: all that is installed in Easel's environment."""
-    found = importlib.metadata.distributions(path=[entry for entry in sys.path if Path(entry).name != SITE_FOLDER])
+def fixed_versions() -> list[str]:
+    """Return the versions that stay as they are: what Easel has, and what other extensions have had installed."""
+    found = importlib.metadata.distributions()
     return [f"{each.metadata['Name']}=={each.version}" for each in found if each.metadata["Name"]]
 
 
@@ -108,7 +108,7 @@ def install_lines(lines: Sequence[str], options: Sequence[str] = ()) -> list[str
     """Install requirements with what they need; returns the packages. Raises NotInstalled."""
     with tempfile.TemporaryDirectory() as folder:
         constraints, report = Path(folder, "constraints.txt"), Path(folder, "report.json")
-        constraints.write_text("\n".join(own_versions()), "utf-8")
+        constraints.write_text("\n".join(fixed_versions()), "utf-8")
         checked = ["--dry-run", "--report", str(report), *fixed_words(constraints)]
         run_installer([*checked, *options, "--", *lines])
         wanted = packages_in(report.read_text("utf-8"))

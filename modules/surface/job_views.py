@@ -7,6 +7,7 @@ from typing import Any
 
 from modules.base.errors import WebUIError
 from modules.plugins.host import Host
+from modules.surface.checkpoint_info import select_checkpoint
 
 
 class NotHere(WebUIError, AttributeError):
@@ -57,8 +58,6 @@ FACTS_OF_THE_FILE: dict[str, Any] = {
 
 def chosen_checkpoint() -> Any:
     """Return the checkpoint that the settings name. Raises NotHere."""
-    from modules.surface.sd_models import select_checkpoint
-
     if (found := select_checkpoint()) is None:
         raise NotHere("There is no checkpoint.", "Put one below models/Stable-diffusion.")
     return found

@@ -46,8 +46,6 @@ class Processed:
         return json.dumps(told, default=lambda _: None)
 
     def infotext(self, p: Any, index: int) -> str:
-        from modules.surface.processing import create_infotext
-
         place = index % len(self.all_prompts)
         return create_infotext(p, self.all_prompts, self.all_seeds, self.all_subseeds, comments=[], index=place)
 
@@ -57,3 +55,19 @@ class Processed:
 
 def first_of(value: Any) -> Any:
     return value[0] if isinstance(value, list) else value
+
+
+def create_infotext(
+    p: Any, all_prompts: Any, all_seeds: Any, all_subseeds: Any, comments: Any = None, iteration: int = 0,
+    position_in_batch: int = 0, use_main_prompt: bool = False, index: int | None = None,
+    all_negative_prompts: Any = None,
+) -> str:
+    """Return the generation data of one picture of `p`."""
+    place = iteration * p.batch_size + position_in_batch if index is None else index
+    prompt = p.main_prompt if use_main_prompt else all_prompts[place]
+    negatives = all_negative_prompts or p.all_negative_prompts
+    negative = p.main_negative_prompt if use_main_prompt else negatives[place]
+    from modules.worker.hooks.hooked_infotext import TextsOfPicture
+
+    texts = TextsOfPicture(prompt, negative, int(all_seeds[place]), int(all_subseeds[place]))
+    return str(bound_host().generation.infotext.text(p, place, texts))

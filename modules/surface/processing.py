@@ -11,6 +11,7 @@ from typing import Any
 
 from modules.surface.binding import bound_host
 from modules.surface.processed import Processed as Processed
+from modules.surface.processed import create_infotext as create_infotext
 from modules.surface.rng import slerp as slerp
 
 opt_C, opt_f = 4, 8                     # A1111's names for a latent's channels and the pixels of its cell
@@ -249,22 +250,6 @@ def process_images(p: StableDiffusionProcessing) -> Any:
 
 def process_images_inner(p: StableDiffusionProcessing) -> Any:
     return process_images(p)
-
-
-def create_infotext(
-    p: Any, all_prompts: Any, all_seeds: Any, all_subseeds: Any, comments: Any = None, iteration: int = 0,
-    position_in_batch: int = 0, use_main_prompt: bool = False, index: int | None = None,
-    all_negative_prompts: Any = None,
-) -> str:
-    """Return the generation data of one picture of `p`."""
-    place = iteration * p.batch_size + position_in_batch if index is None else index
-    prompt = p.main_prompt if use_main_prompt else all_prompts[place]
-    negatives = all_negative_prompts or p.all_negative_prompts
-    negative = p.main_negative_prompt if use_main_prompt else negatives[place]
-    from modules.worker.hooks.hooked_infotext import TextsOfPicture
-
-    texts = TextsOfPicture(prompt, negative, int(all_seeds[place]), int(all_subseeds[place]))
-    return str(current_generation().infotext.text(p, place, texts))
 
 
 def get_fixed_seed(seed: Any) -> int:

@@ -9,7 +9,9 @@ from typing import Any
 
 from modules.surface.binding import view
 from modules.surface.ui_common import create_output_panel as create_output_panel
-from modules.surface.ui_components import ToolButton, gr
+from modules.surface.ui_common import create_refresh_button as create_refresh_button
+from modules.surface.ui_common import setup_dialog as setup_dialog
+from modules.surface.ui_components import gr
 
 random_symbol = "\U0001f3b2\ufe0f"
 reuse_symbol = "\u267b\ufe0f"
@@ -61,36 +63,9 @@ def versions_html() -> str:
     return f"Easel: {html.escape(VERSION)} \u2022 python: {sys.version.split()[0]} \u2022 gradio: {gr.__version__}"
 
 
-def create_refresh_button(
-    refresh_component: Any, refresh_method: Callable[[], Any], refreshed_args: Any, elem_id: str
-) -> Any:
-    """Make a button that calls `refresh_method` and gives the component, or each of several, its new properties.
-
-    refreshed_args: the properties, or a function that returns them
-    """
-    components = refresh_component if isinstance(refresh_component, list) else [refresh_component]
-
-    def refresh() -> Any:
-        refresh_method()
-        properties = refreshed_args() if callable(refreshed_args) else refreshed_args
-        updates = [gr.update(**(properties or {})) for _ in components]
-        return updates if len(updates) > 1 else updates[0]
-
-    button = ToolButton(value=refresh_symbol, elem_id=elem_id, tooltip="Refresh")
-    button.click(fn=refresh, inputs=[], outputs=components)
-    return button
-
-
 def create_override_settings_dropdown(tabname: str, row: Any) -> Any:
     """Make the dropdown of settings that hold for a picture alone."""
     return gr.Dropdown([], label="Override settings", elem_id=f"{tabname}_override_settings", multiselect=True)
-
-
-def setup_dialog(button_show: Any, dialog: Any, *, button_close: Any = None) -> None:
-    """Let one button show a part of the page, another hide it."""
-    button_show.click(fn=lambda: gr_show(True), inputs=[], outputs=[dialog])
-    if button_close:
-        button_close.click(fn=lambda: gr_show(False), inputs=[], outputs=[dialog])
 
 
 def ordered_ui_categories() -> list[str]:

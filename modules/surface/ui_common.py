@@ -42,15 +42,28 @@ def plaintext_to_html(text: str, classname: str | None = None) -> str:
 def create_refresh_button(
     refresh_component: Any, refresh_method: Callable[[], Any], refreshed_args: Any, elem_id: str
 ) -> Any:
-    from modules.surface import ui
+    """Make a button that calls `refresh_method` and gives the component, or each of several, its new properties.
 
-    return ui.create_refresh_button(refresh_component, refresh_method, refreshed_args, elem_id)
+    refreshed_args: the properties, or a function that returns them
+    """
+    components = refresh_component if isinstance(refresh_component, list) else [refresh_component]
+
+    def refresh() -> Any:
+        refresh_method()
+        properties = refreshed_args() if callable(refreshed_args) else refreshed_args
+        updates = [gr.update(**(properties or {})) for _ in components]
+        return updates if len(updates) > 1 else updates[0]
+
+    button = ToolButton(value=SYMBOLS["refresh_symbol"], elem_id=elem_id, tooltip="Refresh")
+    button.click(fn=refresh, inputs=[], outputs=components)
+    return button
 
 
 def setup_dialog(button_show: Any, dialog: Any, *, button_close: Any = None) -> None:
-    from modules.surface import ui
-
-    ui.setup_dialog(button_show, dialog, button_close=button_close)
+    """Let one button show a part of the page, another hide it."""
+    button_show.click(fn=lambda: gr.update(visible=True), inputs=[], outputs=[dialog])
+    if button_close:
+        button_close.click(fn=lambda: gr.update(visible=False), inputs=[], outputs=[dialog])
 
 
 def update_generation_info(generation_info: str, html_info: str, img_index: int) -> tuple[str, Any]:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from modules.base.errors import Conflict
-from modules.plugins import git_install
+from modules.plugins import git_install, update_check
 from modules.plugins.git_install import GitFailed, install_from_address, switch_extension, update_extension
 from modules.plugins.manifest import find_extensions
 from modules.plugins.repository import repository_of
+from modules.plugins.update_check import bring_to, earlier_commits, newer_commits
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 
@@ -47,6 +50,73 @@ def files_are_fetched(monkeypatch):
     """git may fetch file:// here, which takes the place of https in these tests alone."""
     monkeypatch.setattr(git_install, "HARDENED", (*git_install.HARDENED, "protocol.file.allow=always"))
     monkeypatch.setattr(git_install, "checked_address", lambda url: url)
+
+
+class GitOverHttp(BaseHTTPRequestHandler):
+    """Serves the repositories below `root` by git's own program for it."""
+
+    root: Path
+
+    def serve(self) -> None:
+        path, _, query = self.path.partition("?")
+        told = {
+            "GIT_PROJECT_ROOT": str(self.root), "GIT_HTTP_EXPORT_ALL": "1", "PATH_INFO": path, "QUERY_STRING": query,
+            "REQUEST_METHOD": self.command, "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+            "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
+            "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
+        }
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        done = subprocess.run(
+            ["git", "http-backend"], input=body, env={**os.environ, **told}, capture_output=True, check=True
+        )
+        head, _, content = done.stdout.partition(b"\r\n\r\n")
+        headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
+        self.send_response(int(headers.pop("Status", "200").split()[0]))
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    do_GET = do_POST = serve
+
+    def log_message(self, *args: object) -> None:
+        """Nothing is said."""
+
+
+@pytest.fixture
+def address(origin, monkeypatch):
+    """The address of the repository; http takes the place of https in these tests alone."""
+    handler = type("Served", (GitOverHttp,), {"root": origin.parent})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    monkeypatch.setattr(git_install, "HARDENED", (*git_install.HARDENED, "protocol.http.allow=always"))
+    for module in (git_install, update_check):
+        monkeypatch.setattr(module, "checked_address", lambda url: url)
+    yield f"http://127.0.0.1:{server.server_address[1]}/{origin.name}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_over_http_it_is_installed_asked_for_what_is_newer_and_brought_to_any_commit(tmp_path, origin, address):
+    folder = install_from_address(address, tmp_path / "extensions")
+    first = repository_of(folder)
+    assert first.remote == address and first.commit == git(origin, "rev-parse", "HEAD")
+    assert newer_commits(folder).log == ()
+    (origin / "scripts" / "one.py").write_text("version = 2")
+    second = commit_all(origin, "two")
+    found = newer_commits(folder)
+    assert found.commit == second and [line.split(maxsplit=1)[1] for line in found.log] == ["two"]
+    assert repository_of(folder).commit == first.commit
+    update_extension(folder)
+    assert (folder / "scripts" / "one.py").read_text() == "version = 2"
+    assert earlier_commits(folder) == [first.commit]
+    bring_to(folder, first.commit)
+    assert (folder / "scripts" / "one.py").read_text() == "version = 1"
+    with pytest.raises(GitFailed, match="git: "):
+        install_from_address(address.replace("some-extension", "absent"), tmp_path / "extensions")
+    assert [path.name for path in (tmp_path / "extensions").iterdir()] == ["some-extension"]
 
 
 @pytest.mark.usefixtures("files_are_fetched")

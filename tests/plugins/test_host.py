@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from modules.commands.workers import flags_of, setup_line
 from modules.plugins.host import IN_USE, UNUSABLE, CallFailed, Host
 from modules.settings.file import SettingsFile
 from modules.settings.flags import Flags
@@ -102,3 +104,8 @@ def test_nothing_is_left_after_unloading(tmp_path):
     one.unload()
     assert not {name for name in set(sys.modules) - before if "tier_a" in name}
     assert sys.meta_path == finders and sys.path == paths
+
+
+def test_flags_of_extensions_reach_a_workers_process(tmp_path):
+    told = json.loads(setup_line(Flags(data_dir=tmp_path, extension_flags=("--wildcards-dir", "w")), {}))
+    assert told["extension_flags"] == ["--wildcards-dir", "w"] and flags_of(told["flags"]).data_dir == tmp_path

@@ -111,3 +111,13 @@ def test_packages_that_a1111_has_are_wanted_by_those_who_import_them(tmp_path):
     (tmp_path / "scripts" / "one.py").write_text("import blendmodes.blend\nimport numpy\nimport nobody_knows\n")
     wanted = missing_of_a1111(Extension(tmp_path))
     assert wanted in ([], ["blendmodes"])       # the latter where it is not installed
+
+
+def test_what_one_extension_has_had_installed_stays_when_another_wants_more(tmp_path, monkeypatch):
+    packed = tmp_path / "extensions-site" / "theirs-1.5.dist-info"
+    packed.mkdir(parents=True)
+    (packed / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.5\n")
+    monkeypatch.syspath_prepend(str(packed.parent))
+    fixed = installing.fixed_versions()
+    assert "theirs==1.5" in fixed and any(line.startswith("numpy==") for line in fixed)
+    assert unmet_lines(["theirs>=2"]) == ([], ["It asks for theirs>=2; theirs 1.5 is here and stays."])
