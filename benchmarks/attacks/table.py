@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from benchmarks.attacks import browsers, clocks, deaths, disks, lists, load, models, pictures, settings, wires
+from benchmarks.attacks import browsers, clocks, deaths, disks, extensions, lists, load, models, pictures, settings, wires
 from benchmarks.attacks.row import Row
 
 ROWS: tuple[Row, ...] = (
     *pictures.ROWS, *disks.ROWS, *clocks.ROWS, *settings.ROWS, *models.ROWS, *load.ROWS, *lists.ROWS, *wires.ROWS,
-    *deaths.ROWS, *browsers.ROWS,
+    *deaths.ROWS, *browsers.ROWS, *extensions.ROWS,
 )

@@ -21,16 +21,17 @@ class WorkerLink(Protocol):
 
     said: its messages, a line each, until it has ended; in_hand: part of the worker → the jobs it works on
     listed: the lists of model files that it has been told of; heard: when its device last gave a sign of life
-    hung: it is being killed for its silence
+    heard_extensions: the same of the thread of extensions; hung: the part whose silence it is being killed for
     """
 
     outbox: Outbox
     in_hand: dict[str, tuple[str, ...]]
     listed: Mapping[str, object]
     heard: float
+    heard_extensions: float
     ready: bool
     loading: bool
-    hung: bool
+    hung: str
 
     @property
     def said(self) -> Iterable[bytes]: ...
@@ -114,7 +115,8 @@ class ChildProcess:
         self.in_hand: dict[str, tuple[str, ...]] = {}
         self.listed = launch.listed()
         self.heard = clock()
-        self.ready, self.loading, self.hung = False, False, False
+        self.heard_extensions = self.heard
+        self.ready, self.loading, self.hung = False, False, ""
         with contextlib.suppress(OSError):       # it is dead already, which the supervisor notices when it reads
             self.program.tell(launch.setup(told))
         self.outbox.start()

@@ -24,7 +24,8 @@ from modules.worker.restarts import Restarts
 log = logging.getLogger(__name__)
 STOPPING_SECONDS = 22     # a little more than the worker itself takes for the step in hand (STOP_SECONDS)
 LOADING_TIMES = 4         # loading a model may take so many times `hang_seconds`
-DEVICE_PART = "device"    # of a worker: the thread that the watchdog watches
+# parts of a worker that the watchdog watches: the device's thread, and that of extensions' code
+DEVICE_PART, EXTENSION_PART = "device", "extensions"
 
 # starts a process, which is told these values, by that clock. Raises OSError
 Connect = Callable[[Launch, Mapping[str, Any], Callable[[], float]], WorkerLink]
@@ -105,19 +106,23 @@ class ProcessWorker:
         logged(self.emit, events.WorkerState("", loading="…"))
 
     def look(self) -> None:
-        """Kill the process if its device's thread has been silent for too long."""
+        """Kill the process if its device's thread, or an extension, has been silent for too long."""
         with self._changed:
             child = self.child
-            if child is None or child.hung or self.clock() - child.heard <= self._patience(child):
+            if child is None or child.hung or not (part := self._silent_part(child)):
                 return
-            child.hung = True
-        log.error("The worker gives no sign of life; it is replaced")
+            child.hung = part
+        log.error("The worker gives no sign of life (%s); it is replaced", part)
         child.kill()
 
-    def _patience(self, child: WorkerLink) -> float:
+    def _silent_part(self, child: WorkerLink) -> str:
+        """Return the part that has been silent for too long; "" if none has."""
+        now, limit = self.clock(), self.launch.hang_seconds
         if child.loading or (self.jobs and not child.ready):
-            return self.launch.hang_seconds * LOADING_TIMES
-        return self.launch.hang_seconds if child.in_hand.get(DEVICE_PART) else float("inf")
+            return DEVICE_PART if now - child.heard > limit * LOADING_TIMES else ""
+        heard = {DEVICE_PART: child.heard, EXTENSION_PART: child.heard_extensions}
+        silent = (part for part, when in heard.items() if child.in_hand.get(part) and now - when > limit)
+        return next(silent, "")
 
     def _watch_over(self) -> None:
         while not self._stopped.wait(min(1.0, self.launch.hang_seconds / 4)):
@@ -184,6 +189,8 @@ class ProcessWorker:
             child.in_hand[message.part] = message.jobs
         if message.part == DEVICE_PART:
             child.heard = self.clock()
+        elif message.part == EXTENSION_PART:
+            child.heard_extensions = self.clock()
 
     def _fault_done(self, child: WorkerLink, message: FaultDone) -> None:
         self.faulted = message.job
@@ -214,9 +221,10 @@ class ProcessWorker:
                 return reason
             in_hand = {job for jobs in (child.in_hand.values() if child else ()) for job in jobs}
             hung = bool(child and child.hung)
-            if hung and child:      # only the device's thread is watched
-                in_hand = set(child.in_hand.get(DEVICE_PART, ()))
-                reason = f"no sign of life for {self.launch.hang_seconds:g} seconds"
+            if hung and child:      # only the part that was watched is to blame
+                in_hand = set(child.in_hand.get(child.hung, ()))
+                of_whom = " of an extension" if child.hung == EXTENSION_PART else ""
+                reason = f"no sign of life{of_whom} for {self.launch.hang_seconds:g} seconds"
             lost = tuple(self.jobs)
             self.jobs.clear()
             now = self.clock()

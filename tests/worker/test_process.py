@@ -177,6 +177,22 @@ def test_a_worker_that_hangs_is_killed_and_only_the_job_at_the_device_is_blamed(
     assert died.hung and died.blamed == ("stuck",) and died.lost == ("stuck", "next")
 
 
+def test_a_worker_whose_extension_does_not_come_back_is_killed_while_the_device_is_alive(heard):
+    now = [0.0]
+    shop = heard(lambda emit: ProcessWorker(launch(), emit, clock=lambda: now[0]))
+    shop.worker.submit(spec("stuck", "until interrupted"))
+    shop.until(lambda: any(isinstance(event, events.Progress) for event in shop.events))
+    child = shop.worker.child
+    shop.worker._in_hand(child, InHand("extensions", ("hooked",)))
+    now[0] = 599.0
+    shop.worker._in_hand(child, InHand("device", ("stuck",)))
+    now[0] = 601.0
+    shop.worker.look()
+    shop.until(lambda: shop.of(WorkerDied))
+    [died] = shop.of(WorkerDied)
+    assert died.hung and died.blamed == () and "of an extension" in died.reason
+
+
 def test_a_worker_with_nothing_in_hand_may_be_silent_for_ever(heard):
     now = [0.0]
     shop = heard(lambda emit: ProcessWorker(launch(), emit, clock=lambda: now[0]))

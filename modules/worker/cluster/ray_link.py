@@ -63,7 +63,8 @@ class RayLink:
         self.in_hand: dict[str, tuple[str, ...]] = {}
         self.listed = launch.listed()
         self.heard = now
-        self.ready, self.loading, self.hung = False, False, False
+        self.heard_extensions = self.heard
+        self.ready, self.loading, self.hung = False, False, ""
         self._end = "it ended", True
         self._heard: SimpleQueue[bytes | None] = SimpleQueue()
         self.courier = Courier(self) if exchange else None

@@ -7,7 +7,7 @@ whose scripts only plan is handed to the engine once it is planned, as a job wit
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from queue import SimpleQueue
 from threading import Thread
@@ -99,6 +99,7 @@ class Conductor:
         """The engine moved an errand."""
         if not (job := self.jobs.get(errand.job)):
             return
+        self.note_in_hand([errand.job])
         if errand.ended:
             job.desk.told()
         elif isinstance(errand.ask, Predict):
@@ -119,12 +120,18 @@ class Conductor:
                 job.desk.close(error)
         self.waiting.put(None)
 
+    def note_in_hand(self, jobs: Collection[str]) -> None:
+        """Should the process die or an extension not come back, these jobs are to blame; also a sign of life."""
+        self.runner.config.note_in_hand("extensions", jobs)
+
     def _run(self) -> None:
         with torch.no_grad():
             while spec := self.waiting.get():
                 if spec.id in self.jobs:
+                    self.note_in_hand([spec.id])
                     ended = outcome(self._carry_out, spec)
                     self._end(spec, ended)
+                    self.note_in_hand([])
 
     def _end(self, spec: JobSpec, ended: events.Ended | Exception | None) -> None:
         self.jobs.pop(spec.id, None)
