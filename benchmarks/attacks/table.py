@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from benchmarks.attacks import browsers, clocks, deaths, disks, extensions, lists, load, models, pictures, settings, wires
+from benchmarks.attacks import (
+    browsers,
+    clocks,
+    deaths,
+    disks,
+    extensions,
+    lists,
+    load,
+    models,
+    pictures,
+    settings,
+    wires,
+)
 from benchmarks.attacks.row import Row
 
 ROWS: tuple[Row, ...] = (

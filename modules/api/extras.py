@@ -103,7 +103,7 @@ def routes(app: App) -> APIRouter:
         """Enlarge a picture and wait for it. Its generation data are kept and extended."""
         job = await started(app, body, {"image": body.image}, account(request))
         record = await ended(app.jobs, job)
-        [image] = await asyncio.to_thread(base64_results, record)
+        image, *_ = await asyncio.to_thread(base64_results, record)      # scripts of extensions may add others
         return ExtrasSingleImageReply(html_info=as_html(record, field_notes(body, await request.json())), image=image)
 
     @api.post("/extra-batch-images")

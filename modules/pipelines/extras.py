@@ -55,15 +55,20 @@ def generate(plan: ExtrasPlan) -> Task[Result]:
 
     Raises InvalidImage if the picture is missing.
     """
-    image, layers = plan.source.load(plan.source.name), []
+    image = yield from enlarge(plan, plan.source.load(plan.source.name))
+    for restoring in plan.params.restorers:
+        image = yield from restore_keeping_alpha(image, restoring)
+    return Result(np.asarray(image))
+
+
+def enlarge(plan: ExtrasPlan, image: Image.Image) -> Task[Image.Image]:
+    """Return the picture enlarged by the upscalers of the plan, and cropped."""
+    layers = []
     for name in plan.params.upscalers:
         layers.append((yield from upscale_keeping_alpha(plan, image, name)))
     if len(layers) > 1:
         layers = [Image.blend(layers[0], layers[1], plan.params.extras_upscaler_2_visibility)]
-    image = framed(plan.params, layers[0], image.size) if layers else image
-    for restoring in plan.params.restorers:
-        image = yield from restore_keeping_alpha(image, restoring)
-    return Result(np.asarray(image))
+    return framed(plan.params, layers[0], image.size) if layers else image
 
 
 def upscale_keeping_alpha(plan: ExtrasPlan, image: Image.Image, name: str) -> Task[Image.Image]:

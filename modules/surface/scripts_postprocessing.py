@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from modules.plugins.host import Host
+from modules.surface.binding import view
+
 
 class PostprocessedImageSharedInfo:
     """What the scripts of one picture tell one another."""
 
-    target_width: int | None = None
-    target_height: int | None = None
+    def __init__(self) -> None:
+        self.target_width: int | None = None
+        self.target_height: int | None = None
 
 
 class PostprocessedImage:
@@ -50,8 +54,44 @@ class ScriptPostprocessing:
 
 
 class ScriptPostprocessingRunner:
-    """The scripts of the Extras tab, as extensions ask for them: none take part yet."""
+    """The scripts of the Extras tab, as extensions ask for them."""
 
-    scripts: Any = None
-    ui_created = False
-    scripts_in_preferred_order: Any = ()
+    ui_created = True
+
+    @property
+    def scripts(self) -> list[ScriptPostprocessing]:
+        return [each for _, each in postprocessing_scripts()]
+
+    def scripts_in_preferred_order(self) -> list[ScriptPostprocessing]:
+        return self.scripts
+
+
+def script_classes(host: Host) -> list[tuple[str, type[ScriptPostprocessing]]]:
+    """Return the scripts of active extensions for the Extras tab, each with its extension's name."""
+    active = {state.name for state in host.active}
+    return [
+        (extension.name, each)
+        for extension, module in host.modules.values() if extension.name in active
+        for each in vars(module).values()
+        if isinstance(each, type) and issubclass(each, ScriptPostprocessing) and each is not ScriptPostprocessing
+    ]
+
+
+def postprocessing_scripts() -> list[tuple[str, ScriptPostprocessing]]:
+    """Return the scripts of the Extras tab in order, each with its extension's name and with its controls."""
+    return view("scripts_postprocessing", made_scripts)
+
+
+def made_scripts(host: Host) -> list[tuple[str, ScriptPostprocessing]]:
+    from modules.plugins.gradio3 import gradio_module
+
+    found = []
+    with gradio_module("gradio").Blocks():          # which is thrown away
+        for extension, kind in script_classes(host):
+            script = host.told_call(extension, "script", kind)
+            if script is None or not script.name:
+                continue
+            controls = host.told_call(extension, "ui", script.ui)
+            script.controls = controls if isinstance(controls, dict) else {}
+            found.append((extension, script))
+    return sorted(found, key=lambda each: each[1].order)

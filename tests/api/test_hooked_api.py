@@ -84,6 +84,61 @@ def test_arguments_of_scripts_are_read_from_generation_data(traced):
     check_pictures("trace-infotext", reply["images"])
 
 
+def test_scripts_of_extras_see_a_picture_as_in_a1111(traced):
+    case = case_of("trace-extras")
+    theirs = json.loads((HOOKS / "trace-extras/trace.json").read_text())
+    begun = len(sys.modules[TRACE].EVENTS)
+    payload = {**case["payload"], "image": in_base64(case["payload"]["image"])}
+    reply = traced.post(case["endpoint"], json=payload).json()
+    ours = [each for each in sys.modules[TRACE].EVENTS[begun:] if each["hook"] in {each["hook"] for each in theirs}]
+    compared = ("hook", "args", "info", "shared", "extra_images", "disable_processing")
+    assert [{key: each.get(key) for key in compared} for each in ours] == [
+        {key: each.get(key) for key in compared} for each in theirs
+    ]
+    assert ours[0]["image"]["image"] == theirs[0]["image"]["image"]
+    check_pictures("trace-extras", [reply["image"]])
+
+
+def test_scripts_of_extras_change_pictures_and_add_others(tmp_path):
+    """In order with upscaling: one before it, one after it; what they tell is in the generation data."""
+    data = with_tiny_model(tmp_path)
+    scripts = data / "extensions/after/scripts"
+    scripts.mkdir(parents=True)
+    (scripts / "after.py").write_text(AFTER)
+    image = in_base64("@inputs/init_a.png")
+    asked = {"imageList": [{"data": image, "name": "a"}], "upscaling_resize": 2, "upscaler_1": "Lanczos"}
+    with serving(data) as client:
+        assert client.app.extensions.ready.wait(60)
+        reply = client.post("/sdapi/v1/extra-batch-images", json=asked).json()
+        info = client.post("/sdapi/v1/png-info", json={"image": reply["images"][0]}).json()["info"]
+    made, added = (open_image(base64.b64decode(each)) for each in reply["images"])
+    assert made.size == (128, 128) and added.size == (32, 32)
+    assert np.asarray(made.convert("L")).std() == 0      # one colour, as the script after the upscaler leaves it
+    assert info.endswith("Postprocess upscaler: Lanczos, After: 128")
+
+
+AFTER = """
+from modules import scripts_postprocessing
+
+class After(scripts_postprocessing.ScriptPostprocessing):
+    name = "After"
+    order = 1500
+
+    def process(self, pp):
+        pp.info["After"] = pp.image.width
+        if pp.image.width == 128:
+            pp.extra_images.append(pp.image.resize((32, 32)))
+        pp.image = pp.image.convert("RGB").resize((1, 1)).resize(pp.image.size)
+
+class Fails(scripts_postprocessing.ScriptPostprocessing):
+    name = "Fails"
+    order = 1600
+
+    def process(self, pp):
+        raise ValueError("on purpose")
+"""
+
+
 def check_pictures(name: str, images: list[str]) -> None:
     told = json.loads((HOOKS / name / "result.json").read_text())
     for ours, theirs in zip(images, told["images"], strict=True):

@@ -37,9 +37,10 @@ from modules.worker.hooks.errands import Errand, ErrandDesk
 from modules.worker.hooks.hooked_cells import cells_of
 from modules.worker.hooks.hooked_job import CLASSES, HookedJob, Surroundings
 from modules.worker.hooks.planned_jobs import planned_job
+from modules.worker.hooks.postprocessing import EXTRAS_KIND, ExtrasRun
 from modules.worker.hooks.replaced import sampling_replaced
 from modules.worker.hooks.script_runner import ScriptRunner, plans_alone
-from modules.worker.job_kinds import plan_images, read_spec, with_safety_check
+from modules.worker.job_kinds import plan_images, plan_job, read_spec, with_safety_check
 
 if TYPE_CHECKING:
     from modules.worker.runner import JobRunner
@@ -56,11 +57,13 @@ class Conductor:
     def __init__(self, runner: JobRunner, host: Host, emit: Emit) -> None:
         self.runner, self.host, self.emit = runner, host, emit
         self.waiting: SimpleQueue[JobSpec | None] = SimpleQueue()
-        self.jobs: dict[str, HookedJob | None] = {}      # None: it waits
+        self.jobs: dict[str, HookedJob | ExtrasRun | None] = {}      # None: it waits
         self.thread = Thread(target=self._run, name="extensions", daemon=True)
 
     def takes(self, spec: JobSpec) -> bool:
         """Return whether extensions take part in a job."""
+        if spec.kind == EXTRAS_KIND and self.host.active and not Batch.recorded(spec.params):
+            return bool(surface("scripts_postprocessing").script_classes(self.host))
         if spec.kind not in CLASSES or not self.host.active:
             return False
         scripts = any(each.always_on for each in self.host.scripts(spec.kind))
@@ -80,12 +83,12 @@ class Conductor:
 
     def interrupt(self, job: str) -> bool:
         """Stop a hooked job; False if it is none."""
-        return self._stop(job, HookedJob.interrupt)
+        return self._stop(job, lambda hooked: hooked.interrupt())
 
     def skip(self, job: str) -> bool:
-        return self._stop(job, HookedJob.skip)
+        return self._stop(job, lambda hooked: hooked.skip())
 
-    def _stop(self, job: str, how: Callable[[HookedJob], None]) -> bool:
+    def _stop(self, job: str, how: Callable[[HookedJob | ExtrasRun], None]) -> bool:
         if job not in self.jobs:
             return False
         if running := self.jobs[job]:
@@ -102,7 +105,7 @@ class Conductor:
         self.note_in_hand([errand.job])
         if errand.ended:
             job.desk.told()
-        elif isinstance(errand.ask, Predict):
+        elif isinstance(errand.ask, Predict) and isinstance(job, HookedJob):
             self._progress(job, errand, errand.ask)
 
     def _progress(self, job: HookedJob, errand: Errand, ask: Predict) -> None:
@@ -144,7 +147,22 @@ class Conductor:
         if ended:
             self.emit(ended)
 
+    def _carry_out_extras(self, spec: JobSpec) -> events.Ended | None:
+        """Let scripts work on the pictures of an Extras job, and hand them over to be saved."""
+        config = self.runner.config
+        plan = plan_job(spec, config.library, config.inputs / spec.folder)
+        desk = ErrandDesk(self.runner.engine, spec, alone=True, turn=spec.turn)
+        run = ExtrasRun(spec, self.host, desk, config.library, plan.settings, self._noting(spec.id))
+        self.jobs[spec.id] = self.host.generation = run
+        made = run.planned(plan)
+        if run.state.interrupted:
+            return events.Ended(spec.id, INTERRUPTED)
+        self.runner.begin(spec, made)
+        return None
+
     def _carry_out(self, spec: JobSpec) -> events.Ended | None:
+        if spec.kind == EXTRAS_KIND:
+            return self._carry_out_extras(spec)
         request, settings = read_spec(CLASSES[spec.kind][1], spec)
         job = self.jobs[spec.id] = self._new_job(spec, settings)
         self.host.generation = job
@@ -188,18 +206,22 @@ class Conductor:
         runner = self.runner
         desk = ErrandDesk(runner.engine, spec, spec.alone or settings.pictures_alone, spec.turn)
         safety = with_safety_check(plan_images([]), settings, spec.role, runner.config.library).safety
+        around = Surroundings(
+            self.host, runner.config.library, runner.config.inputs / spec.folder, runner.where, desk,
+            self.emit, self._noting(spec.id), lambda fraction: None, safety, runner.moments(spec),
+        )
+        return HookedJob(spec, around, settings)
+
+    def _noting(self, job: str) -> Callable[[str], None]:
+        """Return a function that tells a job's owner something, once."""
         noted: dict[str, None] = {}
 
         def note(text: str) -> None:
             if text not in noted:
                 noted[text] = None
-                self.emit(events.Warned(spec.id, text))
+                self.emit(events.Warned(job, text))
 
-        around = Surroundings(
-            self.host, runner.config.library, runner.config.inputs / spec.folder, runner.where, desk,
-            self.emit, note, lambda fraction: None, safety, runner.moments(spec),
-        )
-        return HookedJob(spec, around, settings)
+        return note
 
     def arguments(self, spec: JobSpec) -> list[Any]:
         """Return all scripts' arguments as A1111 has them: the chosen script's number, then each script's own."""

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from modules.settings.options import SETTING_NAMES, change_settings
+from modules.settings.options import SETTING_NAMES, Settings, change_settings
 
-if TYPE_CHECKING:
-    from modules.worker.hooks.hooked_job import HookedJob
+
+class HasSettings(Protocol):
+    """A job with settings of its own."""
+
+    settings: Settings
 
 
 class JobOptions:
     """The settings of a job as attributes."""
 
-    def __init__(self, job: HookedJob) -> None:
+    def __init__(self, job: HasSettings) -> None:
         vars(self)["_job"] = job
 
     def has(self, name: str) -> bool:
