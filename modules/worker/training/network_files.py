@@ -20,8 +20,8 @@ from modules.training.hypernetwork import HypernetworkStudent
 from modules.training.inversion import WordStudent, a1111_embedding, embedding_tensors
 from modules.training.lessons import Lessons
 from modules.training.lora import Lora
+from modules.training.lycoris_student import LycorisStudent
 from modules.training.run import Run
-from modules.worker.training.lora_plans import lora_shape
 from modules.worker.training.planning import TrainingPlan
 
 LEGACY_AT, LEGACY_LENGTH, LEGACY_DIGITS = 0x100000, 0x10000, 8      # of A1111's old hash of a file
@@ -57,8 +57,8 @@ def file_of(plan: TrainingPlan, lessons: Lessons, run: Run, stem: str, begun: fl
         return pickled(student.file_content(stem, run.step, model))
     if isinstance(student, WordStudent) and file_ending(plan) == ".pt":
         return pickled(a1111_embedding(stem, student.tensors, run.step, model))
-    assert isinstance(student, Lora | WordStudent)
-    tensors = student.file_tensors() if isinstance(student, Lora) else embedding_tensors(student.tensors)
+    assert isinstance(student, Lora | LycorisStudent | WordStudent)
+    tensors = embedding_tensors(student.tensors) if isinstance(student, WordStudent) else student.file_tensors()
     kept = {name: in_precision(tensor, plan.request.save_precision) for name, tensor in tensors.items()}
     if plan.request.no_metadata:
         return save(kept, {"format": "pt"})
@@ -118,9 +118,9 @@ def course_facts(plan: TrainingPlan, lessons: Lessons, run: Run, begun: float) -
     facts |= {f"ss_{name}": getattr(request, name) for name in COPIED_FIELDS}
     facts |= {f"ss_{name}": getattr(request, name) or None for name in FIELDS_OR_NONE}
     if plan.method.name == "lora":
-        shape = lora_shape(request)
-        alpha = shape.alpha or shape.dim
-        facts |= {"ss_network_module": "networks.lora", "ss_network_dim": shape.dim, "ss_network_alpha": alpha}
+        alpha = request.network_alpha or request.network_dim
+        facts |= {"ss_network_module": request.network_module, "ss_network_dim": request.network_dim,
+                  "ss_network_alpha": alpha}
     return facts
 
 

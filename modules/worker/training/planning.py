@@ -40,7 +40,7 @@ from modules.training.scheduler_classes import ClassSchedule
 from modules.training.schedules import RateSchedule, known_schedule
 from modules.training.student import UNET, VAE_PART, Student, TrainableModel
 from modules.training.whole_model import WholeModel
-from modules.worker.training.lora_plans import lora_of
+from modules.worker.training.lora_plans import network_in_training
 
 # fields that may differ when a run goes on: they change nothing that was learnt
 HARMLESS = {
@@ -252,6 +252,6 @@ def decoder_of(plan: TrainingPlan, model: TrainableModel) -> Student:
 
 
 STUDENTS = {
-    "dreambooth": whole_model_of, "fine-tune": whole_model_of, "lora": lora_of,
+    "dreambooth": whole_model_of, "fine-tune": whole_model_of, "lora": network_in_training,
     "textual-inversion": inversion_of, "vae": decoder_of, "hypernetwork": hypernetwork_of,
 }
