@@ -50,7 +50,7 @@ def test_a_made_picture_tells_everything_again(client):
     assert reply["parameters"]["Prompt"] == 'a (red:1.2) circle, "quoted": x\nsecond line'
     fields = client.post("/easel/v1/read-infotext", json={"text": reply["info"]}).json()["fields"]
     # not of the picture, or not asked for
-    lost = {"styles", "n_iter", "batch_size", "seed_resize_from_w", "seed_resize_from_h"}
+    lost = {"styles", "n_iter", "batch_size", "seed_resize_from_w", "seed_resize_from_h", "region_mode", "region_base"}
     second_pass = {"denoising_strength", "refiner_checkpoint", "refiner_switch_at"} | {
         name for name in declared_params(Txt2Img) if "hr" in name.split("_")
     }

@@ -55,11 +55,14 @@ def made(job, index):
     return Made(job, index, f"/outputs/{index}.png", f"text {index}", {"seed": index})
 
 
+LISTS = ("styles", "script_args", "control", "detailer", "regions")      # JSON has no tuples
+
+
 def test_a_job_is_recorded_before_anyone_knows_its_id(jobs):
     job = ask(jobs)
     record = jobs.get(job)
     assert (record.state, record.owner) == ("queued", "me")
-    assert record.params == {**asdict(Txt2Img(seed=1, steps=20)), "styles": [], "script_args": [], "control": []}
+    assert record.params == {**asdict(Txt2Img(seed=1, steps=20)), **dict.fromkeys(LISTS, [])}
     assert [spec.id for spec in jobs.worker.specs] == [job]
 
 
@@ -145,7 +148,7 @@ def test_after_a_crash_the_queue_goes_on_with_what_is_missing(jobs, tmp_path):
     again.attach(Scribe())
     again.hear(WorkerReady("", {}))
     assert [(spec.id, spec.done) for spec in again.worker.specs] == [(begun, (1,)), (waiting, ())]
-    assert dict(again.worker.specs[0].params) == {**asdict(Txt2Img(n_iter=3, seed=1, steps=20)), "styles": [], "script_args": [], "control": []}
+    assert dict(again.worker.specs[0].params) == {**asdict(Txt2Img(n_iter=3, seed=1, steps=20)), **dict.fromkeys(LISTS, [])}
     assert Settings(**again.worker.specs[0].settings) == Settings()
 
 

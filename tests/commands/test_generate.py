@@ -28,6 +28,8 @@ CHANGED = {
     "tiling": True,
     "refiner_checkpoint": "finer",
     "refiner_switch_at": 0.5,
+    "region_mode": "Latent",
+    "region_base": 0.4,
     "enable_hr": True,
     "denoising_strength": 0.4,
     "hr_scale": 1.5,

@@ -290,7 +290,7 @@ def test_seeds_count_on_over_the_end_and_never_to_one_that_is_drawn(seed, expect
 
 
 def test_no_field_is_forgotten():
-    """Those that are not in the text say how many pictures there are, or have gone into the prompts."""
+    """Those that are not in the text say how many pictures there are, have gone into the prompts, or are of regions."""
     params = Txt2Img(
         prompt="a",
         negative_prompt="b",
@@ -310,6 +310,8 @@ def test_no_field_is_forgotten():
         "batch_size",
         "script_name",
         "script_args",
+        "region_mode",
+        "region_base",
     }
 
 

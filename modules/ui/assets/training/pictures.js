@@ -15,6 +15,8 @@ export class TrainingPictures {
   tag = null;            // pictures with it alone are shown
   words = "";
   shown = FIRST;
+  turn = Promise.resolve(null);      // the latest change
+  loads = 0;
   placed = new Map();      // by picture: bucket, crop, problems
 
   constructor(draft) {
@@ -89,10 +91,11 @@ export class TrainingPictures {
   // Pictures
 
   async load() {
-    const folder = this.draft.folder;
+    const folder = this.draft.folder, load = ++this.loads;
     this.removal.hidden = !folder.startsWith("datasets/");
-    this.view = folder ? await this.attempt(() => datasets.view(folder)) : null;
-    if (folder !== this.draft.folder) return;
+    const view = folder ? await this.attempt(() => datasets.view(folder)) : null;
+    if (load !== this.loads || folder !== this.draft.folder) return;      // a later look is on its way
+    this.view = view;
     const before = new Map(this.cards.map((card) => [card.name, card]));
     this.cards = (this.view?.pictures ?? []).map((facts) => {
       const card = before.get(facts.picture) ?? new PictureCard(this, facts);
@@ -122,7 +125,7 @@ export class TrainingPictures {
   }
 
   async write(captions) {
-    const told = await this.attempt(() => datasets.write(this.draft.folder, captions));
+    const told = await this.inTurn(() => datasets.write(this.draft.folder, captions));
     if (told) this.written(told.before);
   }
 
@@ -137,17 +140,17 @@ export class TrainingPictures {
   async undo() {
     const before = this.before;
     this.before = null;
-    if (before && await this.attempt(() => datasets.write(this.draft.folder, before))) this.reload();
+    if (before && await this.inTurn(() => datasets.write(this.draft.folder, before))) this.reload();
   }
 
   async change(change) {
     const names = this.chosenNames();
-    const told = await this.attempt(() => datasets.tags(this.draft.folder, names, change));
+    const told = await this.inTurn(() => datasets.tags(this.draft.folder, names, change));
     if (told && Object.keys(told.before).length) this.written(told.before);
   }
 
   async remove(names) {
-    await this.attempt(() => datasets.remove(this.draft.folder, names));
+    await this.inTurn(() => datasets.remove(this.draft.folder, names));
     this.reload();
   }
 
@@ -189,6 +192,12 @@ export class TrainingPictures {
       this.view && !this.view.editable ? t("only to be read") : null,
     ].filter(Boolean).join(" · ");
     this.tools.draw();
+  }
+
+  /** Changes go one after the other, so that none is made to captions that another is about to change. */
+  inTurn(deed) {
+    this.turn = this.turn.then(() => this.attempt(deed));
+    return this.turn;
   }
 
   async attempt(deed) {
