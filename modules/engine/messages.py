@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from modules.base.accounts import account_folder
 from modules.store.jobs import IMAGE
@@ -176,3 +176,34 @@ class Worker(Protocol):
     def skip(self, job: str) -> None: ...
     def try_again(self) -> None: ...
     def stop(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class WorkerInfo:
+    """One of several workers as the administrator sees it.
+
+    phase: as in `WorkerHealth`; loading: a model that is being loaded; models: checkpoints of its last jobs
+    jobs, pictures: given to it and not done; draining: it is given no more; near: it sees the server's files
+    """
+
+    name: str
+    device: str
+    phase: str
+    deaths: int = 0
+    loading: str = ""
+    models: tuple[str, ...] = ()
+    jobs: int = 0
+    pictures: int = 0
+    draining: bool = False
+    near: bool = True
+
+
+@runtime_checkable
+class WorkerGroup(Worker, Protocol):
+    """A worker that consists of several.
+
+    drain: give the worker of that name no further jobs, or jobs again; raises UnknownName
+    """
+
+    def listed(self) -> list[WorkerInfo]: ...
+    def drain(self, name: str, draining: bool) -> None: ...

@@ -13,12 +13,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
+from pathlib import Path
 from threading import RLock
 from typing import Any
 
 from modules.app.fair_queue import DEVICE
+from modules.base.errors import UnknownName
 from modules.engine import messages as events
-from modules.engine.messages import BROKEN, READY, RESTARTING, WORKER_STARTING, Emit, JobSpec, Worker, WorkerHealth
+from modules.engine.messages import (
+    BROKEN,
+    READY,
+    RESTARTING,
+    WORKER_STARTING,
+    Emit,
+    JobSpec,
+    Worker,
+    WorkerHealth,
+    WorkerInfo,
+)
 from modules.store.jobs import INTERRUPTED
 from modules.store.migrations import pictures_of
 from modules.worker.planners import lane_of
@@ -83,6 +95,16 @@ class PoolMember:
             return waiting + MODEL_COST + (0.0 if self.home.has(model) else FETCH_COST)
         return waiting if self.models[model] == additions else waiting + ADDITIONS_COST
 
+    @property
+    def info(self) -> WorkerInfo:
+        device = self.ready.device.get("device", "") if self.ready else ""
+        models = tuple(Path(model).name for model in self.models)
+        pictures = sum(self.jobs.values())
+        return WorkerInfo(
+            self.home.name, device, self.health.phase, self.health.deaths, self.state.loading, models, len(self.jobs),
+            pictures, self.draining, self.home.shared,
+        )
+
     def remember(self, model: str, additions: frozenset[str], most: int) -> None:
         self.models[model] = additions
         self.models.move_to_end(model)
@@ -108,8 +130,8 @@ class WorkerPool:
             events.WorkerReady: self._ready,
             WorkerHealth: self._health,
         }
-        for each in make:
-            self._include(PoolMember(), each)
+        for number, each in enumerate(make, 1):
+            self._include(PoolMember(Home(str(number))), each)
 
     def _include(self, member: PoolMember, make: Callable[[Emit], Worker]) -> None:
         member.worker = make(partial(self._hear, member))
@@ -140,11 +162,19 @@ class WorkerPool:
         for event in (ready, health, events.WorkerDied("", lost, (), False, reason)):
             self.emit(event)
 
-    def drain(self, member: PoolMember, draining: bool) -> None:
-        """Give a worker no further jobs, or jobs again."""
+    def drain(self, name: str, draining: bool) -> None:
+        """Give the worker of that name no further jobs, or jobs again. Raises UnknownName."""
         with self._lock:
-            member.draining = draining
+            named = {member.home.name: member for member in self.members}
+            if name not in named:
+                raise UnknownName("worker", name, named)
+            named[name].draining = draining
             self._place_homeless()
+
+    def listed(self) -> list[WorkerInfo]:
+        """Return what the administrator sees of each worker."""
+        with self._lock:
+            return [member.info for member in self.members]
 
     def _place_homeless(self) -> None:
         specs = list(self.homeless.values())

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modules.base.errors import Invalid
+from modules.base.errors import Invalid, UnknownName
 from modules.engine.messages import READY, Ended, JobSpec, Made, WorkerDied, WorkerHealth, WorkerReady
 from modules.imaging.save import save_numbered
 from modules.library.catalog import Catalog
@@ -486,11 +486,15 @@ def test_a_machine_that_drains_is_given_nothing_until_it_is_opened_again(cluster
     cluster.cluster.here = [ONE]
     cluster.look()
     [member] = cluster.members
-    cluster.pool.drain(member, True)
+    [told] = cluster.listed()
+    assert (told.name, told.device, told.phase, told.draining) == ("one, 1", "x", READY, False)
+    cluster.drain(told.name, True)
     cluster.submit(fake("a"))
-    assert member.worker.given == []
-    cluster.pool.drain(member, False)
-    assert member.worker.given == ["a"]
+    assert member.worker.given == [] and cluster.listed()[0].draining
+    cluster.drain(told.name, False)
+    assert member.worker.given == ["a"] and (cluster.listed()[0].jobs, cluster.listed()[0].draining) == (1, False)
+    with pytest.raises(UnknownName):
+        cluster.drain("two", True)
 
 
 def test_a_job_on_the_server_s_own_files_goes_to_who_sees_them(tmp_path):

@@ -51,6 +51,26 @@ def member_of(client, job):
     return member
 
 
+def told_workers(client):
+    return {each["name"]: each for each in client.get("/easel/v1/worker", auth=AUTH["alice"]).json()["workers"]}
+
+
+def test_the_administrator_sees_each_worker_and_lets_one_run_empty(pair):
+    assert pair.get("/easel/v1/worker", auth=AUTH["bob"]).status_code == 403
+    assert {name: each["draining"] for name, each in told_workers(pair).items()} == {"1": False, "2": False}
+
+    def set_mode(worker, mode):
+        return pair.post("/easel/v1/worker/mode", json={"worker": worker, "mode": mode}, auth=AUTH["alice"]).status_code
+
+    assert (set_mode("1", "draining"), set_mode("3", "draining")) == (204, 404)
+    jobs = [ask(pair, person, "tiny-sd1") for person in PEOPLE]
+    assert all(settled(pair, job, auth=AUTH[person])["state"] == "done" for job, person in zip(jobs, PEOPLE, strict=True))
+    told = told_workers(pair)
+    assert told["1"]["draining"] and told["2"]["models"] == ["tiny-sd1.safetensors"]
+    assert [member.used for member in pair.app.jobs.worker.members] == [0, 2]      # the number of its latest job
+    assert set_mode("1", "open") == 204 and not told_workers(pair)["1"]["draining"]
+
+
 def until_at_work(client, *jobs):
     with client.app.jobs.unfinished.changed:
         at_work = client.app.jobs.unfinished.changed.wait_for(

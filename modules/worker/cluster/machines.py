@@ -10,7 +10,7 @@ from threading import Event, Thread
 from typing import Protocol
 
 from modules.base.border import outcome
-from modules.engine.messages import Emit, JobSpec, Worker, WorkerState
+from modules.engine.messages import Emit, JobSpec, Worker, WorkerInfo, WorkerState
 from modules.worker.cluster.ray_cluster import ClusterMachine
 from modules.worker.cluster.ray_link import Exchange
 from modules.worker.pool import Home, PoolMember, WorkerPool
@@ -70,6 +70,12 @@ class ClusterWorkers:
 
     def try_again(self) -> None:
         self.pool.try_again()
+
+    def listed(self) -> list[WorkerInfo]:
+        return self.pool.listed()
+
+    def drain(self, name: str, draining: bool) -> None:
+        self.pool.drain(name, draining)
 
     def stop(self) -> None:
         self._stopping.set()
