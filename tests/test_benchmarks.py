@@ -20,6 +20,7 @@ from benchmarks import (
     mixed_lora,
     overhead,
     people,
+    ray,
     server,
     waiting,
 )
@@ -221,3 +222,9 @@ def test_against_diffusers_runs(monkeypatch, capsys):
     monkeypatch.setattr(against_diffusers, "planned", brief)
     against_diffusers.run()
     assert "diffusers ÷ easel" in capsys.readouterr().out
+
+
+def test_a_job_s_model_is_found_in_memory_more_often_than_in_turn():
+    jobs = ray.trace()
+    assert ray.hits(jobs, 4, affinity=True) > 2 * ray.hits(jobs, 4, affinity=False)
+    assert ray.hits(["a", "b"] * 50, 2, affinity=True) == 0.98      # each model's first job loads it
