@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import threading
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -34,6 +33,7 @@ from modules.worker.link import Launch
 from modules.worker.pool import Home, WorkerPool
 from modules.worker.process import ProcessWorker
 from tests.library.headers import safetensors
+from tests.worker.heard import Heard
 
 FAKE = (sys.executable, "-m", "tests.worker.fake_worker_process")
 
@@ -296,30 +296,18 @@ class NearHost:
         self.host.kill()
 
 
-class Shop:
+class Shop(Heard):
     """A worker behind a link, and everything it told."""
 
     def __init__(self, exchange=None, files=None):
-        self.events, self.changed, self.hosts = [], threading.Condition(), []
+        self.hosts = []
 
         def connect(launch, told, clock):
             self.hosts.append(NearHost(files))
             return RayLink(self.hosts[-1], launch, clock(), exchange)
 
-        self.worker = ProcessWorker(Launch((), lambda told: b""), self.hear, connect=connect)
+        super().__init__(lambda emit: ProcessWorker(Launch((), lambda told: b""), emit, connect=connect))
         self.worker.start()
-
-    def hear(self, event):
-        with self.changed:
-            self.events.append(event)
-            self.changed.notify_all()
-
-    def of(self, kind):
-        return [event for event in list(self.events) if isinstance(event, kind)]
-
-    def until(self, true):
-        with self.changed:
-            assert self.changed.wait_for(true, 120), self.events
 
 
 @pytest.fixture

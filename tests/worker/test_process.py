@@ -29,32 +29,13 @@ from modules.worker.outbox import Outbox
 from modules.worker.pool import WorkerPool
 from modules.worker.process import ProcessWorker
 from modules.worker.restarts import BREAKER_SECONDS, LONGEST_BREAK, MOST_IN_A_ROW, STEADY_SECONDS, Restarts
+from tests.worker.heard import Heard
 
 FAKE = (sys.executable, "-m", "tests.worker.fake_worker_process")
 
 
 def launch(**told):
     return Launch(FAKE, lambda more: json.dumps({**told, **more}).encode() + b"\n", hang_seconds=600)
-
-
-class Heard:
-    """A worker, and everything it told."""
-
-    def __init__(self, make):
-        self.events, self.changed = [], threading.Condition()
-        self.worker = make(self.hear)
-
-    def hear(self, event):
-        with self.changed:
-            self.events.append(event)
-            self.changed.notify_all()
-
-    def of(self, kind):
-        return [event for event in list(self.events) if isinstance(event, kind)]
-
-    def until(self, true):
-        with self.changed:
-            assert self.changed.wait_for(true, 120), self.events
 
 
 @pytest.fixture
