@@ -81,13 +81,21 @@ def disk_error(path: Path, error: sqlite3.OperationalError) -> JobFailed | None:
     return None
 
 
+def log_size(log: Path) -> int:
+    """Return a log's bytes; 0 without one, as when another connection has just closed and taken it along."""
+    try:
+        return log.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 def refuse_unknown(path: Path, newest: int) -> None:
     """Raise DatabaseUnusable for a file of a later version, or of none of ours, without changing a byte of it."""
     if not path.exists():
         return
     log = path.with_name(f"{path.name}-wal")
     # else SQLite would create a log beside it
-    how = "mode=ro" if log.exists() and log.stat().st_size else "mode=ro&immutable=1"
+    how = "mode=ro" if log_size(log) else "mode=ro&immutable=1"
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, timeout=BUSY_SECONDS)) as connection:
         version = version_of_database(connection)
     if version < 0:

@@ -382,13 +382,15 @@ def test_a_job_whose_file_has_gone_fails_and_the_next_is_made(shops, tmp_path):
 
 def test_a_job_is_interrupted_while_its_files_travel(shops, tmp_path):
     fifo = tmp_path / "slow"
-    os.mkfifo(fifo)      # reading waits for a writer
+    os.mkfifo(fifo)
+    writer = os.open(fifo, os.O_RDWR)      # reading waits until it writes
     shop = shops(Exchange(OneModel(fifo), returned(tmp_path / "server")), machine(tmp_path))
     shop.worker.submit(fake("one"))
     shop.until(lambda: shop.worker.child)
     shop.worker.interrupt("one")
     shop.until(lambda: shop.of(Ended))
-    fifo.write_bytes(b"weights")
+    os.write(writer, b"weights")
+    os.close(writer)
     assert shop.of(Ended) == [Ended("one", "interrupted")] and not shop.of(Made)
 
 

@@ -65,7 +65,7 @@ def outputs_of(client, job):
 
 
 def pixels(path):
-    return np.asarray(Image.open(path))
+    return np.asarray(Image.open(path)).astype(int)
 
 
 def test_a_machine_without_the_server_s_files_makes_its_pictures_and_grids(server, machines, tmp_path):
@@ -77,7 +77,8 @@ def test_a_machine_without_the_server_s_files_makes_its_pictures_and_grids(serve
         expected = outputs_of(alone, again)
         assert [Path(each.path).name for each in told if each.saved] == [Path(each.path).name for each in expected if each.saved]
         pairs = zip(told, expected, strict=True)
-        assert all(np.array_equal(pixels(one.path), pixels(other.path)) for one, other in pairs)
+        # company in a call may change a picture's last bit
+        assert max(np.abs(pixels(one.path) - pixels(other.path)).max() for one, other in pairs) <= 1
     kept = [path for path in (machines.folder / "first").rglob("*.png") if path.is_file()]
     assert kept == []      # the machine keeps nothing of a job that has ended
 
