@@ -11,9 +11,10 @@ from typing import Any
 
 from modules.api.jobs import job_json
 from modules.app.app import App
-from modules.commands.assemble import assemble, find_models
+from modules.commands.assemble import assemble
 from modules.engine.engine import Engine, ImageTask
 from modules.engine.messages import JobSpec
+from modules.library.library import find_models
 from modules.params.batch import Batch, BatchItem
 from modules.params.img2img import Img2Img
 from modules.params.txt2img import Txt2Img

@@ -17,10 +17,9 @@ from modules.base.hooks import Hooks
 from modules.base.process_file import ProcessFile, is_held, left_by_the_dead
 from modules.commands.workers import worker_of
 from modules.library.cards import Cards
-from modules.library.catalog import Catalog
 from modules.library.index import LibraryIndex
-from modules.library.library import Library
-from modules.library.model_kinds import MODEL_KINDS, ModelKind, first_file, kind_folders
+from modules.library.library import find_models
+from modules.library.model_kinds import MODEL_KINDS, ModelKind
 from modules.prompts.explained import PieceTokenizer
 from modules.prompts.tokenizer import load_tokenizer
 from modules.requests.training_samples import draw_samples
@@ -29,7 +28,6 @@ from modules.settings.file import SettingsFile
 from modules.settings.flags import Flags, Paths
 from modules.settings.queue_limits import queue_limits
 from modules.store.accounts import AccountStore
-from modules.store.hashes import HashCache
 from modules.store.jobs import MODEL, JobStore, OutputRecord
 from modules.store.saving_notes import SavingNotes
 from modules.worker.planners import lane_of
@@ -122,16 +120,6 @@ def process_name(process: ProcessFile | None, terminals: Path) -> str:
 def is_terminal(terminals: Path, process: str) -> bool:
     """Return whether it is a terminal's process that still runs."""
     return bool(process) and is_held(terminals / f"{process}.lock")
-
-
-def find_models(flags: Flags, kinds: Sequence[ModelKind] = MODEL_KINDS) -> Library:
-    """Return the model files in the folders that the flags name."""
-    hashes, folders = HashCache(flags.paths.database), {kind.name: kind_folders(kind, flags) for kind in kinds}
-    catalogs = {
-        kind.name: Catalog(folders[kind.name], hashes, kind, first_file(kind, flags), folders.get(kind.among, ()))
-        for kind in kinds
-    }
-    return Library(catalogs, flags.paths.vae_approximations)
 
 
 def start_worker(app: App, resume: bool = True) -> None:

@@ -11,10 +11,9 @@ from collections.abc import Mapping
 from functools import cache
 
 from modules.base.logs import start_log
-from modules.commands.assemble import find_models
-from modules.commands.workers import flags_of
-from modules.library.library import Library
+from modules.library.library import Library, find_models
 from modules.settings.flags import Flags
+from modules.settings.told_flags import flags_of
 from modules.worker.cluster.host import WorkerHost, new_root, own_setup
 from modules.worker.cluster.machine_files import GIGABYTE, KEEP_GIGABYTES, FileStore, MachineFiles
 

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from modules.base.bootstrap import say
 from modules.base.errors import Invalid
 from modules.commands.cluster_host import KEPT_GIGABYTES, MACHINE_FLAGS, MACHINE_FOLDER, STORE_FOLDER
-from modules.commands.workers import public_flags
 from modules.settings.flag_types import port_number
 from modules.settings.flags import ROOT, Flags, Parser, unknown_argument
+from modules.settings.told_flags import public_flags
 from modules.worker.cluster.machine_files import KEEP_GIGABYTES
 from modules.worker.cluster.ray_cluster import RAY_ENVIRONMENT, SHARED_RESOURCE, SLOT_RESOURCE
 

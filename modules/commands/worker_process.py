@@ -18,16 +18,17 @@ from modules.base.border import outcome
 from modules.base.faults import read_fault
 from modules.base.gpu_memory import UNAVAILABLE, gpu_memory
 from modules.base.logs import start_log
-from modules.commands.assemble import cached_tokenizer, find_models
-from modules.commands.workers import flags_of, placement
+from modules.commands.assemble import cached_tokenizer
+from modules.commands.workers import placement
 from modules.engine.messages import WorkerMemory
 from modules.engine.wire import FaultDone, Submit
 from modules.library.catalog import ModelFile
-from modules.library.library import Library
+from modules.library.library import Library, find_models
 from modules.plugins.host import Host
 from modules.prompts.styles import StyleFiles
 from modules.settings.file import SettingsFile
 from modules.settings.flags import Flags
+from modules.settings.told_flags import flags_of
 from modules.worker.child import InHandNotes, die_with_parent, killed_first, obey, private_pipes
 from modules.worker.config import WorkerConfig
 from modules.worker.new_files import NewFiles

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modules.app.app import App
@@ -19,7 +17,8 @@ from modules.engine.messages import Emit, Event, Worker, WorkerState
 from modules.library.library import Library
 from modules.requests.model_choice import checkpoint_named, first_checkpoint
 from modules.settings.flag_types import CPU_DEVICE
-from modules.settings.flags import PROCESS_WORKER, RAY_WORKER, Flags, flag_fields
+from modules.settings.flags import PROCESS_WORKER, RAY_WORKER, Flags
+from modules.settings.told_flags import setup_line
 from modules.worker.cluster.file_lists import FileLists
 from modules.worker.cluster.machines import ClusterWorkers
 from modules.worker.cluster.ray_cluster import ClusterMachine, RayCluster
@@ -137,35 +136,6 @@ def learn_title(library: Library, title: str) -> None:
                 catalog.hashed(file)
         except (OSError, WebUIError):      # it has gone
             continue
-
-
-def setup_line(flags: Flags, more: Mapping[str, Any]) -> bytes:
-    """What a worker's process is told first: the flags, without passwords, in JSON."""
-    told = {"flags": public_flags(flags), "extension_flags": flags.extension_flags, **more}
-    return json.dumps(told).encode() + b"\n"
-
-
-def public_flags(flags: Flags) -> dict[str, Any]:
-    """Return all flags without passwords, as JSON has them."""
-    return {name: plain_flag(value) for name, value in flags.public().items()}
-
-
-def plain_flag(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [plain_flag(each) for each in value]
-    return str(value) if isinstance(value, Path) else value
-
-
-def flags_of(values: Mapping[str, Any]) -> Flags:
-    """The opposite of `public_flags`."""
-    types = {each.name: str(each.type) for each in flag_fields()}
-    return Flags(**{name: typed_flag(types[name], value) for name, value in values.items()})
-
-
-def typed_flag(declared: str, value: Any) -> Any:
-    if isinstance(value, list):
-        return tuple(typed_flag(declared, each) for each in value)
-    return Path(value) if value is not None and "Path" in declared else value
 
 
 def placement(flags: Flags) -> Placement:

@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 from modules.base.errors import UnknownName
 from modules.library.catalog import QUICKLY_HASHED, Catalog, Meant, ModelFile, is_hash, meant_file, smallest_first
 from modules.library.face_restorers import FaceRestorer, find_face_files, present_restorers, refresh_restorers
-from modules.library.model_kinds import ModelKind
+from modules.library.model_kinds import MODEL_KINDS, ModelKind, first_file, kind_folders
 from modules.library.safetensors_header import sniff
 from modules.library.upscalers import BUILT_IN, upscaler_files
 from modules.library.user_metadata import read_user_metadata, sidecar_files
-from modules.store.hashes import TENSORS
+from modules.settings.flags import Flags
+from modules.store.hashes import TENSORS, HashCache
 
 TRAINERS_HASH = "sshs_model_hash"      # hash of the tensors alone, written by kohya-ss
 AUTOMATIC_VAE = ("Automatic", "auto")      # of the setting sd_vae, today and in A1111's first versions
@@ -194,3 +195,13 @@ class Remembering(Library):
 def not_here(kind: str, name: str, instead: str) -> str:
     """Return the note on a missing file of a setting; images are made all the same, as in A1111."""
     return f"The settings name a {kind} that is not here, {name!r:.200}: {instead}."
+
+
+def find_models(flags: Flags, kinds: Sequence[ModelKind] = MODEL_KINDS) -> Library:
+    """Return the model files in the folders that the flags name."""
+    hashes, folders = HashCache(flags.paths.database), {kind.name: kind_folders(kind, flags) for kind in kinds}
+    catalogs = {
+        kind.name: Catalog(folders[kind.name], hashes, kind, first_file(kind, flags), folders.get(kind.among, ()))
+        for kind in kinds
+    }
+    return Library(catalogs, flags.paths.vae_approximations)

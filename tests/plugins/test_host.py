@@ -11,10 +11,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from modules.commands.workers import flags_of, setup_line
 from modules.plugins.host import IN_USE, UNUSABLE, CallFailed, Host
 from modules.settings.file import SettingsFile
 from modules.settings.flags import Flags
+from modules.settings.told_flags import flags_of, setup_line
 
 OURS = Path(__file__).parent / "extensions"
 

@@ -12,8 +12,8 @@ from PIL import Image
 from ray.cluster_utils import Cluster
 
 from modules.commands.cluster_host import MACHINE_FLAGS
-from modules.commands.workers import public_flags
 from modules.settings.flags import parse_flags
+from modules.settings.told_flags import public_flags
 from modules.worker.cluster.ray_cluster import SLOT_RESOURCE
 from tests.servers import serving, with_tiny_model
 
