@@ -123,7 +123,7 @@ def test_input_pictures_and_pictures_that_are_done_are_sent_to_places_of_their_o
 @given(st.text(), st.text(), st.text())
 def test_a_name_stands_in_a_text_that_has_it_between_commas(before, name, after):
     if name.casefold().strip():
-        assert stands_in(name, f"{before},{name},{after}") or name[:1].isspace() or name[-1:].isspace() or name != name.strip()
+        assert stands_in(name, f"{before},{name},{after}".casefold()) or name[:1].isspace() or name[-1:].isspace() or name != name.strip()
 
 
 # A machine's files -----------------------------------------------------------------------------------
@@ -365,6 +365,7 @@ def test_a_job_goes_after_its_files_and_each_file_once(shops, tmp_path):
     for job in ("one", "two"):
         shop.worker.submit(fake(job, pictures=0))
         shop.until(lambda job=job: Ended(job, "done") in shop.events)
+    assert shop.worker.child.courier.specs == {}      # nothing is kept of what has ended
     assert shop.hosts[0].sent == [b"weights", b""] and str(tmp_path / "a") in exchange.there
     assert (tmp_path / "worker/models/Lora/a.safetensors").read_bytes() == b"weights"
 

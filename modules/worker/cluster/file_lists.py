@@ -146,16 +146,16 @@ def with_done_places(spec: JobSpec, root: Path) -> JobSpec:
 
 
 class NamedModels:
-    """The names in a job's texts."""
+    """The models that a job's texts name, in any case."""
 
     def __init__(self, spec: JobSpec) -> None:
         self.settings = spec.settings
         prompts = [str(spec.params.get(name) or "") for name in PROMPTS]
         others = {name: value for name, value in spec.params.items() if name not in PROMPTS}
-        self.prompts = "\n".join(prompts)
-        self.others = "\n".join([*every_text(others), *every_text(spec.settings)])
+        self.prompts = "\n".join(prompts).casefold()
+        self.others = "\n".join([*every_text(others), *every_text(spec.settings)]).casefold()
         self.restores = bool(spec.params.get("restore_faces")) or any(
-            name in self.others.casefold() for name in FACE_KINDS
+            name in self.others for name in FACE_KINDS
         )
 
     def includes(self, catalog: Catalog, file: ModelFile) -> bool:
@@ -184,7 +184,7 @@ def file_names(file: ModelFile) -> Iterable[str]:
 
 
 def stands_in(name: str, text: str) -> bool:
-    """Return whether a whole name stands in a text, in any case."""
-    small, where = name.casefold(), text.casefold()
+    """Return whether a whole name, in any case, stands in a casefolded text."""
+    small = name.casefold()
     begins = "" if small.startswith(":") else BEGINS_NAME
-    return small in where and bool(re.search(f"{begins}{re.escape(small)}{ENDS_NAME}", where))
+    return small in text and bool(re.search(f"{begins}{re.escape(small)}{ENDS_NAME}", text))

@@ -17,7 +17,7 @@ from modules.engine.wire import Interrupt, Skip, StopWork, Submit, from_line, to
 from modules.store.jobs import FAILED, INTERRUPTED
 from modules.worker.cluster.file_lists import FileLists, NeededFile
 from modules.worker.cluster.frames import unpacked_frame
-from modules.worker.cluster.host import exit_code_in
+from modules.worker.cluster.host import exit_code_in, message_in
 from modules.worker.cluster.returned_files import ReturnedFiles
 from modules.worker.link import Launch, death_of
 from modules.worker.outbox import Outbox
@@ -87,7 +87,9 @@ class RayLink:
         return self._end
 
     def answer(self, message: Ended) -> None:
-        """Say something in the worker's place."""
+        """Say in the worker's place that a job has ended."""
+        if self.courier:
+            self.courier.forget(message.job)
         self._heard.put(to_line(message))
 
     def _tell(self, line: bytes) -> None:
@@ -115,11 +117,13 @@ class RayLink:
         if code is not None:
             self._end = death_of(code), True
             return
-        self._heard.put(self._received(frame.line, frame.files) if frame.files else frame.line)
+        self._heard.put(self._received(frame.line, frame.files) if self.courier else frame.line)
 
     def _received(self, line: bytes, files: Mapping[str, bytes]) -> bytes:
         """Write what a worker elsewhere has made; return its message with the server's paths, or the job's failure."""
-        made = from_line(line)
+        made = message_in(line)
+        if self.courier and isinstance(made, Ended):
+            self.courier.forget(made.job)
         spec = self.courier.specs.get(made.job) if self.courier and isinstance(made, Made) else None
         if spec is None or self.exchange is None:
             return line
@@ -135,7 +139,7 @@ class Courier:
 
     def __init__(self, link: RayLink) -> None:
         self.link = link
-        self.specs: dict[str, JobSpec] = {}
+        self.specs: dict[str, JobSpec] = {}      # of jobs that have not ended
         self._queue: SimpleQueue[Submit | None] = SimpleQueue()
         self._waiting: set[str] = set()          # jobs that are not told yet
         self._lock = Lock()
@@ -146,20 +150,26 @@ class Courier:
         if isinstance(command, Submit):
             with self._lock:
                 self._waiting.add(command.spec.id)
-            self.specs[command.spec.id] = command.spec
+                self.specs[command.spec.id] = command.spec
             self._queue.put(command)
             return True
         if isinstance(command, StopWork):
             self.stop()
         if not isinstance(command, Interrupt | Skip):
             return False
-        with self._lock:
+        with self._lock:      # one step: it is either told or not told
             waits = command.job in self._waiting
             if waits and isinstance(command, Interrupt):
                 self._waiting.discard(command.job)
         if waits and isinstance(command, Interrupt):
             self.link.answer(Ended(command.job, INTERRUPTED))
         return waits
+
+    def forget(self, job: str) -> None:
+        """Keep nothing of a job that has ended."""
+        with self._lock:
+            self._waiting.discard(job)
+            self.specs.pop(job, None)
 
     def stop(self) -> None:
         self._queue.put(None)
