@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 from annotated_types import MaxLen
@@ -102,13 +104,18 @@ def add_dataset_folders(api: APIRouter, app: App) -> None:
 def add_captions(api: APIRouter, app: App) -> None:
     """Add the routes by which captions are edited."""
 
-    def dataset(request: Request, folder: str) -> Dataset:
-        return find_dataset(allowed_data(app, request), folder)
+    @contextmanager
+    def edited(request: Request, folder: str) -> Iterator[Dataset]:
+        """The data set of a folder, for one change at a time: it reads the captions that it then writes."""
+        mine = allowed_data(app, request)
+        with mine.sending:
+            yield find_dataset(mine, folder)
 
     @api.post("/datasets/captions")
     def captions(body: CaptionTexts, request: Request) -> dict[str, dict[str, str]]:
         """Write captions; the answer has those before, which written again undo it. An empty one is removed."""
-        return {"before": write_captions(dataset(request, body.folder), body.captions)}
+        with edited(request, body.folder) as dataset:
+            return {"before": write_captions(dataset, body.captions)}
 
     @api.post("/datasets/tags")
     def tags(body: TagChanges, request: Request) -> dict[str, dict[str, str]]:
@@ -116,9 +123,11 @@ def add_captions(api: APIRouter, app: App) -> None:
         change = TagChange(
             body.find, body.replace, tuple(body.remove), body.rename, tuple(body.add), body.at_front
         )
-        return change_tags(dataset(request, body.folder), body.pictures, change)
+        with edited(request, body.folder) as dataset:
+            return change_tags(dataset, body.pictures, change)
 
     @api.post("/datasets/remove", status_code=204)
     def remove(body: PicturesOfDataset, request: Request) -> None:
         """Delete pictures with their captions."""
-        remove_pictures(dataset(request, body.folder), body.pictures)
+        with edited(request, body.folder) as dataset:
+            remove_pictures(dataset, body.pictures)

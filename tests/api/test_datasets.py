@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -83,6 +84,17 @@ def test_captions_are_edited_over_many_pictures_and_undone(client, zorbs):
     assert (other["caption"], other["source"]) == ("zorbs", "class words") and other["tokens"] >= 1
     wrong = client.post("/easel/v1/datasets/captions", json={"folder": zorbs, "captions": {"9.png": "x", "0.png": "y"}})
     assert wrong.status_code == 404 and captions(client, zorbs)["0.png"] == before["0.png"]
+
+
+def test_changes_of_tags_at_the_same_time_all_remain(client, zorbs):
+    def add(number):
+        names = list(captions(client, zorbs))
+        return client.post("/easel/v1/datasets/tags", json={"folder": zorbs, "pictures": names, "add": [f"tag{number}"]})
+
+    with ThreadPoolExecutor(8) as threads:
+        assert {reply.status_code for reply in threads.map(add, range(8))} == {200}
+    tags = {f"tag{number}" for number in range(8)}
+    assert all(tags <= set(text.split(", ")) for text in captions(client, zorbs).values())
 
 
 def test_captions_go_back_into_the_file_they_came_from(client, zorbs):
