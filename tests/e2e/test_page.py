@@ -75,7 +75,7 @@ def test_a_prompt_becomes_a_picture_with_its_data(page: Page) -> None:
     expect(page).to_have_title(re.compile(r"^\d+ % · .+ · Easel$"))
     data = finished(page)
     assert data.startswith("a red apple, 3d style\nSteps: 60, Sampler: ")
-    assert page.evaluate("document.querySelector('#txt2img_gallery img.large').naturalWidth") == 128
+    expect(page.locator(PICTURE)).to_have_js_property("naturalWidth", 128)     # once the file has arrived
     expect(page.locator("#txt2img_generate")).to_be_visible()
     expect(page).to_have_title("Easel")
 
