@@ -42,6 +42,7 @@ def random_model(dtype: torch.dtype = torch.float32) -> LoadedModel:
             hidden_size=256, intermediate_size=1024, num_hidden_layers=4, num_attention_heads=4, projection_dim=256
         )
     )
+    torch.nn.init.constant_(clip.final_layer_norm.bias, 0.1)      # as in trained ones, texts' mean is not 0
     unet, vae, clip = (part.eval().requires_grad_(False).to(dtype) for part in (unet, vae, clip))
     levels = ModelSigmas.of(alphas_cumprod(0.00085, 0.012))
     return LoadedModel(unet, {}, vae, (TextEncoder(clip, CLIP),), FAMILIES[0], levels, SD_LATENT, SIDE, CHECKPOINT)

@@ -44,10 +44,7 @@ def open_image_file(file: BinaryIO) -> Image.Image:
     check_chunks(file)
     try:
         check_directories(file)
-        with warnings.catch_warnings():
-            # our own limit is lower and is enforced
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(file, formats=READABLE_FORMATS)
+        image = opened_by_pillow(file)
     except Image.DecompressionBombError as error:
         raise too_many_pixels() from error
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, RuntimeError) as error:
@@ -59,6 +56,23 @@ def open_image_file(file: BinaryIO) -> Image.Image:
     if claims_too_much(image.info.get("exif", b"")):
         raise damaged()
     return image
+
+
+def opened_by_pillow(file: BinaryIO) -> Image.Image:
+    """Open a picture, also a PNG whose texts have wrong checksums, which Pillow refuses. Raises what Pillow raises."""
+    start = file.tell()
+    with warnings.catch_warnings():
+        # our own limit is lower and is enforced
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        try:
+            return Image.open(file, formats=READABLE_FORMATS)
+        except UnidentifiedImageError:
+            file.seek(start)
+            content = file.read(MAX_FILE + 1)
+            mended = with_true_checksums(content) if content.startswith(PNG_SIGNATURE) else content
+            if mended == content:
+                raise
+            return Image.open(io.BytesIO(mended), formats=READABLE_FORMATS)
 
 
 def check_chunks(file: BinaryIO) -> None:
@@ -156,8 +170,19 @@ def png_texts(content: bytes) -> dict[str, str]:
 
 
 def png_chunks(content: memoryview) -> Iterator[tuple[bytes, memoryview]]:
-    """Yield kind and data of each chunk, checked, up to the last (§5.3). Raises InvalidImage for a truncated file."""
-    position, kind = 8, b""
+    """Yield kind and data of each chunk, up to the last (§5.3). Raises InvalidImage for a truncated file.
+
+    A checksum counts where a picture depends on the chunk; elsewhere browsers show the picture without, too.
+    """
+    for kind, data, right in checked_chunks(content):
+        if not right and not is_ancillary(kind):
+            raise damaged()
+        yield kind, data
+
+
+def checked_chunks(content: memoryview) -> Iterator[tuple[bytes, memoryview, bool]]:
+    """Yield kind and data of each chunk, and whether its checksum is right. Raises InvalidImage for a cut-off file."""
+    position, kind = len(PNG_SIGNATURE), b""
     for count in itertools.count():
         if kind == b"IEND":
             return
@@ -169,10 +194,23 @@ def png_chunks(content: memoryview) -> Iterator[tuple[bytes, memoryview]]:
         except struct.error as error:
             raise damaged() from error
         data = content[position + 8 : position + 8 + length]
-        if zlib.crc32(data, zlib.crc32(kind)) != checksum:
-            raise damaged()
-        yield kind, data
+        yield kind, data, zlib.crc32(data, zlib.crc32(kind)) == checksum
         position += length + 12
+
+
+def is_ancillary(kind: bytes) -> bool:
+    """Return whether a picture can be shown without the chunk: its kind begins with a small letter (§5.4)."""
+    return bool(kind[0] & 0x20)
+
+
+def with_true_checksums(content: bytes) -> bytes:
+    """Return a PNG with the checksums of its ancillary chunks put right. Raises InvalidImage for a truncated file."""
+    mended, position = bytearray(content), len(PNG_SIGNATURE)
+    for kind, data, right in checked_chunks(memoryview(content)):
+        position += len(data) + 12
+        if not right and is_ancillary(kind):
+            mended[position - 4 : position] = struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))
+    return bytes(mended)
 
 
 def chunk_text(kind: bytes, data: memoryview) -> tuple[str, str]:

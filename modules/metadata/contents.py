@@ -10,7 +10,7 @@ from PIL import Image
 from modules.base.errors import InvalidImage
 from modules.base.limits import MAX_INFOTEXT
 from modules.imaging.exif_values import COMMENT_TAG, COMMENTED, FIRST_IMAGE, ExifValue, exif_values
-from modules.imaging.read import comment_of, open_image, too_much_text
+from modules.imaging.read import comment_of, open_image, too_much_text, with_true_checksums
 from modules.metadata.descriptive import Descriptive, descriptive_of
 from modules.metadata.dialects.dialect import (
     HIDDEN,
@@ -31,6 +31,8 @@ from modules.metadata.raw_profiles import raw_profiles
 from modules.metadata.xmp import XmpValue, xmp_properties
 
 IN_PIXELS = "A text is hidden in the pixels: no edit of the file's data changes it or takes it away."
+
+WRONG_CHECKSUM = "A checksum in the file is wrong: a text may have been damaged, or a program wrote it so."
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,8 @@ def picture_contents(content: bytes) -> PictureContents:
     if hidden:
         texts[HIDDEN] = hidden
         notes = (*notes, IN_PIXELS)
+    if image.format == "PNG" and with_true_checksums(content) != content:
+        notes = (*notes, WRONG_CHECKSUM)
     iptc = iptc_pairs(metadata.iptc or profiles.iptc)
     told = {f"iptc:{label}": value for label, value in iptc}
     said = PictureTexts(texts, image.size, told | {name: shown_property(each) for name, each in properties.items()})

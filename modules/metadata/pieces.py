@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import TypeAlias
 
 from modules.base.errors import Invalid
-from modules.imaging.exif_values import TIFF_ORDERS
+from modules.imaging.exif_values import TIFF_ORDERS, exif_values
 
 
 class Holds(Enum):
@@ -66,6 +66,7 @@ class FileMetadata:
 EncodePiece: TypeAlias = Callable[[Holds, str, "str | bytes"], bytes]
 CONTINUED = " continued"      # of a further part's keyword: the block goes on there
 BLOCK_FIELDS = {Holds.EXIF: "exif", Holds.XMP: "xmp", Holds.IPTC: "iptc"}
+SAYS_SOMETHING: dict[Holds, Callable[[bytes], object]] = {Holds.EXIF: exif_values, Holds.XMP: bytes.strip}
 
 
 @dataclass(frozen=True)
@@ -105,11 +106,15 @@ def with_further_parts(pieces: Sequence[Piece]) -> list[Piece]:
     """Return the pieces with blocks that stand there again marked as further parts.
 
     IPTC goes on in them, and so does EXIF that has no head of its own there, since both may be longer than a piece; of
-    others the first one counts.
+    others the first one counts that says anything.
     """
     found: list[Piece] = []
     first: dict[Holds, int] = {}
-    for piece in pieces:
+    idle = idle_blocks(pieces)
+    for number, piece in enumerate(pieces):
+        if number in idle:
+            found.append(Piece(piece.raw, Holds.MORE, piece.holds.value))
+            continue
         place = first.setdefault(piece.holds, len(found)) if piece.holds in BLOCK_FIELDS else len(found)
         more = place < len(found) and goes_on(piece)
         if more:
@@ -117,6 +122,16 @@ def with_further_parts(pieces: Sequence[Piece]) -> list[Piece]:
         kind = piece.holds.value + (CONTINUED if more else "")
         found.append(piece if place == len(found) else Piece(piece.raw, Holds.MORE, kind))
     return found
+
+
+def idle_blocks(pieces: Sequence[Piece]) -> set[int]:
+    """Return the places of EXIF and XMP that says nothing before some that does: programs leave empty blocks there."""
+    idle: set[int] = set()
+    for holds, says in SAYS_SOMETHING.items():
+        places = [place for place, piece in enumerate(pieces) if piece.holds == holds]
+        saying = [place for place in places if says(pieces[place].value)] if len(places) > 1 else []      # type: ignore[arg-type]
+        idle |= {place for place in places if saying and place < saying[0]}
+    return idle
 
 
 def goes_on(piece: Piece) -> bool:

@@ -27,6 +27,29 @@ def test_a_style_is_written_chosen_put_into_the_prompt_and_deleted(page: Page) -
     expect(page.locator(".style-choice")).to_have_count(0)
 
 
+def test_styles_are_put_in_order_by_keys_and_by_dragging(page: Page) -> None:
+    page.click("#txt2img_styles_edit_button")
+    for name in ("Ink", "Wash", "Oil"):
+        page.get_by_role("button", name="New style").click()
+        page.fill(".style-form [data-field=name]", name)
+        page.fill(".style-form [data-field=prompt]", "x")
+        page.locator(".style-form").get_by_role("button", name="Save", exact=True).click()
+        expect(page.locator(".style-choice", has_text=name)).to_have_count(1)
+    names = page.locator(".style-choice b")
+    page.locator(".style-choice", has_text="Oil").focus()
+    page.keyboard.press("Alt+ArrowUp")
+    expect(names).to_have_text(["Ink", "Oil", "Wash"])
+    page.keyboard.press("Alt+ArrowUp")      # the focus has gone with it
+    expect(names).to_have_text(["Oil", "Ink", "Wash"])
+    page.locator(".style-choice", has_text="Oil").drag_to(page.locator(".style-choice", has_text="Wash"))
+    expect(names).to_have_text(["Ink", "Wash", "Oil"])
+    for name in ("Ink", "Wash", "Oil"):
+        page.get_by_role("button", name=f"Edit {name}").click()
+        page.locator(".style-form").get_by_role("button", name="Delete").click()
+        page.get_by_role("button", name="Really delete?").click()
+        expect(page.locator(".style-choice", has_text=name)).to_have_count(0)
+
+
 def test_wildcards_are_written_seen_and_completed(page: Page, troubles: list[str]) -> None:
     page.fill(PROMPT, "a __hues__ {fox|fox}")
     page.click("#txt2img_wildcards")

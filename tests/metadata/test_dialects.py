@@ -145,6 +145,69 @@ def test_what_custom_nodes_hold_is_found(graph, prompt, pairs):
     assert found.prompt == prompt and pairs.items() <= found.pairs.items()
 
 
+# The drawn graph: text and size are shown at the node "12", which stands for a subgraph; its sampler is one deeper.
+SAMPLING, INNERMOST = "0f5a-sampling", "9c31-inner"
+
+
+def slot(name, link=None, kind="*", shown=False):
+    return {"name": name, "type": kind, "link": link} | ({"widget": {"name": name}} if shown else {})
+
+
+def wire(number, origin, output, target, place):
+    return {"id": number, "origin_id": origin, "origin_slot": output, "target_id": target, "target_slot": place, "type": "*"}
+
+
+SUBGRAPHS = {
+    "nodes": [
+        {"id": 1, "type": "CheckpointLoaderSimple", "widgets_values": ["fox.safetensors"]},
+        {"id": 2, "type": "LoraLoader", "mode": 4, "widgets_values": ["ink.safetensors", 1, 1],
+         "inputs": [slot("model", 1, "MODEL"), slot("clip", 2, "CLIP")],
+         "outputs": [{"type": "MODEL"}, {"type": "CLIP"}]},
+        {"id": 12, "type": SAMPLING, "widgets_values": ["a fox", 512],
+         "inputs": [slot("model", 3, "MODEL"), slot("clip", 4, "CLIP"), slot("text", shown=True), slot("width", shown=True)]},
+        {"id": 9, "type": "SaveImage", "inputs": [slot("images", 5)]},
+    ],
+    "links": [[1, 1, 0, 2, 0, "MODEL"], [2, 1, 1, 2, 1, "CLIP"], [3, 2, 0, 12, 0, "MODEL"], [4, 2, 1, 12, 1, "CLIP"],
+              [5, 12, 0, 9, 0, "IMAGE"]],
+    "definitions": {"subgraphs": [
+        {"id": SAMPLING, "name": "Sampling", "nodes": [
+            {"id": 6, "type": "CLIPTextEncode", "widgets_values": ["left in it"],
+             "inputs": [slot("clip", 2), slot("text", 3, shown=True)]},
+            {"id": 7, "type": "CLIPTextEncode", "widgets_values": ["bad"], "inputs": [slot("clip", 2)]},
+            {"id": 5, "type": "EmptyLatentImage", "widgets_values": [64, 768, 1], "inputs": [slot("width", 4, shown=True)]},
+            {"id": 20, "type": INNERMOST, "inputs": [slot("a", 1), slot("b", 5), slot("c", 6), slot("d", 7)]},
+            {"id": 8, "type": "VAEDecode", "inputs": [slot("samples", 8)]},
+        ], "links": [wire(1, -10, 0, 20, 0), wire(2, -10, 1, 6, 0), wire(3, -10, 2, 6, 1), wire(4, -10, 3, 5, 0),
+                     wire(5, 6, 0, 20, 1), wire(6, 7, 0, 20, 2), wire(7, 5, 0, 20, 3), wire(8, 20, 0, 8, 0),
+                     wire(9, 8, 0, -20, 0)]},
+        {"id": INNERMOST, "name": "Inner", "nodes": [
+            {"id": 3, "type": "KSampler", "widgets_values": [42, "fixed", 20, 7, "euler", "karras", 1],
+             "inputs": [slot("model", 1), slot("positive", 2), slot("negative", 3), slot("latent_image", 4)]},
+        ], "links": [wire(place + 1, -10, place, 3, place) for place in range(4)] + [wire(5, 3, 0, -20, 0)]},
+    ]},
+}
+
+
+def test_a_drawn_graph_alone_is_read_through_its_subgraphs_and_past_what_is_bypassed():
+    found = picture_contents(texts_png(workflow=json.dumps(SUBGRAPHS)))
+    assert found.pasted == (
+        "a fox\nNegative prompt: bad\n"
+        "Steps: 20, Sampler: Euler, Schedule type: Karras, CFG scale: 7, Seed: 42, Size: 512x768, Model: fox, RNG: CPU"
+    )
+    assert any(label.startswith("12:20:3 · KSampler") for label, _ in found.programs[0].readable)
+
+
+def test_subgraphs_that_hold_themselves_or_lead_in_a_circle_are_read_as_far_as_they_go():
+    holds_itself = {"id": "a", "nodes": [{"id": 1, "type": "a"}, {"id": 2, "type": "a"}], "links": []}
+    through = {"id": "b", "nodes": [], "links": [wire(1, -10, 0, -20, 0)]}
+    circle = {
+        "nodes": [{"id": 1, "type": "b", "inputs": [slot("x", 1)]}, {"id": 2, "type": "KSampler", "inputs": [slot("model", 1)]}],
+        "links": [[1, 1, 0, 1, 0, "*"]], "definitions": {"subgraphs": [through]},
+    }
+    for graph in ({**holds_itself, "definitions": {"subgraphs": [holds_itself]}}, circle):
+        assert picture_contents(texts_png(workflow=json.dumps(graph))).infotext == ""
+
+
 @pytest.mark.parametrize("loop", [["6", 0], ["3", 0], ["nowhere", 0], [[], 0], {"a": 1}, None, 7])
 def test_a_comfyui_graph_may_be_a_loop_or_lead_nowhere(loop):
     graph = {**GRAPH, "6": node("CLIPTextEncode", text=loop, clip=loop), "5": node("EmptyLatentImage", width=loop)}

@@ -18,7 +18,7 @@ from modules.imaging.read import read_metadata
 from modules.imaging.save import FileFormat, encode_image
 from modules.metadata.contents import picture_contents
 from modules.metadata.formats import file_metadata, metadata_format, picture_digest, with_file_metadata
-from modules.metadata.pieces import FileMetadata, Holds
+from modules.metadata.pieces import FileMetadata, Holds, Piece
 from tests.golden_data import GOLDEN
 
 FORMATS = ("png", "jpg", "webp", "avif")
@@ -346,3 +346,43 @@ def test_a_number_of_exif_is_counted_in_numbers():
     read = Image.Exif()
     read.load(b"Exif\0\0" + changed)
     assert read[ExifTags.Base.Orientation] == 6
+
+
+@pytest.mark.parametrize("name", ["png", "jpg", "webp"])
+@pytest.mark.parametrize("empty", [b"", EMPTY], ids=["no byte", "no entry"])
+def test_an_empty_exif_block_hides_not_the_one_after_it(name, empty):
+    """It stays with it, and leaves with it."""
+    content, metadata = photo(name), metadata_format(photo(name))
+    pieces = metadata.split(content)
+    block = metadata.encode(Holds.EXIF, "", empty)
+    place = next(number for number, piece in enumerate(pieces) if piece.holds == Holds.EXIF)
+    before = metadata.finish([*pieces[:place], Piece(block, Holds.EXIF, value=empty), *pieces[place:]])
+    was = file_metadata(before)
+    assert was.exif == file_metadata(content).exif and with_file_metadata(before, was) == before
+    edited = with_file_metadata(before, replace(was, exif=with_user_comment(was.exif, DATA)))
+    assert picture_contents(edited).infotext == DATA and block in edited
+    assert file_metadata(with_file_metadata(before, FileMetadata())).exif == b""
+
+
+def with_wrong_checksum(content, kind):
+    """Return a PNG whose first chunk of the kind has a wrong checksum."""
+    place = content.index(kind) - 4
+    end = place + 12 + int.from_bytes(content[place : place + 4], "big")
+    return content[: end - 4] + b"\0\0\0\0" + content[end:]
+
+
+def test_a_png_text_with_a_wrong_checksum_is_read_edited_and_told():
+    content = with_wrong_checksum(encoded("png", DATA), b"tEXt")
+    assert read_metadata(content).infotext == picture_contents(content).infotext == DATA
+    assert "checksum" in " ".join(picture_contents(content).notes)
+    was = file_metadata(content)
+    assert with_file_metadata(content, replace(was, texts=(*was.texts, ("title", "x")))).startswith(content[:40])
+    changed = with_file_metadata(content, replace(was, texts=(("parameters", "a cat"),)))
+    assert Image.open(io.BytesIO(changed)).text == {"parameters": "a cat"}
+    assert picture_digest(changed) == picture_digest(content) and pixels(changed) == pixels(encoded("png"))
+
+
+@pytest.mark.parametrize("kind", [b"IHDR", b"IDAT"])
+def test_a_png_whose_pixels_have_a_wrong_checksum_is_refused(kind):
+    with pytest.raises(InvalidImage):
+        file_metadata(with_wrong_checksum(encoded("png", DATA), kind))

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from modules.metadata.dialects.comfyui_drawn import drawn_nodes, linked_inputs
 from modules.metadata.dialects.dialect import (
     MOST_SHOWN,
     USUAL_KEY,
@@ -21,7 +22,6 @@ from modules.metadata.dialects.dialect import (
     ProgramData,
     file_part,
     json_object,
-    list_or_empty,
     mapping_or_empty,
     model_stem,
     number_or_none,
@@ -168,30 +168,20 @@ def run_graph(said: Mapping[str, Any]) -> ComfyGraph:
 
 def drawn_graph(said: Mapping[str, Any]) -> ComfyGraph:
     """Return the drawn graph as if it had run, with the values of nodes that are known."""
-    links = {link[0]: [str(link[1]), link[2]] for link in list_or_empty(said.get("links")) if is_drawn_link(link)}
     nodes = {}
-    for node in list_or_empty(said.get("nodes"))[:MOST_NODES]:
-        kind = text_or_empty(mapping_or_empty(node).get("type"))
-        if kind and node.get("mode") != 4:      # 4: switched off
-            number = str(node.get("id"))
-            nodes[number] = ComfyNode(number, kind, drawn_inputs(node, kind, links), text_or_empty(node.get("title")))
+    for number, node, level in list(drawn_nodes(said)):      # all levels are there before a link is followed
+        kind = text_or_empty(node.get("type"))
+        inputs = {**drawn_values(node, kind), **linked_inputs(node, level)}
+        nodes[number] = ComfyNode(number, kind, inputs, text_or_empty(node.get("title")))
     return ComfyGraph(nodes)
 
 
-def is_drawn_link(link: Any) -> bool:
-    return isinstance(link, list) and len(link) >= 3 and all(isinstance(part, int) for part in link[:3])
-
-
-def drawn_inputs(node: Mapping[str, Any], kind: str, links: Mapping[int, Any]) -> dict[str, Any]:
+def drawn_values(node: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """Return a drawn node's own values by name."""
     values = node.get("widgets_values")
-    named = dict(values) if isinstance(values, Mapping) else {}
     if isinstance(values, list):
-        named = {name: value for name, value in zip(GRAPH_INPUTS.get(kind, ()), values, strict=False) if name}
-    for entry in list_or_empty(node.get("inputs")):
-        link = mapping_or_empty(entry).get("link")
-        if isinstance(link, int) and link in links:
-            named[text_or_empty(entry.get("name"))] = links[link]
-    return named
+        return {name: value for name, value in zip(GRAPH_INPUTS.get(kind, ()), values, strict=False) if name}
+    return dict(values) if isinstance(values, Mapping) else {}
 
 
 def shown_nodes(graph: ComfyGraph) -> LabelledValues:

@@ -21,6 +21,12 @@ import { LibraryViewing } from "./viewing.js";
 const ROOMY = matchMedia("(min-width: 1000px)");      // where both sides stand beside the grid
 const SIDES = 250;                                    // ms until what stands beside the grid is asked for
 
+/** What this browser shows at windows of this width. */
+function remembered() {
+  const roomy = ROOMY.matches, usual = { sort: "newest", tile: roomy ? 168 : 112, places: roomy, panel: roomy };
+  return { ...usual, ...browser.get(roomy ? "library" : "library.narrow") };
+}
+
 export class LibraryPage {
   albums = [];
   folders = [];
@@ -29,8 +35,8 @@ export class LibraryPage {
   fresh = false;      // there are pictures that the list does not show yet
 
   constructor() {
-    const roomy = ROOMY.matches, kept = { sort: "newest", tile: roomy ? 168 : 112, places: roomy, panel: roomy };
-    this.kept = { ...kept, ...browser.get(roomy ? "library" : "library.narrow") };
+    this.kept = remembered();
+    ROOMY.addEventListener("change", () => this.keep(remembered()));
     this.pictures = new Pictures({ q: "", in: "", sort: this.kept.sort }, () => this.draw());
     this.selection = new Selection(() => this.chosen());
     this.grid = new Grid(this.pictures, this.selection, { open: (i) => this.view(i), key: (event) => this.key(event) });

@@ -80,9 +80,10 @@ export class Pictures {
     this.changed();
   }
 
-  /** The library changed between two answers. */
+  /** The library changed between two answers, or there is more to come. */
   later(turn) {
-    const fits = this.isDuplicates || !IN_SECTIONS.includes(this.wishes.sort) || !this.total || this.sections[0].title;
+    const sorted = !IN_SECTIONS.includes(this.wishes.sort) || !this.total || this.sections[0].title;
+    const fits = this.isDuplicates ? !this.notes.length : sorted;
     this.tries = fits ? 0 : (this.tries ?? 0) + 1;
     if (!fits && this.tries <= MOST_LATER) setTimeout(() => { if (turn === this.turn) this.reload(); }, LATER);
   }
@@ -101,7 +102,7 @@ export class Pictures {
       [i, pictures.slice(i * PAGE, (i + 1) * PAGE)]);
     const sections = groups.map((group, i) =>
       ({ name: `group ${i}`, title: t("{n} alike", { n: group.length }), count: group.length }));
-    const notes = waiting ? [t("{n} pictures have not been looked at yet.", { n: waiting })] : [];
+    const notes = waiting ? [t("Pictures that have not been looked at yet: {n}", { n: waiting })] : [];
     return { total: pictures.length, revision: this.revision, pages: new Map(pages), sections, notes };
   }
 

@@ -99,7 +99,7 @@ function strip(pictures, waiting, none, open) {
   const buttons = pictures.map((each) => h("button", {
     type: "button", title: each.name, "aria-label": each.name, onclick: () => open(each.id),
   }, h("img", { src: shelf.thumbnail(each), alt: "", loading: "lazy" })));
-  const said = waiting ? t("{n} pictures have not been looked at yet.", { n: waiting }) : none;
+  const said = waiting ? t("Pictures that have not been looked at yet: {n}", { n: waiting }) : none;
   return h("div", {}, h("div.library-strip", {}, buttons),
     waiting || !pictures.length ? h("p.hint", {}, said) : null);
 }

@@ -3,19 +3,22 @@ import { h, iconButton, t } from "../core/dom.js";
 import { book } from "./book.js";
 
 const SNIPPET = 140;      // characters of a style's texts that are shown
+const DRAGGED = "application/x-easel-style";
+const STEPS = { ArrowUp: -1, ArrowDown: 1 };
 
 export class StyleList {
-  /** told: { chosen(names), edit(style) } */
+  /** told: { chosen(names), edit(style), place(style, other): puts a style where another of its file stands } */
   constructor(told) {
     Object.assign(this, { told, styles: [], chosen: [] });
     this.search = h("input.networks-search", {
       type: "search", placeholder: t("Search"), "aria-label": t("Search the styles"), oninput: () => this.draw(),
     });
     this.category = h("select.networks-select", { "aria-label": t("Category"), onchange: () => this.draw() });
-    this.rows = h("ul.style-rows", { "aria-label": t("Styles") });
+    this.rows = h("ul.style-rows", { "aria-label": t("Styles"), onkeydown: (event) => this.key(event) });
     this.count = h("p.hint", { role: "status" });
     this.element = h("section.style-list", {},
-      h("div.style-bar", {}, this.search, this.category), this.rows, this.count);
+      h("div.style-bar", {}, this.search, this.category), this.rows, this.count,
+      h("p.hint", {}, t("Drag a style to another place, or press Alt+↑ and Alt+↓.")));
   }
 
   show(styles, chosen) {
@@ -38,8 +41,9 @@ export class StyleList {
   }
 
   draw() {
-    const found = this.shown;
+    const found = this.shown, focused = this.rowOf(document.activeElement)?.dataset.name;
     this.rows.replaceChildren(...found.map((style) => this.row(style)));
+    if (focused !== undefined) this.choiceOf(focused)?.focus();
     this.count.textContent = this.styles.length
       ? t("{n} of {all} styles, {chosen} chosen",
         { n: found.length, all: this.styles.length, chosen: this.chosen.length })
@@ -54,15 +58,59 @@ export class StyleList {
       onclick: () => this.toggle(style.name),
     }, picture, h("span.style-text", {}, h("b", {}, style.name), h("small", {}, snippet(style))),
     h("span.style-place", {}, place >= 0 ? String(place + 1) : ""));
-    return h("li", {}, toggle, iconButton("pencil", t("Edit {name}", style), () => this.told.edit(style)));
+    const row = h("li", { draggable: style.editable }, toggle,
+      iconButton("pencil", t("Edit {name}", style), () => this.told.edit(style)));
+    row.dataset.name = style.name;
+    if (style.editable) this.letDrag(row, style);
+    return row;
+  }
+
+  rowOf(element) { return this.rows.contains(element) ? element.closest("li") : null; }
+
+  choiceOf(name) {
+    return [...this.rows.children].find((row) => row.dataset.name === name)?.querySelector(".style-choice");
+  }
+
+  /** Dropped on another of its file, a style takes that one's place. */
+  letDrag(row, style) {
+    const { file } = style;
+    row.ondragstart = (event) => {
+      event.dataTransfer.setData(DRAGGED, style.name);
+      event.dataTransfer.effectAllowed = "move";
+      this.dragged = style;
+    };
+    row.ondragend = () => { this.dragged = null; };
+    row.ondragover = (event) => {
+      if (!this.dragged || this.dragged === style || this.dragged.file !== file) return;
+      event.preventDefault();
+      row.classList.add("style-target");
+    };
+    row.ondragleave = () => row.classList.remove("style-target");
+    row.ondrop = (event) => {
+      row.classList.remove("style-target");
+      if (!this.dragged) return;
+      event.preventDefault();
+      event.stopPropagation();
+      this.told.place(this.dragged, style);
+    };
+  }
+
+  /** Alt with ↑ or ↓ takes the place of the neighbour that is shown. */
+  key(event) {
+    const by = event.altKey && STEPS[event.key], name = this.rowOf(event.target)?.dataset.name;
+    const style = by && this.styles.find((each) => each.name === name);
+    if (!style?.editable) return;
+    event.preventDefault();
+    const beside = this.shown.filter(({ file }) => file === style.file);
+    const other = beside[beside.indexOf(style) + by];
+    if (other) this.told.place(style, other);
   }
 
   /** They are applied in the order in which they are chosen. */
   toggle(name) {
-    const at = this.shown.findIndex((style) => style.name === name);
     this.chosen = this.chosen.includes(name) ? this.chosen.filter((each) => each !== name) : [...this.chosen, name];
     this.draw();
-    this.rows.children[at]?.querySelector(".style-choice").focus();
+    this.choiceOf(name)?.focus();
     this.told.chosen(this.chosen);
   }
 }

@@ -31,6 +31,7 @@ export class StylesDialog {
     Object.assign(this, { form, data: { styles: [], files: [], problems: [] } });
     this.list = new StyleList({
       chosen: (styles) => form.fill({ styles }), edit: (style) => this.edit(style),
+      place: (style, other) => this.place(style, other),
     });
     this.one = new StyleForm({
       save: (style) => this.save(style), remove: (name) => this.remove(name), move: (name, by) => this.move(name, by),
@@ -86,11 +87,22 @@ export class StylesDialog {
 
   /** Before or behind its neighbour in the same file. */
   move(name, by) {
-    const { file } = this.data.styles.find((style) => style.name === name);
-    const beside = this.data.styles.filter((style) => style.file === file).map((style) => style.name);
-    const other = beside[beside.indexOf(name) + by];
-    if (other) return this.attempt(() => book.order(by < 0 ? [name, other] : [other, name]), name);
+    const style = this.data.styles.find((each) => each.name === name), beside = this.beside(style);
+    const other = beside[beside.indexOf(style) + by];
+    if (other) return this.place(style, other);
   }
+
+  /** Where another of the same file stands; those between move up. */
+  place(style, other) {
+    const beside = this.beside(style).map(({ name }) => name);
+    const from = beside.indexOf(style.name), to = beside.indexOf(other.name);
+    const between = beside.slice(Math.min(from, to), Math.max(from, to) + 1).filter((name) => name !== style.name);
+    const names = to < from ? [style.name, ...between] : [...between, style.name];
+    const open = this.one.element.hidden || this.one.changed ? "" : this.one.style.name;
+    return this.attempt(() => book.order(names), open);
+  }
+
+  beside({ file }) { return this.data.styles.filter((each) => each.file === file); }
 
   async add() {
     const [file] = this.chooser.files;
