@@ -13,7 +13,17 @@ from modules.base.errors import Invalid
 from modules.base.fields import checker
 from modules.params.control import CONTROL_MODES, MAP_RESIZE_MODES, ControlUnit
 from modules.params.control_dialects import READ
-from modules.params.plot_axes import Apply, Axis, R, ReadValues, Variant, named_value, plain_texts, truths
+from modules.params.plot_axes import (
+    Apply,
+    Axis,
+    R,
+    ReadValues,
+    Variant,
+    named_value,
+    plain_texts,
+    to_truth,
+    truth_texts,
+)
 from modules.params.plot_values import fractional_numbers, whole_numbers
 
 CONTROL_COST = 0.2      # another ControlNet is loaded
@@ -57,8 +67,9 @@ def unit_axes(unit: int) -> tuple[Axis, ...]:
         name = f"{prefix} {label}"
         return Axis(name, unit_values(name, field, read), to_unit(name, unit, field), named_value, cost, choices)
 
+    enabled = to_truth(to_unit(f"{prefix} Enabled", unit, "enabled"))
     return (
-        axis("Enabled", "enabled", truths, ("False", "True")),
+        Axis(f"{prefix} Enabled", truth_texts, enabled, named_value, choices=("False", "True")),
         axis("Model", "model", plain_texts, "control_models", CONTROL_COST),
         axis("Weight", "weight", fractional_numbers),
         axis("Guidance Start", "guidance_start", fractional_numbers),

@@ -108,6 +108,10 @@ def test_fields_of_the_first_controlnet_unit_are_axes():
         (0.5, BALANCED), (1.0, BALANCED), (0.5, CONTROL_MODE), (1.0, CONTROL_MODE),
     ]
     assert [unit.enabled for unit in firsts] == [True] * 4 + [False] * 4
+    switch = find_axis("[ControlNet] Enabled", "txt2img", Txt2Img, Settings)
+    assert [switch.label(switch.name, value) for value in switch.read(["True", "no"])] == [
+        "[ControlNet] Enabled: True", "[ControlNet] Enabled: no",
+    ]
     assert {each.params.control[1] for each in found} == {units.control[1]}
     for kind, wrong in (("Weight", "9"), ("Resize Mode", "upwards"), ("Preprocessor", "no-such")):
         with pytest.raises((Invalid, UnknownName)):

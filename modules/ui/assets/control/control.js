@@ -28,9 +28,9 @@ export class ControlUnits {
     for (const unit of this.units) await unit.load();
   }
 
-  /** The units as the form has them; those that nobody touched say nothing. */
+  /** The units as the form has them; those that nobody touched say nothing. A plot may switch on what is off here. */
   changed() {
-    const last = this.units.findLastIndex(({ values }) => values.enabled);
+    const last = this.units.findLastIndex(({ values }) => values.enabled || values.image);
     this.own = this.units.slice(0, last + 1).map(({ values }) => values);
     this.form.fill({ control: this.own });
     this.name();
