@@ -1,8 +1,8 @@
 """ComfyUI's drawn graph ("workflow"), whose nodes may be subgraphs: read as if it had run.
 
-A subgraph is defined once and stands wherever a node's type is its id. Inside, a link from INPUTS is what its node is
-given, one to OUTPUTS is what its node gives. The nodes inside are numbered as in the graph that ran: 12:3 is node 3 of
-node 12.
+A subgraph is defined once and stands wherever a node's type is its id. Inside, a link from SUBGRAPH_INPUTS is what its
+node is given, one to SUBGRAPH_OUTPUTS is what its node gives. The nodes inside are numbered as in the graph that ran:
+12:3 is node 3 of node 12.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any
 
 from modules.metadata.dialects.dialect import list_or_empty, mapping_or_empty, text_or_empty
 
-INPUTS, OUTPUTS = -10, -20      # the two ends of a subgraph, as links name them
+SUBGRAPH_INPUTS, SUBGRAPH_OUTPUTS = -10, -20      # its two ends, as links name them
 MUTED, BYPASSED = 2, 4          # modes of a node
 MOST_DRAWN_NODES = 10_000
 MOST_LEVELS = 20                # subgraphs in subgraphs
 MOST_HOPS = 1_000               # of a link through the ends of subgraphs
 LINK_PARTS = ("id", "origin_id", "origin_slot", "target_id", "target_slot")
-Drawn = Mapping[str, Any]
+GraphPart = Mapping[str, Any]
 
 
 @dataclass(eq=False)
@@ -31,11 +31,11 @@ class DrawnLevel:
     """
 
     prefix: str
-    nodes: Mapping[int, Drawn]
+    nodes: Mapping[int, GraphPart]
     links: Mapping[int, tuple[int, int]]
     given: Mapping[int, int]
-    bypassed: Mapping[int, Drawn]
-    node: Drawn = field(default_factory=dict)
+    bypassed: Mapping[int, GraphPart]
+    node: GraphPart = field(default_factory=dict)
     above: DrawnLevel | None = None
     inside: dict[int, DrawnLevel] = field(default_factory=dict)
 
@@ -43,7 +43,7 @@ class DrawnLevel:
         return f"{self.prefix}{node}"
 
 
-def drawn_nodes(said: Drawn) -> Iterator[tuple[str, Drawn, DrawnLevel]]:
+def drawn_nodes(said: GraphPart) -> Iterator[tuple[str, GraphPart, DrawnLevel]]:
     """Yield number, node and level of each node that does something itself."""
     subgraphs = {
         each["id"]: each for each in list_or_empty(mapping_or_empty(said.get("definitions")).get("subgraphs"))
@@ -64,7 +64,9 @@ def drawn_nodes(said: Drawn) -> Iterator[tuple[str, Drawn, DrawnLevel]]:
                 waiting.append((level.inside[number], depth + 1))
 
 
-def level_of(said: Drawn, prefix: str, node: Drawn | None = None, above: DrawnLevel | None = None) -> DrawnLevel:
+def level_of(
+    said: GraphPart, prefix: str, node: GraphPart | None = None, above: DrawnLevel | None = None
+) -> DrawnLevel:
     links = [found for link in list_or_empty(said.get("links")) if (found := link_parts(link))]
     nodes = {
         each["id"]: each for each in map(mapping_or_empty, list_or_empty(said.get("nodes"))[:MOST_DRAWN_NODES])
@@ -73,7 +75,7 @@ def level_of(said: Drawn, prefix: str, node: Drawn | None = None, above: DrawnLe
     return DrawnLevel(
         prefix, {number: each for number, each in nodes.items() if each.get("mode") not in (MUTED, BYPASSED)},
         {link: (origin, slot) for link, origin, slot, _, _ in links},
-        {slot: link for link, _, _, target, slot in links if target == OUTPUTS},
+        {slot: link for link, _, _, target, slot in links if target == SUBGRAPH_OUTPUTS},
         {number: each for number, each in nodes.items() if each.get("mode") == BYPASSED}, node or {}, above,
     )
 
@@ -93,7 +95,7 @@ def source_of(level: DrawnLevel | None, link: Any) -> Any:
         if level is None or not isinstance(link, int) or link not in level.links:
             return None
         origin, slot = level.links[link]
-        if origin == INPUTS:
+        if origin == SUBGRAPH_INPUTS:
             entry = entry_at(level.node, slot)
             if not isinstance(entry.get("link"), int):
                 return own_value(level.node, entry)
@@ -108,7 +110,7 @@ def source_of(level: DrawnLevel | None, link: Any) -> Any:
     return None
 
 
-def handed_on(node: Drawn, slot: int) -> Any:
+def handed_on(node: GraphPart, slot: int) -> Any:
     """Return the link of the first input of an output's kind: so a bypassed node is passed by."""
     outputs = list_or_empty(node.get("outputs"))
     kind = mapping_or_empty(outputs[slot]).get("type") if 0 <= slot < len(outputs) else None
@@ -116,12 +118,12 @@ def handed_on(node: Drawn, slot: int) -> Any:
     return next((entry.get("link") for entry in entries if kind and entry.get("type") == kind), None)
 
 
-def entry_at(node: Drawn, slot: int) -> Drawn:
+def entry_at(node: GraphPart, slot: int) -> GraphPart:
     entries = list_or_empty(node.get("inputs"))
     return mapping_or_empty(entries[slot]) if 0 <= slot < len(entries) else {}
 
 
-def own_value(node: Drawn, entry: Drawn) -> Any:
+def own_value(node: GraphPart, entry: GraphPart) -> Any:
     """Return the value of an input that has a field at the node; its fields' values stand in their order."""
     shown = [each for each in list_or_empty(node.get("inputs")) if mapping_or_empty(each).get("widget")]
     values = node.get("widgets_values")
@@ -129,7 +131,7 @@ def own_value(node: Drawn, entry: Drawn) -> Any:
     return values[place] if isinstance(values, Sequence) and place is not None and place < len(values) else None
 
 
-def linked_inputs(node: Drawn, level: DrawnLevel) -> dict[str, Any]:
+def linked_inputs(node: GraphPart, level: DrawnLevel) -> dict[str, Any]:
     """Return what comes to a node's inputs by links."""
     entries = map(mapping_or_empty, list_or_empty(node.get("inputs")))
     found = {text_or_empty(entry.get("name")): source_of(level, entry.get("link")) for entry in entries}

@@ -150,7 +150,8 @@ function changesTable(pictures, nameOf) {
       h("td", {}, before === null ? "–" : h("del", {}, String(before))),
       h("td", {}, after === null ? "–" : h("ins", {}, String(after)))));
   });
-  return h("div.data-wide-table", {}, h("table.data-table.data-changes", {}, h("thead", {}, head), h("tbody", {}, rows)));
+  return h("div.data-wide-table", {},
+    h("table.data-table.data-changes", {}, h("thead", {}, head), h("tbody", {}, rows)));
 }
 
 /** Files of this computer, sent one after another: [{ picture, name, url }]. */
