@@ -22,8 +22,8 @@ from modules.ui.document import FOR_GOOD
 ASSETS = Path(__file__).parent / "assets"
 # later ones win
 SHEETS = (
-    "variables", "page", "results", "viewer", "plots", "cards", "editor", "queue", "library", "data", "prompt",
-    "extensions", "control", "training", "icons",
+    "variables", "page", "layout", "results", "viewer", "plots", "cards", "editor", "queue", "library", "data",
+    "prompt", "extensions", "control", "training", "icons",
 )
 CONTENT_TYPES = {"js": "text/javascript", "css": "text/css"}
 PLACE = "/easel/page"      # the assets' path below the page's address

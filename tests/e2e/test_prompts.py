@@ -97,7 +97,7 @@ def test_forever_goes_on_until_it_is_stopped_and_a_picture_is_varied(page: Page)
     page.wait_for_function("(first) => sessionStorage.getItem('easel.job') !== first", arg=first)
     page.locator(".forever").get_by_role("button", name="Stop").click()
     page.wait_for_function("!document.getElementById('txt2img_page').classList.contains('running')")
-    page.locator("#txt2img_gallery .over .variants").click()
+    page.locator("#image_buttons_txt2img .variants").click()
     page.locator(".variants-dialog [type=number]").fill("2")
     page.get_by_role("button", name="Start").click()
     expect(page.locator("#txt2img_gallery .thumb").nth(1)).to_be_visible()      # perhaps with a grid

@@ -32,8 +32,9 @@ def build(flags: Flags, form: Form[ExtrasBatch], words: Words) -> None:
         with gr.Column(elem_id=f"{TAB}_settings"):
             picture_inputs(flags, form, words)
             extras_settings(form)
-        generate_column(words)
-        generation.results(TAB, form)
+        with generation.work_column(TAB):
+            generate_column(words)
+            generation.results(TAB, form)
 
 
 def picture_inputs(flags: Flags, form: Form[ExtrasBatch], words: Words) -> None:

@@ -50,6 +50,11 @@ def actions(tab: str, form: Form[Any], words: Words) -> None:
             form.place("styles")
 
 
+def work_column(tab: str) -> gr.Column:
+    """Open the column that stays in view: `actions` and `results` are called inside."""
+    return gr.Column(elem_id=f"{tab}_work", elem_classes="work-column")
+
+
 def sampler_row(tab: str, form: Form[Any]) -> None:
     with gr.Row(elem_id=f"sampler_selection_{tab}"):
         form.place("sampler_name", "scheduler", "steps")

@@ -72,17 +72,19 @@ def img2img_fields(words: Words) -> TabFields:
 def build(models: Library, flags: Flags, form: ScriptedForm[Img2ImgBatch], words: Words) -> None:
     with gr.Column(elem_id=f"{TAB}_page"):
         generation.prompts(TAB, form)
-        generation.actions(TAB, form, words)
+        with gr.Column(elem_id=f"{TAB}_input"):
+            picture_editors(flags, form, words)
+        with generation.work_column(TAB):
+            generation.actions(TAB, form, words)
+            generation.results(TAB, form)
         with cards.tabs(TAB):
             with gr.Tab(words("Generation"), id=f"{TAB}_generation"):
-                img2img_settings(flags, form, words)
+                img2img_settings(form, words)
             cards.build(TAB, models, words)
-        generation.results(TAB, form)
 
 
-def img2img_settings(flags: Flags, form: ScriptedForm[Img2ImgBatch], words: Words) -> None:
+def img2img_settings(form: ScriptedForm[Img2ImgBatch], words: Words) -> None:
     with gr.Column(elem_id=f"{TAB}_settings"):
-        picture_editors(flags, form, words)
         form.place("resize_mode")
         inpainting(form, words)
         generation.sampler_row(TAB, form)

@@ -1,5 +1,5 @@
 // ControlNet's fold in a tab: its units side by side, each a tab whose name tells its state.
-import { byId, h, t } from "../core/dom.js";
+import { bringIntoView, byId, h, t } from "../core/dom.js";
 import { UnitForm } from "./unit.js";
 
 /** A tab's units, and what other parts of the page do with them. */
@@ -61,7 +61,7 @@ export class ControlUnits {
     await found.picture.keep(file);
     const fold = byId(`${this.tab}_controlnet`).querySelector("details");
     fold.open = true;
-    fold.scrollIntoView({ behavior: "smooth", block: "nearest" });
+    bringIntoView(fold);
   }
 }
 

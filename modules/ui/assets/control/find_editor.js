@@ -1,5 +1,5 @@
 // A picture with the boxes of its finds, which may be moved, resized, taken away and added before they are painted.
-import { h, iconButton, t } from "../core/dom.js";
+import { bringIntoView, h, iconButton, t } from "../core/dom.js";
 import { BoxFrame } from "./box_frame.js";
 
 const MOST_FINDS = 100;
@@ -27,7 +27,7 @@ export class FindEditor {
     this.element.hidden = false;
     this.frame.show(boxes);
     this.tell();
-    this.element.scrollIntoView({ behavior: "smooth", block: "nearest" });
+    bringIntoView(this.element);
   }
 
   /** A small picture is shown larger, so that its boxes can be taken hold of. */

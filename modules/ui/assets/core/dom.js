@@ -32,6 +32,21 @@ export function h(kind, properties = {}, ...children) {
   return element;
 }
 
+/** Scroll an element into view, at once for whoever wants no motion. where: as of scrollIntoView */
+export function bringIntoView(element, where = { block: "nearest" }) {
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  element.scrollIntoView({ ...where, behavior: still ? "auto" : "smooth" });
+}
+
+const FOCUSABLE = "button, a[href], input, select, textarea, summary";
+
+/** New children for an element; the focus stays where it was among them. */
+export function replaceKeepingFocus(element, children) {
+  const at = [...element.querySelectorAll(FOCUSABLE)].indexOf(document.activeElement);
+  element.replaceChildren(...children);
+  if (at >= 0) element.querySelectorAll(FOCUSABLE)[at]?.focus({ preventScroll: true });
+}
+
 export const iconButton = (icon, name, onclick) =>
   h("button.tool." + icon, { type: "button", title: name, onclick }, name);
 

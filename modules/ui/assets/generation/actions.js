@@ -51,6 +51,7 @@ async function paste({ form, results }) {
 }
 
 export function startActions() {
+  byId("easel_quick_more").setAttribute("aria-expanded", false);
   document.addEventListener("click", click);
   document.addEventListener("keydown", shortcut);
 }
@@ -74,9 +75,14 @@ function click(event) {
   const id = own === "paste" ? "txt2img_paste" : own;      // A1111's name for it
   if (id === "easel_theme") return window.easel.theme.toggle();
   if (id === "refresh_sd_model_checkpoint") return lookAgain();
-  if (id === "easel_quick_more") return byId("quicksettings").classList.toggle("unfolded");
+  if (id === "easel_quick_more") return unfold(byId(id));
   const tab = tabs.get(id.slice(0, id.indexOf("_")));
   if (tab && window.easel.isReady(tab.tab)) act(tab, id);
+}
+
+/** On a phone: the rest of the first row. */
+function unfold(button) {
+  button.setAttribute("aria-expanded", byId("quicksettings").classList.toggle("unfolded"));
 }
 
 function act(tab, id) {

@@ -1,7 +1,6 @@
 // Elements of A1111's page that Easel draws otherwise or not at all: other scripts look for their ids, click them, and
 // put their own elements into them.
 import { byId, h } from "../core/dom.js";
-import { enlarge, sendToExtras, sendToImg2img } from "./send_to.js";
 
 /** Append what the page does not have yet. */
 const put = (place, ...elements) => place.append(...elements.filter(({ id }) => !byId(id)));
@@ -18,22 +17,12 @@ export function startPageAnchors() {
   bar.append(hidden("settings_restart_gradio", () => location.reload()));
 }
 
-/** Anchors around a tab's pictures. Its buttons do with the shown picture what Easel's own do. */
+/** Anchors around a tab's pictures; the buttons under them have A1111's ids themselves (action_row.js). */
 export function startAnchors(tab) {
   const name = tab.tab;
-  const withPicture = (act) => () => { if (tab.results.picture) act(tab.results.picture); };
-  const buttons = h(
-    "div.image-buttons",
-    { id: `image_buttons_${name}` },
-    hidden(`${name}_send_to_img2img`, withPicture((picture) => sendToImg2img(picture, "image"))),
-    hidden(`${name}_send_to_inpaint`, withPicture((picture) => sendToImg2img(picture, "mask"))),
-    hidden(`${name}_send_to_extras`, withPicture(sendToExtras)),
-    ...(name === "txt2img" ? [hidden("txt2img_upscale", withPicture((picture) => enlarge(picture, tab)))] : []),
-  );
   const data = h("div", { id: `generation_info_${name}`, hidden: true }, h("textarea"));
   put(
     byId(`${name}_gallery_container`),
-    buttons,
     hidden(`${name}_generation_info_button`),
     h("div", { id: `html_log_${name}`, hidden: true }),
     data,

@@ -55,10 +55,19 @@ export class Job {
   /** record: null if there is none any more */
   tell(record) {
     this.current = record;
-    byId(`${this.tab}_page`)?.classList.toggle("running", this.running);
+    this.showRunning();
     document.title = this.title();
     for (const listener of this.listeners) listener(record);
     if (!this.running) for (const go of this.waiting.splice(0)) go();
+  }
+
+  /** Generate gives way to Interrupt while a job runs; the focus goes with it. */
+  showRunning() {
+    const focused = document.activeElement?.id ?? "", begins = focused === `${this.tab}_generate`;
+    byId(`${this.tab}_page`)?.classList.toggle("running", this.running);
+    if (this.running && begins) byId(`${this.tab}_interrupt`).focus({ preventScroll: true });
+    if (!this.running && [`${this.tab}_interrupt`, `${this.tab}_skip`].includes(focused))
+      byId(`${this.tab}_generate`).focus({ preventScroll: true });
   }
 
   /** The server knows of the job no more; `onLost` listeners are told which it was. */

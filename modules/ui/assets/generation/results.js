@@ -1,14 +1,15 @@
 // Where the picture is: preview, pictures, progress, errors, generation data.
-import { byId, copy, duration, h, iconButton, t } from "../core/dom.js";
+import { bringIntoView, byId, copy, duration, h, iconButton, replaceKeepingFocus, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
 import { editButton } from "../core/picture_data.js";
 import { reasonOf, server } from "../core/server.js";
 import { PlotGrid } from "../plots/plot_grid.js";
 import { Viewer } from "../viewer/viewer.js";
+import { ActionRow, actionTools } from "./action_row.js";
 import { History } from "./history.js";
 import { fillIn, pasteInfotext } from "./paste.js";
-import { enlarge, sendToControl, sendToExtras, sendToImg2img } from "./send_to.js";
-import { varyPicture } from "./variants.js";
+import { refusalCard } from "./refusal.js";
+import { forgetHints, welcome } from "./welcome.js";
 
 /** Pictures that Extras made of others' have none. */
 const hasSeed = (picture) => ![undefined, null, ""].includes(picture?.seed);
@@ -32,40 +33,8 @@ const withReturned = (picture) => [
   })),
 ];
 
-const SENDS = [
-  { icon: "image", name: "Send to img2img", send: (picture) => sendToImg2img(picture, "image") },
-  { icon: "brush", name: "Send to inpaint", send: (picture) => sendToImg2img(picture, "mask") },
-  { icon: "enlarge", name: "Send to extras", send: sendToExtras },
-  { icon: "follow", name: "Send to ControlNet", send: sendToControl },
-  { icon: "sparkles", name: "Upscale with hires fix", send: enlarge, only: "txt2img" },
-  { icon: "variants", name: "Vary this", send: varyPicture, not: "extras" },
-];
-
-/** A model's misfit tells which tensor, behind a colon. */
-function headlined({ error, message }) {
-  const [headline, ...raw] = error === "model_mismatch" ? message.split(": ") : [message];
-  return raw.length
-    ? { headline: `${headline}.`, raw: raw.join(": ") }
-    : { headline: headline || t("Something went wrong."), raw: "" };
-}
-
-/** Copies the picture on the server, or all of the job, as the settings have it, and tells where to. */
-async function saveByHand(job, index) {
-  try {
-    const { files } = await server.save(job, index);
-    notice(
-      "save",
-      files.length > 1
-        ? t("{n} pictures saved, the last as {file}", { n: files.length, file: files.at(-1) })
-        : t("Saved as {file}", { file: files[0] }),
-    );
-  } catch ({ reply }) {
-    notice(
-      "save",
-      reply ? [reply.message, reply.hint].filter(Boolean).join(" ") : t("The server did not answer. Please try again."),
-    );
-  }
-}
+const LIVE = "preview";      // the kind of what is still being drawn
+const STACKED = matchMedia("(max-width: 899px)");      // as in layout.css
 
 const modelLoads = () => byId("quicksettings").classList.contains("loading");
 
@@ -112,8 +81,9 @@ export class Results {
       turn: (step) => { this.choose(this.neighbour(step)?.index); return this.inViewer(this.shownPicture()); },
       beside: (step) => this.neighbour(step),
       panel: ({ infotext }) => (infotext ? h("p.infotext", {}, infotext) : null),
-      buttons: (picture) => this.editing(picture),
+      buttons: (picture) => this.viewerButtons(picture),
     });
+    this.row = new ActionRow(owner);
   }
 
   get picture() { return this.shownPicture(); }
@@ -121,7 +91,8 @@ export class Results {
   start() {
     const { stage, bar, progress, thumbs, notes } = this.parts;
     const holder = h("div.progress", { role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100 }, bar, progress);
-    byId(`${this.tab}_gallery`).replaceChildren(h("div.results", {}, stage, holder, this.plot.element, thumbs, notes));
+    const { element: row } = this.row, { element: plot } = this.plot;
+    byId(`${this.tab}_gallery`).replaceChildren(h("div.results", {}, stage, holder, row, plot, thumbs, notes));
     byId(`html_info_${this.tab}`).replaceChildren(this.parts.data, new History(this.owner).element);
     this.job.onUpdate((record) => this.update(record));
     this.form.onChange(() => this.shape());
@@ -145,15 +116,23 @@ export class Results {
     this.draw();
   }
 
+  /** A job was asked for: where the columns are stacked, its picture is looked for. */
+  awaited() {
+    forgetHints();
+    if (STACKED.matches) bringIntoView(this.parts.stage, { block: "start" });
+  }
+
   showExamples(found) {
     this.examples = found ?? [];
     this.draw();
   }
 
   update(record) {
+    const was = this.viewer.shows(LIVE);
     if (record?.id !== this.drawn.job) this.clear();
     this.refusal = record?.error ?? null;
     this.draw();
+    if (was && !this.job.running && this.shownPicture()) this.viewer.show(this.inViewer(this.shownPicture()));
   }
 
   pictures() {
@@ -191,7 +170,13 @@ export class Results {
     return all.length ? all[(at + step + all.length) % all.length] : null;
   }
 
+  /** What the whole window shows: a picture, or while none is chosen the newest preview. */
   inViewer(picture) {
+    if (!picture && this.job.running) {
+      const { id, preview } = this.job.current;
+      const url = server.preview(id, /n=(\d+)/.exec(preview ?? "")?.[1] ?? "");
+      return { url, kind: LIVE, name: t("Preview"), caption: t("Preview") };
+    }
     const caption = hasSeed(picture) ? t("Seed {seed}", { seed: picture.seed }) : t("Picture");
     return picture && { ...picture, name: called(picture), caption };
   }
@@ -205,13 +190,14 @@ export class Results {
     this.drawThumbs(record);
     this.drawNotes(record);
     this.drawData();
+    this.row.follow(this.onStage());
   }
 
   /** Rebuild only what changed: `key` says what a part shows. */
   once(part, key, build) {
     if (this.drawn[part] === key) return;
     this.drawn[part] = key;
-    this.parts[part].replaceChildren(...build());
+    replaceKeepingFocus(this.parts[part], build());
   }
 
   drawStage(record) {
@@ -219,12 +205,14 @@ export class Results {
     this.shape();
     this.parts.stage.classList.toggle("refused", this.refused());
     if (this.refused())
-      return this.once("stage", "error " + JSON.stringify(this.refusal), () => [this.card(this.refusal)]);
+      return this.once("stage", "error " + JSON.stringify(this.refusal), () => [refusalCard(this.refusal, record?.id)]);
     if (this.preparing) return this.once("stage", "waiting", () => [h("div.empty.waiting")]);
     if (picture) return this.once("stage", picture.url, () => [this.large(picture)]);
     if (this.job.running && record.preview) return this.preview(record);
     if (this.job.running) return this.once("stage", "waiting", () => [h("div.empty.waiting")]);
-    this.once("stage", "examples " + JSON.stringify(this.examples), () => [this.welcome()]);
+    this.once("stage", "examples " + JSON.stringify(this.examples), () => [
+      welcome(this.examples, (patch) => this.owner.generate(patch)),
+    ]);
   }
 
   /** The stage has the form's proportions, so that nothing jumps when the picture comes. */
@@ -253,17 +241,11 @@ export class Results {
       onload: () => this.measure(picture, image),
     });
     const open = h("button.open", { type: "button", onclick: () => this.viewer.open(this.inViewer(picture)) }, image);
-    const download = h("a.tool.download", { href: picture.url, download: "", title: t("Download") }, t("Download"));
-    const save = Number.isInteger(picture.index)
-      ? iconButton("floppy", t("Save"), () => saveByHand(this.job.current.id, picture.index))
-      : [];
-    const fitting = SENDS.filter(({ only, not }) => (only ?? this.tab) === this.tab && not !== this.tab);
-    const sends = fitting.map(({ icon, name, send }) => iconButton(icon, t(name), () => send(picture, this.owner)));
     const said = verdict(picture);
     if (picture.withheld === "refused")      // there is nothing to send, to save or to look at more closely
       return h("div.picture", {}, image, h("p.verdict.in-place", {}, said));
     const badge = said ? h("p.verdict", {}, said) : [];
-    return h("div.picture", {}, open, badge, h("div.over", {}, sends, save, download));
+    return h("div.picture", {}, open, badge);
   }
 
   /** Swap the preview only once it has loaded, so that it never blinks; the next one is fetched after that. */
@@ -278,40 +260,12 @@ export class Results {
     // there is none any more once the job has ended
     const loaded = await image.decode().then(() => true, () => false);
     this.loading = false;
-    if (loaded && this.drawn.stage === preview) this.parts.stage.replaceChildren(h("div.picture", {}, image));
+    if (loaded && this.drawn.stage === preview) {
+      const open = h("button.open", { type: "button", onclick: () => this.viewer.open(this.inViewer(null)) }, image);
+      replaceKeepingFocus(this.parts.stage, [h("div.picture", {}, open)]);
+      if (this.viewer.shows(LIVE)) this.viewer.show(this.inViewer(null));
+    }
     this.draw();
-  }
-
-  /** What happened and what to do, in words; names that only a programmer knows are among the details. */
-  card(error) {
-    const { headline, raw } = headlined(error);
-    return h(
-      "div.card",
-      { role: "alert" },
-      h("h3", {}, headline),
-      error.hint ? h("p", {}, error.hint) : null,
-      h(
-        "details",
-        {},
-        h("summary", {}, t("Details")),
-        raw ? h("p", {}, raw) : null,
-        h("code", {}, [error.error, this.job.current?.id].filter(Boolean).join(" · ")),
-      ),
-    );
-  }
-
-  welcome() {
-    if (!this.examples.length) return h("div.empty", {}, h("p", {}, t("Your pictures appear here.")));
-    const chips = this.examples.slice(0, 4).map((example) => {
-      const patch = typeof example === "string" ? { prompt: example } : example;
-      return h("button.example", { type: "button", onclick: () => this.owner.generate(patch) }, patch.prompt);
-    });
-    return h(
-      "div.empty.welcome",
-      {},
-      h("p", {}, t("Describe a picture, or try one of these")),
-      h("div.examples", {}, chips),
-    );
   }
 
   drawProgress(record) {
@@ -409,6 +363,13 @@ export class Results {
     } catch (error) {
       notice("plot", reasonOf(error));
     }
+  }
+
+  /** What can be done with a picture that fills the window; a preview is not one yet. */
+  viewerButtons(picture) {
+    if (picture.kind === LIVE) return [];
+    const leave = () => this.viewer.dialog.close();
+    return [...actionTools(picture, this.owner, leave), ...this.editing(picture)];
   }
 
   /** A button for its data; a mask that came with a picture has none. */

@@ -1,5 +1,5 @@
 // Pictures from one tab to another, with what made them.
-import { byId, facts, openTab, pause, t } from "../core/dom.js";
+import { bringIntoView, byId, facts, openTab, pause, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
 import { server } from "../core/server.js";
 import { pasteInfotext, usualQuick } from "./paste.js";
@@ -25,7 +25,7 @@ export async function sendToImg2img(picture, kind) {
     const tab = await shown("img2img");
     const sized = Boolean(picture.infotext) && await pasteInfotext(picture.infotext, tab.form);
     await tab.receive(file, kind, sized);
-    byId("img2img_settings").scrollIntoView({ behavior: "smooth", block: "nearest" });
+    bringIntoView(byId("img2img_input"));
   } catch {
     notice("send", t("The picture could not be sent there."));
   }

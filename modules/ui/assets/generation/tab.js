@@ -50,6 +50,7 @@ export class GenerationTab {
     if (Object.keys(patch).length) this.form.fill(patch);
     this.results.clear();
     this.busy(true);
+    this.results.awaited();
     try {
       this.follow(await this.submit());
       return true;

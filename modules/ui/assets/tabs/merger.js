@@ -1,7 +1,7 @@
 // The Checkpoint Merger tab: what is asked for is a job of the server, begun here and followed until it has ended,
 // several side by side.
 import { lookAgain, offerAnew } from "../core/choices.js";
-import { byId, duration, facts, h, t, visible } from "../core/dom.js";
+import { bringIntoView, byId, duration, facts, h, t, visible } from "../core/dom.js";
 import { connected } from "../core/notices.js";
 import { inWords, Lost, server } from "../core/server.js";
 import { Form } from "../generation/form.js";
@@ -75,11 +75,10 @@ async function make(kind) {
     if (!error.reply && !(error instanceof Lost)) throw error;
     const refusal = card(inWords(error));
     byId("modelmerger_results").prepend(refusal);
-    intoSight(refusal);
+    bringIntoView(refusal);
   }
 }
 
-const intoSight = (element) => element.scrollIntoView({ block: "nearest", behavior: "smooth" });
 
 /** After a reload or a restart: what is still being made. */
 async function resume() {
@@ -100,7 +99,7 @@ async function follow(id, fresh = true) {
   byId("modelmerger_results").prepend(place);
   const take = (record) => {
     place.replaceChildren(...(hasEnded(record) ? ended(record) : progress(record)));
-    if (fresh) intoSight(place);
+    if (fresh) bringIntoView(place);
     fresh = false;
   };
   const feed = new JobFeed(id, {

@@ -1,10 +1,9 @@
 // The Settings tab: find a setting by typing, or go to a section; what is changed stays so until it is applied.
-import { byId, facts, h, t, visible } from "../core/dom.js";
+import { bringIntoView, byId, facts, h, t, visible } from "../core/dom.js";
 import { notice } from "../core/notices.js";
 import { server } from "../core/server.js";
 import { Form } from "../generation/form.js";
 
-const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 
 let form = null;
 
@@ -120,7 +119,7 @@ function link(section, box) {
   const go = () => {
     box.value = "";
     filter("");
-    section.scrollIntoView({ behavior: STILL.matches ? "auto" : "smooth", block: "start" });
+    bringIntoView(section, { block: "start" });
   };
   return h("button.link", { type: "button", onclick: go }, section.querySelector("h2").textContent);
 }

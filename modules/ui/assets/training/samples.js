@@ -1,5 +1,5 @@
 // The sample sheet: a row for each prompt, a column for each step; a picture is opened in txt2img with its data.
-import { h, t } from "../core/dom.js";
+import { bringIntoView, h, t } from "../core/dom.js";
 import { server } from "../core/server.js";
 import { sendToTxt2img } from "../generation/send_to.js";
 import { hasEnded } from "../generation/job_feed.js";
@@ -59,6 +59,6 @@ export class SampleSheet {
     const heads = [...this.table.querySelectorAll("[id^=training_step_]")];
     const distance = ({ id }) => Math.abs(Number(id.slice("training_step_".length)) - step);
     const [nearest] = heads.sort((a, b) => distance(a) - distance(b));
-    nearest?.scrollIntoView({ inline: "center", block: "nearest", behavior: "smooth" });
+    if (nearest) bringIntoView(nearest, { inline: "center", block: "nearest" });
   }
 }

@@ -61,6 +61,9 @@ export class Viewer {
     return this.open(second);
   }
 
+  /** Is it open on a picture of this kind? */
+  shows(kind) { return this.dialog.open && this.picture?.kind === kind; }
+
   async show(picture) {
     const asked = ++this.asked;
     this.picture = picture;
