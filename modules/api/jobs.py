@@ -144,6 +144,7 @@ def job_json(app: App, record: JobRecord, brief: bool = False) -> dict[str, Any]
         "steps": live.steps if live else 0,
         "fraction": live.fraction if live else float(record.ended),
         "eta": live.eta if live else None,
+        "seconds": record.seconds,
         "preview": f"{base}/preview?n={live.previews}" if live and live.preview else None,
         "params": record.params,
         "asked": live.pictures if live else record.asked,

@@ -15,7 +15,7 @@ from PIL import Image
 from modules.base.accounts import LOCAL_OWNER
 from modules.base.errors import UnknownName
 from modules.base.files import append_whole
-from modules.imaging.filename import NameFacts
+from modules.imaging.filename import NameFacts, fill_pattern
 from modules.imaging.save import Destination, FileFormat
 from modules.params.infotext import split_infotext
 from modules.prompts import grammar
@@ -66,6 +66,19 @@ def copied(record: JobRecord, picture: OutputRecord, settings: Settings, folder:
             f"{picture.infotext}\n".encode("utf-8", "replace"), "txt"
         )
     return path
+
+
+def zip_name(record: JobRecord, settings: Settings) -> str:
+    """Return the name of a zip of the job's pictures, without its ending: by the settings' pattern, if they have one.
+
+    Raises OSError or ValueError for a first picture that cannot be read.
+    """
+    first = record.pictures[0]
+    usual = f"{Path(first.path).stem}-{len(record.pictures)}"
+    if not settings.grid_zip_filename_pattern:
+        return usual
+    with Image.open(first.path) as image:
+        return fill_pattern(settings.grid_zip_filename_pattern, recorded_facts(record, first, image, settings)) or usual
 
 
 # Facts for the patterns ------------------------------------------------------------------------------

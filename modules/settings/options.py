@@ -144,6 +144,15 @@ class Settings(AccountSettings, DrawingSettings):
     notification_volume: Annotated[int, Param(
         "Its volume", Slider(0, 100), "In percent.", section="saving-images",
     )] = 100
+    notification_browser: Annotated[bool, Param(
+        "Notify me when pictures are ready", Checkbox(),
+        "A notification of the browser's while you look elsewhere; each browser asks once whether it may.",
+        section="ui",
+    )] = False
+    keep_awake: Annotated[bool, Param(
+        "Keep the screen on while pictures are drawn", Checkbox(),
+        "As long as a job of this page runs, where the browser can.", section="ui",
+    )] = False
     return_grid: Annotated[bool, Param(
         "Show the grid of a batch", Checkbox(),
         "Beside the pictures of a job that has several; in plots a cell is then the grid of all its pictures.",
@@ -167,7 +176,7 @@ class Settings(AccountSettings, DrawingSettings):
         "Choose rows and columns so that all are filled.", section="saving-images",
     )] = False
     grid_zip_filename_pattern: Annotated[str, Param(
-        "Pattern of archive names", BelowOutputs(), "Kept for A1111's settings; Easel downloads pictures one by one, or by the library.", section="saving-images",
+        "Pattern of archive names", BelowOutputs(), "Of a job's pictures as a zip, such as [datetime]-[seed]; empty: the first picture's name.", section="saving-images",
     )] = ""
     n_rows: Annotated[int, Param(
         "Rows of a grid", Slider(-1, 16),

@@ -67,6 +67,7 @@ class JobRecord:
     paused: bool = False                          # paused by its owner
     # place among its owner's unfinished jobs; the store assigns the last one
     place: int = field(default=0, compare=False)
+    seconds: float | None = None                  # from when it was last begun to its end, once both are known
 
     @property
     def ended(self) -> bool:
@@ -219,11 +220,13 @@ class JobStore:
 
     def set_state(self, job: str, state: str, error: Mapping[str, Any] | None = None) -> None:
         """Set a job's state; an ended job stays as it is."""
-        ended = time.time() if state in ENDED else None
+        now = time.time()
+        began, ended = (now if state == RUNNING else None), (now if state in ENDED else None)
         with self.database.open() as db:
             db.execute(
-                "UPDATE jobs SET state = ?, error = ?, ended = ? WHERE id = ? AND ended IS NULL",
-                (state, json.dumps(dict(error)) if error else None, ended, job),
+                "UPDATE jobs SET state = ?, error = ?, began = coalesce(?, began), ended = ?"
+                " WHERE id = ? AND ended IS NULL",
+                (state, json.dumps(dict(error)) if error else None, began, ended, job),
             )
 
     def set_asked(self, job: str, asked: int) -> None:
@@ -352,7 +355,7 @@ class JobStore:
 
 BRIEF = (
     "SELECT id, owner, kind, params, '{}' AS long_params, '{}' AS settings, save, state, error, warnings, created, "
-    "asked, made, deaths, process, role, work, paused, place"
+    "asked, made, deaths, process, role, work, paused, place, began, ended"
     " FROM jobs"
 )
 
@@ -415,6 +418,7 @@ def _record(db: sqlite3.Connection, row: sqlite3.Row, newest: int | None) -> Job
             work=row["work"],
             paused=bool(row["paused"]),
             place=row["place"],
+            seconds=row["ended"] - row["began"] if row["ended"] and row["began"] else None,
         )
     except (ValueError, TypeError) as error:
         log.warning("The record of job %s cannot be read: %s", row["id"], error)

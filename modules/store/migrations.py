@@ -230,7 +230,12 @@ def grids_on_top(db: sqlite3.Connection) -> None:
     db.execute("UPDATE jobs SET made = (SELECT count(*) FROM outputs WHERE job = jobs.id AND kind <> 'grid')")
 
 
+def when_begun(db: sqlite3.Connection) -> None:
+    """A job tells when it was begun, so that the time it took is known; of older ones it is not."""
+    db.execute("ALTER TABLE jobs ADD COLUMN began REAL")
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     first_tables, deaths_and_long_params, outputs_of_kinds, accounts_and_credentials, queue_order,
-    outputs_by_path, grids_on_top,
+    outputs_by_path, grids_on_top, when_begun,
 )

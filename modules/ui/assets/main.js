@@ -1,11 +1,13 @@
 // Starts everything once gradio has drawn the page.
 import { startAccountMenu } from "./core/account_menu.js";
+import { startAddress } from "./core/address.js";
 import { showProblems } from "./core/choices.js";
 import { byId, debounced, facts, pause } from "./core/dom.js";
 import "./core/dropdowns.js";
 import { startExtensions } from "./extensions/page.js";
 import { startActions, startListening } from "./generation/actions.js";
 import { startPageAnchors } from "./generation/anchors.js";
+import { startNotices } from "./generation/notify.js";
 import { meetServer, watchServer } from "./generation/server_status.js";
 import { startTab } from "./generation/tab.js";
 import { waiting } from "./generation/tabs.js";
@@ -25,6 +27,8 @@ const OWN = { img2img: startImages, extras: startExtras };
 async function startPage() {
   while (!byId("quicksettings") || !waiting().includes("txt2img")) await pause(30);
   window.easel.theme.apply();
+  startAddress();
+  startNotices();
   showProblems(facts.start);
   startAccountMenu();
   startActions();

@@ -1,4 +1,5 @@
 // The menus of elements, as A1111's scripts know them: they open on a click of the other button, or a long touch.
+import { startLongTouch } from "./long_touch.js";
 
 const entries = new Map();      // number → { selector, name, act }
 let newest = 0;
@@ -47,4 +48,5 @@ export function startMenus() {
   Object.assign(window, { appendContextMenuOption, removeContextMenuOption });
   document.addEventListener("contextmenu", open);
   document.addEventListener("click", close);
+  startLongTouch();
 }

@@ -1,25 +1,9 @@
 // The row under a picture: what can be done with it, by name, in A1111's order and with A1111's ids. It is always
 // there; without a picture it waits.
 import { h, iconButton, t } from "../core/dom.js";
-import { notice } from "../core/notices.js";
-import { reasonOf, server } from "../core/server.js";
+import { downloadZip, openFolder, saveByHand } from "./keeping.js";
 import { enlarge, sendToControl, sendToExtras, sendToImg2img } from "./send_to.js";
 import { varyPicture } from "./variants.js";
-
-/** Copies the picture on the server, or all of the job, as the settings have it, and tells where to. */
-async function saveByHand(job, index) {
-  try {
-    const { files } = await server.save(job, index);
-    notice(
-      "save",
-      files.length > 1
-        ? t("{n} pictures saved, the last as {file}", { n: files.length, file: files.at(-1) })
-        : t("Saved as {file}", { file: files[0] }),
-    );
-  } catch (error) {
-    notice("save", reasonOf(error));
-  }
-}
 
 function download({ url }) {
   const link = h("a", { href: url, download: "", hidden: true });
@@ -33,8 +17,12 @@ function download({ url }) {
  * that came with one; leaves: it shows another tab; only, not: tabs
  */
 const ACTIONS = [
+  { icon: "folder", name: "Folder", says: "Open the folder of the pictures", own: true,
+    id: (tab) => `${tab}_open_folder`, act: ({ index }, { job }) => openFolder(job.current.id, index) },
   { icon: "floppy", name: "Save", says: "Save a copy on the server", own: true, id: (tab) => `save_${tab}`,
     act: ({ index }, { job }) => saveByHand(job.current.id, index) },
+  { icon: "archive", name: "Zip", says: "Download all pictures of the job as a zip", own: true,
+    id: (tab) => `save_zip_${tab}`, act: (picture, { job }) => downloadZip(job.current.id) },
   { icon: "download", name: "Download", says: "Download the picture", act: download },
   { icon: "image", name: "img2img", says: "Send to img2img", leaves: true, id: (tab) => `${tab}_send_to_img2img`,
     act: (picture) => sendToImg2img(picture, "image") },

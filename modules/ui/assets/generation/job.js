@@ -4,6 +4,7 @@ import { connected, notice } from "../core/notices.js";
 import { server } from "../core/server.js";
 import { tab as kept } from "../core/storage.js";
 import { hasEnded, JobFeed } from "./job_feed.js";
+import { notifyOfEnd } from "./notify.js";
 import { ring } from "./sound.js";
 
 const QUEUED = {
@@ -49,7 +50,13 @@ export class Job {
     await feed.run();
     if (feed !== this.feed) return;
     if (feed.gone) this.forget(id);
-    else if (fresh || feed.heard > 1) ring();
+    else if (fresh || feed.heard > 1) this.announce();
+  }
+
+  /** Its end is news: heard, and told to whoever looks elsewhere. */
+  announce() {
+    ring();
+    if (this.current) notifyOfEnd(this.current);
   }
 
   /** record: null if there is none any more */

@@ -9,6 +9,7 @@ import { ActionRow, actionTools } from "./action_row.js";
 import { History } from "./history.js";
 import { fillIn, pasteInfotext } from "./paste.js";
 import { refusalCard } from "./refusal.js";
+import { TakenLine } from "./taken.js";
 import { forgetHints, welcome } from "./welcome.js";
 
 /** Pictures that Extras made of others' have none. */
@@ -74,6 +75,7 @@ export class Results {
     this.drawn = {};             // what is on the page, so that nothing is built twice
     this.loading = false;        // a preview is
     this.inGrid = false;         // the job's pictures are a plot's cells
+    this.taken = new TakenLine();
     this.plot = new PlotGrid({
       use: (infotext) => pasteInfotext(infotext, this.form), extend: (job) => this.extend(job),
     });
@@ -93,7 +95,9 @@ export class Results {
     const holder = h("div.progress", { role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100 }, bar, progress);
     const { element: row } = this.row, { element: plot } = this.plot;
     byId(`${this.tab}_gallery`).replaceChildren(h("div.results", {}, stage, holder, row, plot, thumbs, notes));
-    byId(`html_info_${this.tab}`).replaceChildren(this.parts.data, new History(this.owner).element);
+    byId(`html_info_${this.tab}`).replaceChildren(
+      this.parts.data, this.taken.element, new History(this.owner).element,
+    );
     this.job.onUpdate((record) => this.update(record));
     this.form.onChange(() => this.shape());
     this.draw();
@@ -191,6 +195,7 @@ export class Results {
     this.drawNotes(record);
     this.drawData();
     this.row.follow(this.onStage());
+    this.taken.follow(record);
   }
 
   /** Rebuild only what changed: `key` says what a part shows. */
@@ -318,7 +323,9 @@ export class Results {
     const known = picture.whole ? t("Picture {n}", { n: number }) : t("Picture {n}, not finished", { n: number });
     const said = verdict(picture);
     const name = said ? `${known}: ${said}` : known;
-    const image = h("img", { src: picture.url, alt: name, loading: "lazy" });
+    const small = Number.isInteger(picture.index) && picture.whole;
+    const src = small ? server.thumbnail(this.job.current.id, picture.index) : picture.url;
+    const image = h("img", { src, alt: name, loading: "lazy" });
     return h(
       `button.thumb${picture.whole ? "" : ".half-made"}${said ? ".flagged" : ""}`,
       {

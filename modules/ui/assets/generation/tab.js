@@ -16,6 +16,7 @@ import { startAnchors } from "./anchors.js";
 import { Form, formOf } from "./form.js";
 import { Job } from "./job.js";
 import { followChoice } from "./model_choice.js";
+import { watchJob } from "./notify.js";
 import { startOverrides } from "./paste.js";
 import { Results } from "./results.js";
 import { startScripts } from "./scripts.js";
@@ -116,6 +117,7 @@ export async function startTab(name, own) {
   own?.(tab);
   nameTools();
   followChoice(tab.form, meetServer);
+  watchJob(tab.job, () => [...tabs.values()].map(({ job }) => job));
   tab.job.resume();
   await tab.form.now();      // what was typed meanwhile is known
   return tab;

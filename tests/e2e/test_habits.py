@@ -1,0 +1,93 @@
+"""A1111's habits: tabs in the address, save, zip and folder, the time taken, a notification, a screen that stays on."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.e2e.conftest import ready
+from tests.e2e.test_page import PICTURE, generate
+
+PANEL = "document.querySelector('#tabs > [role=tabpanel]:not([style*=\"display: none\"])')?.id"
+
+
+def shows(page: Page, panel: str) -> None:
+    page.wait_for_function(f"(panel) => {PANEL} === panel", arg=panel)
+
+
+def test_back_and_forward_go_from_tab_to_tab_and_a_reload_stays(page: Page) -> None:
+    page.click("#tab_settings-button")
+    page.wait_for_url("**/#settings")
+    page.click("#tab_img2img-button")
+    page.wait_for_url("**/#img2img")
+    page.go_back()
+    shows(page, "tab_settings")
+    page.go_back()
+    shows(page, "tab_txt2img")
+    page.go_forward()
+    shows(page, "tab_settings")
+    page.reload()
+    page.wait_for_selector("html.easel-ready")
+    shows(page, "tab_settings")
+    page.goto("/#no-such-tab")
+    page.reload()
+    ready(page)
+    shows(page, "tab_txt2img")
+
+
+def test_all_pictures_of_a_job_come_as_a_zip_and_the_folder_is_told(page: Page) -> None:
+    generate(page, "a red apple, 3d style")
+    page.hover(PICTURE)
+    with page.expect_download() as begun:
+        page.get_by_role("button", name="Download all pictures of the job as a zip").click()
+    with zipfile.ZipFile(begun.value.path()) as found:
+        assert found.namelist() and all(name.endswith(".png") for name in found.namelist())
+    page.get_by_role("button", name="Open the folder of the pictures").click()
+    expect(page.locator(".easel-notices")).to_contain_text("outputs/txt2img-images/")
+
+
+def test_the_time_taken_stands_under_the_data_also_after_a_reload(page: Page) -> None:
+    generate(page, "a red apple, 3d style")
+    expect(page.locator("#html_info_txt2img .time-taken")).to_contain_text("Time taken:")
+    page.reload()
+    ready(page)
+    expect(page.locator("#html_info_txt2img .time-taken")).to_contain_text("sec.")
+
+
+BROWSER = """
+    window.told = []; window.asked = 0; window.locks = [];
+    window.Notification = class {
+        static permission = "default";
+        static async requestPermission() { window.asked += 1; return this.permission = "granted"; }
+        constructor(title, { body }) { window.told.push(body); }
+    };
+    document.hasFocus = () => false;
+    Object.defineProperty(navigator, "wakeLock", { value: { request: async () => {
+        window.locks.push("on");
+        return { addEventListener() {}, async release() { window.locks.push("off"); } };
+    } } });
+"""
+
+
+def test_a_notification_and_a_lit_screen_are_asked_of_the_browser_only_once_chosen(
+    context: BrowserContext, open_page: Callable[[], Page]
+) -> None:
+    page = context.new_page()
+    page.add_init_script(BROWSER)
+    page.goto("/")
+    ready(page)
+    generate(page, "a red apple, 3d style")
+    assert page.evaluate("[window.asked, window.told.length, window.locks.length]") == [0, 0, 0]
+    try:
+        page.click("#tab_settings-button")
+        for name in ("notification_browser", "keep_awake"):
+            page.check(f"#setting_{name} input")
+        page.click("#settings_submit")
+        page.wait_for_function("window.asked === 1")
+        page.click("#tab_txt2img-button")
+        generate(page, "a green apple, 3d style")
+        page.wait_for_function("window.told.length === 1 && window.locks.join() === 'on,off'")
+    finally:
+        page.request.post("/sdapi/v1/options", data={"notification_browser": False, "keep_awake": False})
