@@ -10,6 +10,7 @@ from typing import Any, Literal
 from fastapi import APIRouter, Request
 from pydantic import Field
 
+from modules.api.data_files import Ref
 from modules.api.info import decode_base64, most_pixels
 from modules.api.prompt_help import named_embeddings
 from modules.api.routing import KnownFields, account, owner, router
@@ -17,6 +18,7 @@ from modules.app.app import App
 from modules.app.kept_inputs import keep_input
 from modules.base.accounts import Account, Role
 from modules.base.limits import MAX_INFOTEXT, MAX_ITEMS, MAX_PROMPT, EncodedPicture, JsonObject, Name
+from modules.imaging.folders import content_of
 from modules.params.txt2img import MAX_SEED, MIN_SEED
 from modules.plugins.pasting import told_of_counting, told_of_paste, with_script_controls
 from modules.prompts import grammar
@@ -29,6 +31,8 @@ from modules.requests.expansion import samples, with_pasted_templates
 from modules.requests.extension_scripts import with_pasted_extensions
 from modules.requests.paste import clamp_to_form, pasted_pairs, read_infotext
 from modules.requests.picture_data import picture_metadata
+from modules.requests.picture_refs import find_picture
+from modules.requests.same_picture import manifest_in, picture_likeness
 from modules.requests.styles import with_found_styles
 
 MOST_SAMPLES = 10
@@ -57,6 +61,10 @@ class InfotextRequest(KnownFields):
     now: JsonObject = Field(
         {}, description="By field or setting, what the form holds: it is used where the data name what is not here."
     )
+    manifest: JsonObject | None = Field(
+        None, description="The JSON of the text called `easel` in the picture; `likeness` then says more."
+    )
+    picture: Ref | None = Field(None, description="The picture that the data are of, whose manifest is read.")
 
 
 class SamplesRequest(KnownFields):
@@ -98,15 +106,21 @@ def routes(app: App) -> APIRouter:
 
     @api.post("/read-infotext")
     def infotext(body: InfotextRequest, request: Request) -> dict[str, Any]:
-        """Generation data as form fields, settings, and the rest; `notes` describe the values that were changed."""
+        """Generation data as form fields, settings, and the rest; `notes` describe the values that were changed.
+
+        `likeness` says whether it will be the same picture: `verdict` is "same", "close" (only the machine or its
+        programs differ), "other" or "untold" (there is no manifest), `differences` are those to the manifest.
+        """
         mine = app.data_of(owner(request))
         standing = mine.settings.current
         pairs = told_of_paste(app.extensions, body.text, pasted_pairs(body.text, standing))
         found = clamp_to_form(read_infotext(body.text, app.models, standing, body.tab, body.now, pairs))
+        manifest = body.manifest or sent_manifest(app, owner(request), body.picture)
+        same = picture_likeness(found, manifest, app.models, standing, app.jobs.status.device)
         found = with_script_controls(app.extensions, found, pairs)
         found = with_units_here(found, app.models, mine.paths.inputs)
         found = with_pasted_extensions(app.extensions, with_pasted_templates(found))
-        return with_found_styles(found, mine.styles(), standing.infotext_styles)
+        return with_found_styles(found, mine.styles(), standing.infotext_styles) | {"likeness": same.as_json()}
 
     @api.post("/compare-manifest")
     def compare_manifest(body: ManifestRequest, request: Request) -> dict[str, Any]:
@@ -116,6 +130,11 @@ def routes(app: App) -> APIRouter:
         return {"differences": [asdict(each) for each in found]}
 
     return api
+
+
+def sent_manifest(app: App, name: str, picture: str | None) -> dict[str, Any] | None:
+    """Return the manifest in a picture of the account's. Raises UnknownName."""
+    return manifest_in(content_of(find_picture(app, name, picture).path)) if picture else None
 
 
 def with_style_texts(prompt: str, names: Sequence[str], known: Mapping[str, Style], is_positive: bool) -> str:

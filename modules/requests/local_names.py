@@ -42,7 +42,7 @@ class Missing:
     def __str__(self) -> str:
         if self.what in ("checkpoint", "VAE"):
             return " ".join(filter(None, (self.name or f"a {self.what}", self.hash and f"[{self.hash[:10]}]")))
-        return f"the {self.what} {self.name}"
+        return f"the {self.what} {self.name}{f' [{self.hash[:10]}]' if self.hash else ''}"
 
 
 def usable_file(found: Meant, otherwise: Missing) -> ModelFile | Missing:

@@ -184,7 +184,6 @@ SECTIONS: Mapping[str, Mapping[str, Any]] = {
         "extra_options_img2img": [],
         "extra_options_cols": 1,
         "extra_options_accordion": False,
-        "prevent_screen_sleep_during_generation": True,
     },
     "Canvas hotkeys": {
         "canvas_hotkey_zoom": "Alt",

@@ -149,10 +149,10 @@ class Settings(AccountSettings, DrawingSettings):
         "A notification of the browser's while you look elsewhere; each browser asks once whether it may.",
         section="ui",
     )] = False
-    keep_awake: Annotated[bool, Param(
+    prevent_screen_sleep_during_generation: Annotated[bool, Param(
         "Keep the screen on while pictures are drawn", Checkbox(),
         "As long as a job of this page runs, where the browser can.", section="ui",
-    )] = False
+    )] = True
     return_grid: Annotated[bool, Param(
         "Show the grid of a batch", Checkbox(),
         "Beside the pictures of a job that has several; in plots a cell is then the grid of all its pictures.",

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable
 
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.e2e.conftest import ready
-from tests.e2e.test_page import PICTURE, generate
+from tests.e2e.test_page import generate
 
 PANEL = "document.querySelector('#tabs > [role=tabpanel]:not([style*=\"display: none\"])')?.id"
 
@@ -39,12 +38,11 @@ def test_back_and_forward_go_from_tab_to_tab_and_a_reload_stays(page: Page) -> N
 
 def test_all_pictures_of_a_job_come_as_a_zip_and_the_folder_is_told(page: Page) -> None:
     generate(page, "a red apple, 3d style")
-    page.hover(PICTURE)
     with page.expect_download() as begun:
-        page.get_by_role("button", name="Download all pictures of the job as a zip").click()
+        page.click("#save_zip_txt2img")
     with zipfile.ZipFile(begun.value.path()) as found:
         assert found.namelist() and all(name.endswith(".png") for name in found.namelist())
-    page.get_by_role("button", name="Open the folder of the pictures").click()
+    page.click("#txt2img_open_folder")
     expect(page.locator(".easel-notices")).to_contain_text("outputs/txt2img-images/")
 
 
@@ -71,23 +69,33 @@ BROWSER = """
 """
 
 
-def test_a_notification_and_a_lit_screen_are_asked_of_the_browser_only_once_chosen(
-    context: BrowserContext, open_page: Callable[[], Page]
-) -> None:
-    page = context.new_page()
-    page.add_init_script(BROWSER)
-    page.goto("/")
-    ready(page)
+def test_a_browser_is_asked_for_notifications_only_once_they_are_chosen(context: BrowserContext) -> None:
+    page = watched(context)
     generate(page, "a red apple, 3d style")
-    assert page.evaluate("[window.asked, window.told.length, window.locks.length]") == [0, 0, 0]
+    assert page.evaluate("[window.asked, window.told.length]") == [0, 0]
     try:
         page.click("#tab_settings-button")
-        for name in ("notification_browser", "keep_awake"):
-            page.check(f"#setting_{name} input")
+        page.check("#setting_notification_browser input")
         page.click("#settings_submit")
         page.wait_for_function("window.asked === 1")
         page.click("#tab_txt2img-button")
         generate(page, "a green apple, 3d style")
-        page.wait_for_function("window.told.length === 1 && window.locks.join() === 'on,off'")
+        page.wait_for_function("window.told.length === 1")
     finally:
-        page.request.post("/sdapi/v1/options", data={"notification_browser": False, "keep_awake": False})
+        page.request.post("/sdapi/v1/options", data={"notification_browser": False})
+
+
+def test_the_screen_stays_on_while_a_picture_is_drawn_unless_the_setting_is_off(context: BrowserContext) -> None:
+    page = watched(context)
+    generate(page, "a red apple, 3d style")
+    page.wait_for_function("window.locks.join() === 'on,off'")
+    page.evaluate("window.opts.prevent_screen_sleep_during_generation = false")
+    generate(page, "a green apple, 3d style")
+    assert page.evaluate("window.locks.length") == 2
+
+
+def watched(context: BrowserContext) -> Page:
+    page = context.new_page()
+    page.add_init_script(BROWSER)
+    page.goto("/")
+    return ready(page)

@@ -126,7 +126,7 @@ def test_nobody_guesses_among_several_of_one_hash(shelf):
 def test_the_hash_of_nothing_leads_nowhere(shelf):
     put(shelf.at("Lora/only"), 1, NOTHING)
     prompt, notes = prompt_read(shelf, "<lora:gone:1>", f'Lora hashes: "gone: {NOTHING[:12]}"')
-    assert (prompt, notes) == ("<lora:gone:1>", ["Not here and left out: the LoRA gone."])
+    assert (prompt, notes) == ("<lora:gone:1>", [f"Not here and left out: the LoRA gone [{NOTHING[:10]}]."])
     assert not networks_of(Txt2Img(prompt=f"<lora:{NOTHING[:12]}:1>"), shelf.open()).loras
     written = shelf.open().lora_hash(shelf.open().loras.list()[0])
     assert written and not NOTHING.startswith(written)

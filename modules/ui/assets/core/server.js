@@ -123,7 +123,7 @@ export const server = {
   settings: () => ask("../../sdapi/v1/options"),
   changeSettings: (values, mine) => ask(`../../sdapi/v1/options${mine ? "?mine=true" : ""}`, "POST", values),
   tokens: (prompt, steps, is_positive) => ask("tokens", "POST", { prompt, steps, is_positive }),
-  readInfotext: (text, tab, now = {}) => ask("read-infotext", "POST", { text, tab, now }),
+  readInfotext: (text, tab, now = {}, source = {}) => ask("read-infotext", "POST", { text, tab, now, ...source }),
   compareManifest: (manifest) => ask("compare-manifest", "POST", { manifest }),
   keep: async (file) => ask("inputs", "POST", { image: await dataUrl(file) }),
   pngInfo: (image) => ask("../../sdapi/v1/png-info", "POST", { image }),

@@ -10,7 +10,7 @@ const wanted = (name) => Boolean(window.opts[name]);
 async function askLeave() {
   if (!wanted("notification_browser") || !window.Notification || Notification.permission === "granted") return;
   if (await Notification.requestPermission() !== "granted")
-    notice("notify", t("This browser does not let Easel notify you: allow notifications for this page in the browser."));
+    notice("notify", t("This browser does not let Easel notify you: allow it for this page in the browser."));
 }
 
 /** A job of this page has ended: says so to whoever looks elsewhere. record: the job's newest */
@@ -31,7 +31,7 @@ let asking = false;
 
 /** Keeps the screen on while a job runs, and lets it go off after that. */
 async function keepAwake(running) {
-  if (!running || !wanted("keep_awake")) {
+  if (!running || !wanted("prevent_screen_sleep_during_generation")) {
     await lock?.release();
     lock = null;
   } else if (!lock && !asking && !document.hidden && navigator.wakeLock) {

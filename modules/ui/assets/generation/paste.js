@@ -2,13 +2,17 @@
 import { byId, facts, h, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
 import { server } from "../core/server.js";
+import { report, shortened, snapshot } from "./paste_report.js";
 import { hasPrompt } from "./tabs.js";
 
-/** Fill a form from generation data; true if it was any. */
-export async function pasteInfotext(text, form) {
+/**
+ * Fill a form from generation data; true if it was any. source: where they are from, as { picture } by its reference or
+ * { manifest } by its text
+ */
+export async function pasteInfotext(text, form, source = {}) {
   let found;
   try {
-    found = await server.readInfotext(text, form.tab, choices(form.values));
+    found = await server.readInfotext(text, form.tab, choices(form.values), source);
   } catch (error) {
     notice("paste", error.reply?.message ?? t("The server did not answer. Please try again."));
     return false;
@@ -17,10 +21,19 @@ export async function pasteInfotext(text, form) {
     notice("paste", t("That is not generation data."));
     return false;
   }
-  fillIn(found, form);
-  showNotes(form, found);
-  notice("paste", t("Filled in from the generation data."), 3);
+  const before = snapshot({ ...form, values: await form.now() });
+  await fillIn(found, form);
+  report(form, found, before, offers(form, found));
   return true;
+}
+
+/** A picture's manifest as a source; a text that is none is none. */
+export function manifestSource(text) {
+  try {
+    return { manifest: JSON.parse(text) };
+  } catch {
+    return {};
+  }
 }
 
 /** Fields, settings and script into a form, as the server tells them of generation data or of a job. */
@@ -83,23 +96,10 @@ export function startOverrides({ tab, form }) {
 const chip = (name, value, onclick) =>
   h("button.chip", { type: "button", title: t("Remove"), onclick }, `${facts.keys[name] ?? name}: ${value}`);
 
-const LONGEST = 80, MOST = 30;      // characters of a value, and how many are shown
-
-/** What of the data is not in the form, until it is put away or other data come. */
-function showNotes(form, { notes, unknown, checkpoint, templates = {} }) {
-  const place = document.querySelector(`#${form.tab}_settings .paste-notes`);
-  const pairs = Object.entries(unknown).slice(0, MOST).map(([key, value]) => `${key}: ${shortened(String(value))}`);
-  const lines = notes.map((note) => h("p", {}, note));
-  if (pairs.length) lines.push(h("p.unknown", {}, t("Nothing here for:"), " ", pairs.join(" · ")));
-  if (checkpoint && checkpoint !== form.get("sd_model_checkpoint")) lines.push(use(form, checkpoint));
-  if (Object.keys(templates).length) lines.push(useTemplates(form, templates));
-  const close = h(
-    "button.away",
-    { type: "button", title: t("Put away"), ariaLabel: t("Put away"), onclick: () => place.replaceChildren() },
-    "×",
-  );
-  place.replaceChildren(...(lines.length ? [h("div", {}, ...lines), close] : []));
-  if (lines.length) place.scrollIntoView({ block: "nearest" });
+/** What the person may want too: the model that the data name, the template that a prompt came from. */
+function offers(form, { checkpoint, templates = {} }) {
+  const model = checkpoint && checkpoint !== form.get("sd_model_checkpoint") ? [use(form, checkpoint)] : [];
+  return [...model, ...(Object.keys(templates).length ? [useTemplates(form, templates)] : [])];
 }
 
 /** A button that puts the templates of dynamic prompts in the place of what they became. */
@@ -115,8 +115,6 @@ const use = (form, checkpoint) => h("button.use", { type: "button", onclick: ({ 
   form.ask({ sd_model_checkpoint: checkpoint });
   currentTarget.remove();
 } }, t("Use {name}", { name: checkpoint }));
-
-const shortened = (text) => (text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text);
 
 function drop(form, name) {
   const { [name]: _gone, ...rest } = form.get("override_settings");

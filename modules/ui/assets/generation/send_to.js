@@ -13,9 +13,9 @@ export async function shown(title, name = title) {
 }
 
 /** Generation data into the form that draws from words alone. */
-export async function sendToTxt2img(infotext) {
+export async function sendToTxt2img(infotext, source) {
   const tab = await shown("txt2img");
-  await pasteInfotext(infotext, tab.form);
+  await pasteInfotext(infotext, tab.form, source);
 }
 
 /** picture: {url, infotext}; kind: the editor it goes into. */

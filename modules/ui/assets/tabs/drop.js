@@ -2,7 +2,7 @@
 import { byId, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
 import { told } from "../core/png_metadata.js";
-import { pasteInfotext } from "../generation/paste.js";
+import { manifestSource, pasteInfotext } from "../generation/paste.js";
 import { inView, tabs } from "../generation/tabs.js";
 import { pngInfo } from "./png_info.js";
 
@@ -33,8 +33,9 @@ async function take(files) {
   if (inView()?.take) return inView().take(files);
   if (byId("tab_pnginfo")?.offsetParent) return pngInfo.take(files);
   try {
-    const { infotext } = await told(files[0]);
-    if (infotext) await pasteInfotext(infotext, (inView() ?? tabs.get("txt2img")).form);
+    const { infotext, manifest } = await told(files[0]);
+    const { form } = inView() ?? tabs.get("txt2img");
+    if (infotext) await pasteInfotext(infotext, form, manifestSource(manifest));
     else notice("drop", t("This picture carries no generation data."));
   } catch (error) {
     notice("drop", error.message);
