@@ -21,9 +21,9 @@ from modules.models.checkpoint.families import FAMILIES
 from modules.models.checkpoint.family import Family
 from modules.models.checkpoint.loaded_model import LoadedModel
 from modules.models.checkpoint.loader import load_checkpoint, load_vae_file
-from modules.models.control.contexts import RegionalAttention
-from modules.models.control.networks import ControlNetworks
+from modules.models.control.networks import ControlNetworks, adding
 from modules.models.control.residuals import AddControl
+from modules.models.control.row_attention import Attending, RowAttention
 from modules.models.decoder_learning import learn_decoding
 from modules.models.detection.detectors import Detectors
 from modules.models.faces.restoring import FaceRestorers
@@ -36,7 +36,7 @@ from modules.models.optimizations.hypertile import Hypertiling
 from modules.models.optimizations.token_merging import TokenMerging
 from modules.models.safety import SafetyCheckers
 from modules.models.text import PromptEmbeddings
-from modules.models.unet import Regional, predict_batch
+from modules.models.unet import predict_batch
 from modules.models.upscaling.upscaler import Upscalers
 from modules.models.vae.preview import LatentPreview, Look
 from modules.models.vae.taesd import Taesd
@@ -110,7 +110,7 @@ class Ready:
         self.adapters = Adapters(model, files, store(model, self.fp8).wide)
         self.merging, self.hypertiling = TokenMerging(model.unet), Hypertiling(model.unet)
         self.attention = AttentionLayers(model.unet, self.hypertiling)
-        self.regional = RegionalAttention(model.unet)
+        self.rows = RowAttention(model.unet)
         self.text = model.family.reads(model, tokenizer)
         self.facts = ModelFacts(
             model.levels, model.latent, model.image_channels, self.fp8 is not None, model.native_size
@@ -251,7 +251,7 @@ class Device:
 
     def prepared(
         self, asks: Sequence[Predict]
-    ) -> tuple[LoadedModel, Sequence[Predict], Under, AddControl, Regional]:
+    ) -> tuple[LoadedModel, Sequence[Predict], Under, AddControl, Attending]:
         """Return the arguments of `predict_batch`, with the model's weights prepared for the questions.
 
         Networks that all of them have are merged into the weights; otherwise each row's own are applied beside them.
@@ -259,9 +259,9 @@ class Device:
         sets = {ask.weights.networks for ask in asks}
         merged = asks[0].weights if len(sets) == 1 else asks[0].weights.plain
         ready = self.ready(merged)
-        control = self.control_networks.adding([cond.extras for ask in asks for cond in ask.conds], ready.model)
+        networks = self.control_networks.of_rows([cond.extras for ask in asks for cond in ask.conds], ready.model)
         under = ready.adapters.unmerged.under(sets - {merged.networks})
-        return ready.model, asks, under, control, ready.regional.under
+        return ready.model, asks, under, adding(networks), ready.rows.with_networks(networks, under)
 
     def prepared_student(self, ask: Prepare) -> Student:
         """Return what is to be trained of a model, and of the VAE that is chosen for it."""

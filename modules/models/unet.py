@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -14,13 +14,12 @@ from torch import Tensor, nn
 from modules.models.checkpoint.family import CallArguments
 from modules.models.checkpoint.loaded_model import LoadedModel, config_of
 from modules.models.control.residuals import AddControl, uncontrolled
+from modules.models.control.row_attention import Attending, unattended
 from modules.models.lora.runtime import NetworkUses, Under
 from modules.models.optimizations.fp8 import working
 from modules.sampling.cond_extras import UNetInputs
 from modules.sampling.control import controls_of
 from modules.sampling.questions import Cond, Predict
-
-Regional = Callable[[Sequence[Mapping[str, Any]]], AbstractContextManager[None]]      # of rows with these extras
 
 
 class Row(NamedTuple):
@@ -38,21 +37,17 @@ def unpatched(sets: Sequence[NetworkUses]) -> AbstractContextManager[None]:
     return nullcontext()
 
 
-def unregional(extras: Sequence[Mapping[str, Any]]) -> AbstractContextManager[None]:
-    """The context of rows without regions."""
-    return nullcontext()
-
-
 def predict_batch(
     model: LoadedModel,
     questions: Sequence[Predict],
     under: Under = unpatched,
     control: AddControl = uncontrolled,
-    regional: Regional = unregional,
+    attending: Attending = unattended,
 ) -> list[tuple[Tensor, ...]]:
     """Answer each question with one clean estimate (C, h, w) per conditioning, in its order.
 
-    Rows whose conditionings have equal keys share a call, made `under` the networks of each, with its regions' texts.
+    Rows whose conditionings have equal keys share a call, made `under` the networks of each, `attending` to what it has
+    beside its text.
     """
     rows = [Row(ask.x, ask.sigma, ask.timestep, cond, ask.weights.networks) for ask in questions for cond in ask.conds]
     estimates: list[Tensor] = [rows[0].x] * len(rows)
@@ -62,7 +57,9 @@ def predict_batch(
         seen = input_scale(model, x, sharing)
         call = model.family.denoiser.arguments(model.unet, with_extras(UNetInputs(x * seen), sharing), sharing)
         given, named = control(call, [controls_of(row.cond.extras) for row in sharing])
-        with under([row.networks for row in sharing]), regional([row.cond.extras for row in sharing]):
+        extras, networks = [row.cond.extras for row in sharing], [row.networks for row in sharing]
+        beside = attending(call, extras, networks)      # it may ask the UNet itself, for rows with references
+        with under(networks), beside:
             # not in a helper: the stack at this call stays short
             out = model.unet(*given, **named)[0].float()
         answers = model.parametrization.clean(x, out, column([row.sigma for row in sharing], x), seen)

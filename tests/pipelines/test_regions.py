@@ -12,8 +12,8 @@ from PIL import Image
 from modules.engine.messages import JobSpec
 from modules.library.catalog import ModelFile
 from modules.models.checkpoint.loader import load_checkpoint
-from modules.models.control.contexts import RegionalAttention
-from modules.models.unet import predict_batch
+from modules.models.control.row_attention import RowAttention
+from modules.models.unet import predict_batch, unpatched
 from modules.params.regions import Region
 from modules.params.txt2img import Txt2Img
 from modules.pipelines.regions import region_shares
@@ -63,8 +63,9 @@ def model():
 def answers(model, *conds):
     torch.manual_seed(3)
     asks = [Predict(Weights("a"), torch.randn(4, 8, 12), 5.0, 600.0, (cond,), 0) for cond in conds]
+    attending = RowAttention(model.unet).with_networks({}, unpatched)
     with torch.inference_mode():
-        return [answer for [answer] in predict_batch(model, asks, regional=RegionalAttention(model.unet).under)]
+        return [answer for [answer] in predict_batch(model, asks, attending=attending)]
 
 
 @pytest.mark.slow

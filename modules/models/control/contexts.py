@@ -82,10 +82,21 @@ def with_texts(context: Tensor, rows: Mapping[int, RegionTexts], number: int) ->
 
 def shares_of_layer(shares: Tensor, output: Tensor) -> Tensor | None:
     """Return the shares (1 + texts, tokens, 1) at a layer's resolution; None if its tokens are no picture."""
-    height, width = shares.shape[1:]
+    size = cells_of_layer((shares.shape[1], shares.shape[2]), output.shape[1])
+    if size is None:
+        return None
+    sized = interpolate(shares[None].float(), size, mode="area")[0]
+    return sized.flatten(1)[:, :, None].to(output)
+
+
+def cells_of_layer(cells: tuple[int, int], tokens: int) -> tuple[int, int] | None:
+    """Return the height and width at which a layer has so many tokens; None if they are no picture.
+
+    cells: the latent's
+    """
+    height, width = cells
     for _ in range(COARSEST):
-        if height * width == output.shape[1]:
-            sized = interpolate(shares[None].float(), (height, width), mode="area")[0]
-            return sized.flatten(1)[:, :, None].to(output)
+        if height * width == tokens:
+            return height, width
         height, width = -(-height // 2), -(-width // 2)
     return None

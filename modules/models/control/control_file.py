@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar, TypeAlias
 
 import torch
 from diffusers import ControlNetModel, ControlNetUnionModel, UNet2DConditionModel
@@ -16,12 +17,16 @@ from torch import Tensor, nn
 
 from modules.base.errors import ModelMismatch, ModelUnsupported
 from modules.library.catalog import ModelFile
+from modules.library.safetensors_header import sniff
 from modules.models.checkpoint import key_mapping as layout
 from modules.models.checkpoint.key_mapping import count
 from modules.models.checkpoint.loaded_model import LoadedModel, config_of
 from modules.models.checkpoint.loader import Part
+from modules.models.control.control_lora import CONTROL_LORA_MARK, whole_control_lora
+from modules.models.control.ip_adapter import PROJECTION, IpAdapter, is_ip_adapter, load_ip_adapter
+from modules.models.control.lllite import Lllite, is_lllite, load_lllite
 from modules.models.control.t2i_adapter import T2iAdapter, is_t2i_adapter, load_t2i_adapter
-from modules.models.files.state_dict import read_state_dict
+from modules.models.files.state_dict import read_pickle, read_state_dict, tensors_in, tensors_within
 
 WRAPPINGS = ("control_model.", "module.control_model.", "controlnet.")      # before all names of some files
 LDM_MARK, DIFFUSERS_MARK = "input_hint_block.0.weight", "controlnet_cond_embedding.conv_in.weight"
@@ -32,14 +37,12 @@ CHOOSE_CONTROLNET = "Choose a ControlNet for this checkpoint's family in the uni
 
 # The first mark that a tensor's name has tells what else a file is.
 OTHER_KINDS: Mapping[str, str] = {
-    "lora_controlnet": "a control-LoRA",
     "motion_modules": "a SparseCtrl model",
     "perceiver_resampler": "an IP-Adapter for FaceID, which needs insightface's models",
     "pulid": "a PuLID, which needs insightface's models",
     "id_adapter": "a PuLID, which needs insightface's models",
-    "image_proj": "an IP-Adapter",
-    "ip_adapter": "an IP-Adapter",
-    "lllite": "a ControlLLLite",
+    "image_proj": "a part of an IP-Adapter",
+    "ip_adapter": "a part of an IP-Adapter",
     "style_embedding": "a T2I style adapter",
     "control_all_x_embedder": "a ControlNet for Z-Image",
     "controlnet_x_embedder": "a ControlNet for Flux or SD3",
@@ -56,6 +59,8 @@ class ControlNetwork:
     name: str
     union: bool = False
 
+    asked_beside: ClassVar[bool] = True      # a call of its own beside the UNet's; other kinds change the UNet's
+
     def to(self, device: torch.device, dtype: torch.dtype) -> ControlNetwork:
         self.module.to(device, dtype)
         return self
@@ -66,18 +71,32 @@ class ControlNetwork:
         return sum(weight.numel() * weight.element_size() for weight in self.module.parameters())
 
 
-def load_control_network(file: ModelFile, model: LoadedModel) -> ControlNetwork | T2iAdapter:
-    """Return the ControlNet or the T2I-Adapter in a file, for a checkpoint's UNet.
+AnyControl: TypeAlias = "ControlNetwork | T2iAdapter | IpAdapter | Lllite"
+
+
+def load_control_network(file: ModelFile, model: LoadedModel) -> AnyControl:
+    """Return the ControlNet, or what else units can have, in a file, for a checkpoint's UNet.
 
     Raises ModelUnsupported for another kind of file, ModelMismatch for another family's, and as `read_state_dict`.
     """
     name = file.path.name
-    tensors = without_wrapping(read_state_dict(file.path).tensors)
-    tensors, differs = without_difference_mark(tensors)
+    tensors = without_wrapping(read_control_tensors(file.path))
+    if is_ip_adapter(tensors):
+        return load_ip_adapter(name, tensors, model)
+    if is_lllite(tensors):
+        return load_lllite(name, tensors, model)
     if is_t2i_adapter(tensors):
         return load_t2i_adapter(name, tensors, model)
+    return load_controlnet(name, tensors, model)
+
+
+def load_controlnet(name: str, tensors: Mapping[str, Tensor], model: LoadedModel) -> ControlNetwork:
+    """Return the ControlNet in a file's tensors. Raises as `load_control_network` does."""
+    tensors, differs = without_difference_mark(tensors)
     if LDM_MARK not in tensors and DIFFUSERS_MARK not in tensors:
         raise ModelUnsupported(f"{name} is {what_else(tensors)}, not a ControlNet.", CHOOSE_CONTROLNET)
+    if CONTROL_LORA_MARK in tensors:
+        tensors = whole_control_lora(name, tensors, model)
     part = Part(name, tensors, "", control_names if LDM_MARK in tensors else same_names)
     check_family(name, part.tensors, model)
     if differs:
@@ -86,6 +105,16 @@ def load_control_network(file: ModelFile, model: LoadedModel) -> ControlNetwork 
     make = ControlNetUnionModel if union else ControlNetModel
     module = part.build(lambda found: make(**control_config(found, model)))
     return ControlNetwork(module, name, union)
+
+
+def read_control_tensors(path: Path) -> Mapping[str, Tensor]:
+    """Return a file's tensors by name; of IP-Adapters' tables, `table.name`. Raises as `read_state_dict` does."""
+    if sniff(path) == "safetensors":
+        return read_state_dict(path).tensors
+    content = read_pickle(path)
+    if isinstance(content, dict) and isinstance(content.get(PROJECTION[:-1]), dict):
+        return dict(tensors_within("", content, set()))
+    return tensors_in(path.name, content)
 
 
 def without_wrapping(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

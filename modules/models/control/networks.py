@@ -11,9 +11,8 @@ import torch
 from modules.base.memory import release_memory
 from modules.library.library import Library
 from modules.models.checkpoint.loaded_model import LoadedModel
-from modules.models.control.control_file import ControlNetwork, load_control_network
+from modules.models.control.control_file import AnyControl, load_control_network
 from modules.models.control.residuals import AddControl, uncontrolled, with_residuals
-from modules.models.control.t2i_adapter import T2iAdapter
 from modules.sampling.control import controls_of
 
 KEPT_BYTES = 3 * 2**30      # of ControlNets that stay in memory when they are not asked; one of SDXL has 2.5 GB
@@ -25,19 +24,19 @@ class ControlNetworks:
     def __init__(self, library: Library, device: torch.device, dtype: torch.dtype, kept: int = KEPT_BYTES) -> None:
         self.library, self.device, self.dtype, self.kept = library, device, dtype, kept
         # by file and checkpoint, whose differences and head widths a network may have; least recently used first
-        self._loaded: OrderedDict[tuple[str, str], ControlNetwork | T2iAdapter] = OrderedDict()
+        self._loaded: OrderedDict[tuple[str, str], AnyControl] = OrderedDict()
 
-    def adding(self, rows: Sequence[Mapping[str, Any]], model: LoadedModel) -> AddControl:
-        """Return the function for a call of rows with these extras. Raises ModelError or UnknownName for a file."""
+    def of_rows(self, rows: Sequence[Mapping[str, Any]], model: LoadedModel) -> Mapping[str, AnyControl]:
+        """Return the networks of rows with these extras, by file. Raises ModelError or UnknownName for a file."""
         files = dict.fromkeys(control.sha256 for extras in rows for control in controls_of(extras))
         if not files:
-            return uncontrolled
+            return {}
         networks = {sha256: self.network(sha256, model) for sha256 in files}
         self._drop(set(files))
-        return lambda call, controls: with_residuals(networks, call, controls)
+        return networks
 
-    def network(self, sha256: str, model: LoadedModel) -> ControlNetwork | T2iAdapter:
-        """Return the ControlNet or T2I-Adapter of a file, loaded for a checkpoint."""
+    def network(self, sha256: str, model: LoadedModel) -> AnyControl:
+        """Return the network of a file, loaded for a checkpoint."""
         key = sha256, model.checkpoint.sha256 or ""
         if key not in self._loaded:
             network = load_control_network(self.library.of("controlnet").find(sha256), model)
@@ -53,3 +52,8 @@ class ControlNetworks:
             if key[0] not in needed:
                 del self._loaded[key]
                 release_memory()
+
+
+def adding(networks: Mapping[str, AnyControl]) -> AddControl:
+    """Return the function for calls whose controls name these networks."""
+    return (lambda call, controls: with_residuals(networks, call, controls)) if networks else uncontrolled

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,7 @@ from modules.models.control.t2i_adapter import T2iAdapter
 from modules.sampling.control import Control
 
 if TYPE_CHECKING:
-    from modules.models.control.control_file import ControlNetwork
+    from modules.models.control.control_file import AnyControl, ControlNetwork
 
 # the arguments of a UNet call and the controls of its rows → the arguments with the ControlNets' outputs
 AddControl: TypeAlias = Callable[[CallArguments, Sequence[tuple[Control, ...]]], CallArguments]
@@ -38,22 +38,21 @@ class Use(NamedTuple):
 
 
 def with_residuals(
-    networks: Mapping[str, ControlNetwork | T2iAdapter], call: CallArguments, rows: Sequence[tuple[Control, ...]]
+    networks: Mapping[str, AnyControl], call: CallArguments, rows: Sequence[tuple[Control, ...]]
 ) -> CallArguments:
     """Return a UNet call's arguments with the sum of all outputs for each row."""
     call = with_features(networks, call, rows)
     uses: dict[tuple[str, int], list[Use]] = defaultdict(list)
     for place, controls in enumerate(rows):
         for control in controls:
-            if not isinstance(networks[control.sha256], T2iAdapter):
+            if networks[control.sha256].asked_beside:
                 uses[control.sha256, control.task].append(Use(place, control))
     if not uses:
         return call
     totals: list[Tensor] = []
     for (sha256, _), own in uses.items():
         network = networks[sha256]
-        assert not isinstance(network, T2iAdapter)
-        outputs = weighted_outputs(network, call, own)
+        outputs = weighted_outputs(cast("ControlNetwork", network), call, own)
         totals = totals or [output.new_zeros(len(rows), *output.shape[1:]) for output in outputs]
         places = torch.tensor([use.place for use in own], device=outputs[0].device)
         for total, output in zip(totals, outputs, strict=True):
@@ -66,7 +65,7 @@ def with_residuals(
 
 
 def with_features(
-    networks: Mapping[str, ControlNetwork | T2iAdapter], call: CallArguments, rows: Sequence[tuple[Control, ...]]
+    networks: Mapping[str, AnyControl], call: CallArguments, rows: Sequence[tuple[Control, ...]]
 ) -> CallArguments:
     """Return a UNet call's arguments with the sum of all adapters' features for each row, within its encoder."""
     totals: list[Tensor] = []

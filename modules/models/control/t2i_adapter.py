@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -39,6 +40,8 @@ class T2iAdapter:
     name: str
     tensors: Mapping[str, Tensor]
     seen: WeakIdKeyDictionary = field(default_factory=WeakIdKeyDictionary)
+
+    asked_beside: ClassVar[bool] = False
 
     @property
     def size(self) -> int:

@@ -128,8 +128,7 @@ def test_another_familys_is_refused_by_name(model, tensors, tmp_path):
 
 
 OTHERS = {
-    "lora_controlnet": "control-LoRA",
-    "ip_adapter.1.to_k_ip.weight": "IP-Adapter", "lllite_unet_x.weight": "ControlLLLite",
+    "ip_adapter.1.to_k_ip.weight": "a part of an IP-Adapter",
     "a.motion_modules.0.w": "SparseCtrl", "lora_unet_x.lora_up.weight": "a LoRA", "x.y": "none of the kinds",
     "model.diffusion_model.input_blocks.0.0.weight": "a checkpoint",
 }
@@ -252,7 +251,7 @@ def test_networks_are_kept_within_a_number_of_bytes(model, tmp_path):
     networks = ControlNetworks(found, torch.device("cpu"), torch.float32, kept=10_000_000)
     for file in (*files, files[0]):
         extras = {CONTROL: Controls((Control(file.sha256, torch.rand(3, 64, 64), (1.0,) * 13),))}
-        networks.adding([extras], model)
+        networks.of_rows([extras], model)
         assert [key[0] for key in networks._loaded] == [file.sha256]      # each has 6 MB
     roomy = ControlNetworks(found, torch.device("cpu"), torch.float32)
     for file in files:

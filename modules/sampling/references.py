@@ -1,0 +1,93 @@
+"""References: pictures that a row of a UNet call looks at in its self-attention, as noisy as its own latent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from modules.sampling.cond_extras import UNetInputs
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from modules.sampling.noise import Stream
+    from modules.sampling.schedules import ModelSigmas
+
+REFERENCES = "references"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reference:
+    """A picture that one row looks at.
+
+    noised: (C, h, w), its latent with the row's noise level, on the network's scale
+    picture: (C, h, w), without noise, for models that are shown one
+    fidelity: the share of the result in which the negative prompt's row does not look at it
+    layers: the share of the UNet's layers that look at it, the widest first
+    attention: self-attention reads its tokens; statistics: blocks take on its means and deviations
+    """
+
+    noised: Tensor
+    picture: Tensor
+    fidelity: float = 0.0
+    layers: float = 1.0
+    attention: bool = True
+    statistics: bool = False
+    negative: bool = False      # true for the negative prompt's row
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class References:
+    """The references of one row, an extra of its conditioning. Rows without any may share its call.
+
+    They are read by the UNet's layers (`models/control/references.py`): nothing is applied to its inputs here.
+    """
+
+    key: ClassVar[None] = None
+
+    references: tuple[Reference, ...]
+
+    def apply(self, inputs: UNetInputs, extras: Sequence[Any]) -> UNetInputs:
+        return inputs
+
+    def blank(self) -> References:
+        return References(())
+
+
+@dataclass(eq=False)
+class TimedReference:
+    """A reference that counts from one share of a pass's steps to another, with the noise that it gets.
+
+    levels: the model's, whose nearest timestep says how noisy it is
+    """
+
+    picture: Tensor
+    levels: ModelSigmas
+    noise: Stream
+    start: float = 0.0
+    end: float = 1.0
+    fidelity: float = 0.0
+    layers: float = 1.0
+    attention: bool = True
+    statistics: bool = False
+    _drawn: tuple[int, Tensor] | None = field(default=None, init=False)
+
+    def at(self, evaluation: int, sigma: float, rows: int) -> list[Tensor]:
+        """Return the noised picture for each row of an evaluation of the model, on the network's scale."""
+        if self._drawn is None or self._drawn[0] != evaluation or len(self._drawn[1]) < rows:
+            self._drawn = evaluation, self.noise.randn((rows, *self.picture.shape))
+        level = self.levels.sigma(round(self.levels.timestep(sigma)))
+        scale = self.levels.parametrization.input_scale(level)
+        return [(self.picture + noise.to(self.picture) * level) * scale for noise in self._drawn[1]]
+
+    def of_row(self, noised: Tensor, negative: bool) -> Reference:
+        return Reference(
+            noised, self.picture, self.fidelity, self.layers, self.attention, self.statistics, negative
+        )
+
+
+def references_of(extras: Mapping[str, Any]) -> tuple[Reference, ...]:
+    """Return the references among a conditioning's extras."""
+    found: References | None = extras.get(REFERENCES)
+    return found.references if found else ()
