@@ -14,6 +14,7 @@ from benchmarks import (
     against_diffusers,
     attention,
     batching,
+    control,
     fairness,
     fidelity,
     loading,
@@ -138,6 +139,16 @@ def test_batching_runs(monkeypatch, capsys):
     monkeypatch.setattr(batching, "mixed", lambda: [brief(seed=1), brief(seed=2)])
     monkeypatch.setattr(batching, "alternating", lambda sides, rounds: once(sides))
     batching.run()
+    said = capsys.readouterr().out
+    assert "a pixel: 0 of" in said or "a pixel: 1 of" in said
+
+
+def test_control_runs(monkeypatch, capsys):
+    """A controlled picture beside one without is the one that was made alone."""
+    monkeypatch.setattr(control, "STEPS", 1)
+    monkeypatch.setattr(control, "PICTURES", 2)
+    monkeypatch.setattr(control, "alternating", lambda sides, rounds=1: once(sides))
+    control.run()
     said = capsys.readouterr().out
     assert "a pixel: 0 of" in said or "a pixel: 1 of" in said
 

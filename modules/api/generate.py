@@ -33,7 +33,7 @@ from modules.base.accounts import Account, Role
 from modules.base.limits import MAX_INFOTEXT
 from modules.params import infotext
 from modules.params.batch import Img2ImgBatch
-from modules.params.control import UNIT_PICTURES, ControlUnit
+from modules.params.control import ControlUnit, pictures_of_unit
 from modules.params.regions import Region
 from modules.params.txt2img import Txt2Img
 from modules.plugins.pasting import script_arguments_in
@@ -64,7 +64,7 @@ def routes(app: App) -> APIRouter:
 
 async def begin_generation(app: App, body: DrawRequest, caller: Account) -> Submitted:
     """Start the job of a body once there is room to decode its pictures."""
-    pictures = [getattr(unit, name) for unit in body.control for name in UNIT_PICTURES]
+    pictures = [picture for unit in body.control for picture in pictures_of_unit(unit)]
     pictures += [region.mask for region in body.regions]
     pictures += [*body.init_images, body.mask] if isinstance(body, Img2ImgRequest) else []
     pixels = await asyncio.to_thread(most_pixels, filter(None, pictures)) if pictures else 0
@@ -137,11 +137,14 @@ def kept_units(app: App, units: Sequence[ControlUnit], caller: Account) -> tuple
     """Return the units with the pictures of those that are on stored. Raises InvalidImage, TooLarge or OverQuota."""
     kept = []
     for unit in units:
-        pictures = {name: getattr(unit, name) if unit.enabled else "" for name in UNIT_PICTURES}
-        stored: dict[str, Any] = {
-            name: each and keep_input(app, caller, decode_base64(each)) for name, each in pictures.items()
-        }
-        kept.append(replace(unit, **stored))
+        if not unit.enabled:
+            kept.append(replace(unit, image="", mask="", effective_region_mask="", more_images=()))
+            continue
+        several = (unit.image, unit.mask, unit.effective_region_mask, *unit.more_images)
+        image, mask, region, *more = (each and keep_input(app, caller, decode_base64(each)) for each in several)
+        kept.append(replace(
+            unit, image=image, mask=mask, effective_region_mask=region, more_images=tuple(filter(None, more))
+        ))
     return tuple(kept)
 
 

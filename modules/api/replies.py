@@ -59,7 +59,8 @@ def rendered(body: DrawRequest, record: JobRecord, settings: Settings, notes: Se
 
 def without_pictures(unit: Mapping[str, Any]) -> dict[str, Any]:
     """Return a ControlNet unit without its pictures, which may be many megabytes."""
-    return {name: None if name in UNIT_PICTURES else value for name, value in unit.items()}
+    blank: dict[str, Any] = {**dict.fromkeys(UNIT_PICTURES), "more_images": []}
+    return {name: blank.get(name, value) for name, value in unit.items()}
 
 
 def grids_first(record: JobRecord) -> list[OutputRecord]:

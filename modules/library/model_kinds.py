@@ -148,7 +148,8 @@ CONTROLNET = ModelKind(
     where=("--controlnet-dir", "ControlNet"), chosen=True,
 )
 CLIP_VISION = ModelKind(
-    name="clip_vision", label="CLIP image encoder", endings=(".safetensors",), where=("clip_vision",), chosen=True,
+    name="clip_vision", label="CLIP image encoder", endings=(".safetensors", ".bin", ".pth", ".pt"),
+    where=("clip_vision",), chosen=True,
 )
 DETECTOR = ModelKind(
     name="detector", label="detector", endings=(".safetensors", ".pt", ".pth"), where=("adetailer",), shipped=True,

@@ -28,9 +28,15 @@ ENCODER, VISUAL_PROJECTION = "vision_model.", "visual_projection.weight"
 PATCHES, POSITIONS = f"{ENCODER}embeddings.patch_embedding.weight", f"{ENCODER}embeddings.position_embedding.weight"
 CLIP_HEAD_WIDTH = 64
 ENCODER_ACTIVATIONS = ("quick_gelu", "gelu")
+# of OpenCLIP's, whose weights do not show it: ViT-H and ViT-bigG, by the width of their states
+OPEN_CLIP_SIZES: Mapping[int, Mapping[str, Any]] = {
+    width: {"num_attention_heads": 16, "hidden_act": "gelu"} for width in (1280, 1664)
+}
 
 
-def load_image_encoder(path: Path, device: torch.device) -> CLIPVisionModelWithProjection:
+def load_image_encoder(
+    path: Path, device: torch.device, dtype: torch.dtype = torch.float32
+) -> CLIPVisionModelWithProjection:
     """Return the encoder in a file of transformers' layout, alone or within a whole CLIP. Raises ModelError."""
     part = Part(path.name, read_state_dict(path).tensors, "", image_encoder_names)
     if not {VISUAL_PROJECTION, PATCHES, POSITIONS} <= part.tensors.keys():
@@ -41,7 +47,7 @@ def load_image_encoder(path: Path, device: torch.device) -> CLIPVisionModelWithP
         sizes = encoder_sizes(tensors, len(tensors[VISUAL_PROJECTION])) | hints
         return CLIPVisionModelWithProjection(CLIPVisionConfig(**sizes))
 
-    encoder: CLIPVisionModelWithProjection = part.build(build).to(device, torch.float32)
+    encoder: CLIPVisionModelWithProjection = part.build(build).to(device, dtype)
     return encoder
 
 
@@ -78,7 +84,7 @@ def encoder_sizes(tensors: Mapping[str, Tensor], projection: int) -> dict[str, A
         "hidden_size": width,
         "intermediate_size": len(tensors[f"{ENCODER}encoder.layers.0.mlp.fc1.weight"]),
         "num_hidden_layers": count(tensors, f"{ENCODER}encoder.layers"),
-        "num_attention_heads": max(1, width // CLIP_HEAD_WIDTH),
+        **OPEN_CLIP_SIZES.get(width, {"num_attention_heads": max(1, width // CLIP_HEAD_WIDTH)}),
         "image_size": rows * patch,
         "patch_size": patch,
         "projection_dim": projection,

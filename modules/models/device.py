@@ -28,8 +28,8 @@ from modules.models.decoder_learning import learn_decoding
 from modules.models.detection.detectors import Detectors
 from modules.models.faces.restoring import FaceRestorers
 from modules.models.learning import improve, learn, trainable
-from modules.models.lora.adapters import AdapterFiles, Adapters
-from modules.models.lora.runtime import Under
+from modules.models.lora.adapters import AdapterFiles, Adapters, check_further
+from modules.models.lora.runtime import Under, without_merged
 from modules.models.optimizations.attention import AUTOMATIC_BACKEND, AttentionChoice, AttentionLayers
 from modules.models.optimizations.fp8 import applied, store
 from modules.models.optimizations.hypertile import Hypertiling
@@ -43,6 +43,7 @@ from modules.models.vae.taesd import Taesd
 from modules.models.vae.vae import Vae, to_uint8
 from modules.prompts.chunks import Tokenizer
 from modules.sampling.detection import Detect
+from modules.sampling.image_prompts import ImagePrompt, ReadPictures
 from modules.sampling.latent import LatentFormat
 from modules.sampling.questions import (
     CheckSafety,
@@ -60,6 +61,7 @@ from modules.sampling.questions import (
     Wait,
     WaitFor,
 )
+from modules.sampling.regions import further_networks
 from modules.sampling.weights import Fp8, Weights
 from modules.training.decoder import DecoderStudent
 from modules.training.questions import Improve, Learn, Prepare
@@ -173,6 +175,7 @@ class Device:
             Upscale: Answers.each(self.enlarged),
             RestoreFaces: Answers.each(lambda ask: self.face_restorers.restore(ask.name, ask.pixels, ask.weight)),
             Detect: Answers.each(self.detectors.find),
+            ReadPictures: Answers.each(self.read_pictures),
             CheckSafety: Answers(self.flagged, lambda asks: (asks,)),
             Prepare: Answers.each(self.prepared_student, gradients=True),
             Learn: Answers.each(self.learnt, gradients=True),
@@ -259,9 +262,17 @@ class Device:
         sets = {ask.weights.networks for ask in asks}
         merged = asks[0].weights if len(sets) == 1 else asks[0].weights.plain
         ready = self.ready(merged)
-        networks = self.control_networks.of_rows([cond.extras for ask in asks for cond in ask.conds], ready.model)
-        under = ready.adapters.unmerged.under(sets - {merged.networks})
-        return ready.model, asks, under, adding(networks), ready.rows.with_networks(networks, under)
+        extras = [cond.extras for ask in asks for cond in ask.conds]
+        networks = self.control_networks.of_rows(extras, ready.model)
+        further = {each for row in extras for each in further_networks(row)}
+        check_further(ready.adapters, further, ready.fp8 is None and not asks[0].weights.hypertile)
+        unmerged = ready.adapters.unmerged
+        beside = without_merged(merged.networks, unmerged.under((sets - {merged.networks}) | further))
+        attending = ready.rows.with_networks(networks, beside, unmerged.updates)
+        return ready.model, asks, beside, adding(networks), attending
+
+    def read_pictures(self, ask: ReadPictures) -> ImagePrompt:
+        return self.control_networks.read_pictures(ask, self.loaded(ask.weights).model)
 
     def prepared_student(self, ask: Prepare) -> Student:
         """Return what is to be trained of a model, and of the VAE that is chosen for it."""

@@ -13,7 +13,8 @@ from annotated_types import Ge, Le, MaxLen
 
 from modules.base.fields import Checkbox, Choice, Param, Radio, Slider
 from modules.base.limits import EncodedPicture
-from modules.params.preprocessors import NO_PREPROCESSOR, REFERENCE, Preprocessor, find_preprocessor
+from modules.params.image_prompts import NORMAL_WEIGHT, WEIGHT_TYPES
+from modules.params.preprocessors import IMAGE_PROMPT, NO_PREPROCESSOR, REFERENCE, Preprocessor, find_preprocessor
 
 MOST_UNITS = 10
 NO_CONTROL_MODEL = "None"
@@ -30,7 +31,8 @@ SOFT_OUTPUTS = 13      # outputs of SD 1's ControlNet, whose ramp those with few
 SOFT_LEVELS = (0.25, 0.62, 0.825, 1.0)      # of a T2I-Adapter
 SOFT_SECOND_PASS = ("canny", "mlsd")      # in names of preprocessors whose second pass is always softened
 
-UNIT_PICTURES = ("image", "mask", "effective_region_mask")      # fields
+UNIT_PICTURES = ("image", "mask", "effective_region_mask")      # fields of one picture each; `more_images` has several
+MOST_UNIT_PICTURES = 8           # of an IP-Adapter's unit beside its first
 
 LayerWeight = Annotated[float, Ge(-10), Le(10)]
 
@@ -41,6 +43,7 @@ class ControlUnit:
 
     enabled: Annotated[bool, Param("Enable", Checkbox(), "The unit takes part; a picture that is dropped on it enables it.")] = True
     image: EncodedPicture = ""                       # "": in img2img the picture that the job starts from
+    more_images: Annotated[tuple[EncodedPicture, ...], MaxLen(MOST_UNIT_PICTURES)] = ()      # of an IP-Adapter: what they say is averaged
     mask: EncodedPicture = ""                        # for inpainting: what is white is painted
     module: Annotated[str, Param("Preprocessor", Choice("preprocessors"), "Makes the map of the picture; none takes the picture as the map.")] = NO_PREPROCESSOR
     model: Annotated[str, Param("Model", Choice("control_models"), "The ControlNet that makes pictures follow the map.")] = NO_CONTROL_MODEL
@@ -59,6 +62,7 @@ class ControlUnit:
     save_detected_map: bool = True                   # the map is returned beside the pictures
     advanced_weighting: Annotated[tuple[LayerWeight, ...], MaxLen(16)] = ()      # of each output, instead of weight and mode
     effective_region_mask: EncodedPicture = ""       # the unit counts where it is white
+    weight_type: Annotated[str, Param("Weight Type", Choice(tuple(WEIGHT_TYPES)), "Where an IP-Adapter counts: everywhere, or more in some of the model's layers.")] = NORMAL_WEIGHT
     union_control_type: Annotated[str, Param("Union Control Type", Choice(UNION_TYPES), "What the map is, for a model of several types; Unknown follows from the preprocessor.")] = "Unknown"
 
     map_seed: int = -1                               # of a map that is drawn; the job's, where it is resolved
@@ -69,7 +73,17 @@ class ControlUnit:
 
     @property
     def needs_model(self) -> bool:
-        return self.preprocessor.name not in REFERENCE
+        return not self.is_reference
+
+    @property
+    def is_reference(self) -> bool:
+        """True if the model looks at the picture itself, without a ControlNet."""
+        return self.preprocessor.name in REFERENCE
+
+    @property
+    def is_image_prompt(self) -> bool:
+        """True if the picture is a prompt for an IP-Adapter."""
+        return self.preprocessor.name in IMAGE_PROMPT
 
     @property
     def sliders(self) -> tuple[float, float, float]:
@@ -108,9 +122,29 @@ class ControlUnit:
         soft = self.control_mode != BALANCED
         return tuple(self.weight * (factor if soft else 1.0) for factor in SOFT_LEVELS)
 
+    def group_strengths(self, places: Sequence[str]) -> tuple[float, ...]:
+        """Return an IP-Adapter's factor in each group of layers, which are in the encoder, the middle or the decoder."""
+        if self.advanced_weighting:
+            return self.advanced_weighting[: len(places)]
+        return tuple(self.weight * factor for factor in WEIGHT_TYPES[self.weight_type](places))
+
+    def style_fidelity(self, second_pass: bool, wide: bool) -> float:
+        """Return how far the negative prompt does not look at a reference; `wide` is true for SDXL, which is cubed."""
+        if self.control_mode == CONTROL_MODE:
+            return 1.0
+        if self.control_mode == PROMPT_MODE or second_pass:
+            return 0.0
+        _, fidelity, _ = self.sliders
+        return fidelity ** 3 if wide else fidelity
+
     def takes_part(self, second_pass: bool) -> bool:
         """Return whether it counts in hires fix's first or second pass."""
         return self.hr_option != (FIRST_PASS_ONLY if second_pass else SECOND_PASS_ONLY)
+
+
+def pictures_of_unit(unit: ControlUnit) -> tuple[str, ...]:
+    """Return all pictures that a unit has."""
+    return tuple(filter(None, (*(getattr(unit, name) for name in UNIT_PICTURES), *unit.more_images)))
 
 
 def enabled_units(units: Sequence[ControlUnit]) -> tuple[ControlUnit, ...]:

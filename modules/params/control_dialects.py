@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from modules.base.fields import defaults
@@ -17,12 +17,13 @@ from modules.params.control import (
     STRETCH_MAP,
     ControlUnit,
 )
+from modules.params.image_prompts import WEIGHT_TYPES
 from modules.params.preprocessors import NO_PREPROCESSOR, REFERENCE, find_preprocessor
 
 ALIASES: Mapping[str, str] = {
     "input_image": "image", "mask_image": "mask", "guidance": "guidance_end", "preprocessor": "module",
     "hr_options": "hr_option", "union_type": "union_control_type", "crop": "inpaint_crop_input_image",
-    "region": "effective_region_mask",
+    "region": "effective_region_mask", "ip_adapter_weight_type": "weight_type",
 }
 OLD_RESIZE_MODES: Mapping[str, str] = {
     "scale to fit (inner fit)": CROP_MAP, "inner fit (scale to fit)": CROP_MAP,
@@ -102,6 +103,7 @@ READ: Mapping[str, Callable[[Any], Any]] = {
     "resize_mode": chosen_of(MAP_RESIZE_MODES, OLD_RESIZE_MODES),
     "control_mode": chosen_of(CONTROL_MODES),
     "hr_option": chosen_of(HIRES_OPTIONS),
+    "weight_type": chosen_of(tuple(WEIGHT_TYPES)),
     "processor_res": read_whole_number,
 }
 
@@ -113,9 +115,18 @@ def pictures_in(named: Mapping[str, Any]) -> dict[str, Any]:
     """Return picture and mask, which may come as one value: `{image, mask}`, `[image, mask]` or a list of such."""
     image = named.get("image")
     if isinstance(image, list | tuple):
-        several = bool(image) and isinstance(image[0], Mapping)
-        image = image[0] if several else dict(zip(("image", "mask"), image, strict=False))
+        if image and isinstance(image[0], Mapping):
+            return pictures_of_list(image)
+        image = dict(zip(("image", "mask"), image, strict=False))
     if not isinstance(image, Mapping):
         return {}
     found = {name: image[name] for name in ("image", "mask") if isinstance(image.get(name), str)}
     return {"image": "", **found}
+
+
+def pictures_of_list(images: Sequence[Any]) -> dict[str, Any]:
+    """Return the first of several pictures with its mask, and the others."""
+    own = [each for each in images if isinstance(each, Mapping)]
+    found = {name: own[0][name] for name in ("image", "mask") if isinstance(own[0].get(name), str)}
+    more = [each["image"] for each in own[1:] if isinstance(each.get("image"), str)]
+    return {"image": "", **found, **({"more_images": more} if more else {})}

@@ -64,6 +64,10 @@ def own_parts(unit: ControlUnit) -> Iterator[tuple[str, object]]:
             yield key, value[:LEAST_HASH]
     if unit.advanced_weighting:
         yield "Layer Weights", "/".join(f"{weight:g}" for weight in unit.advanced_weighting)
+    if unit.more_images:
+        yield "More Images", "/".join(name[:LEAST_HASH] for name in unit.more_images)
+    if not at_default(unit, "weight_type"):
+        yield "Weight Type", unit.weight_type
     if not at_default(unit, "union_control_type"):
         yield "Union Type", unit.union_control_type
     if not at_default(unit, "inpaint_crop_input_image"):
@@ -125,6 +129,8 @@ def unit_of(parts: Mapping[str, Any], place: int, notes: list[str]) -> dict[str,
     weights = named.pop("layer_weights", "")
     if weights:
         named["advanced_weighting"] = [part for part in str(weights).split("/") if part]
+    if more := named.pop("more_images", ""):
+        named["more_images"] = [part for part in str(more).split("/") if part]
     given = {name: value for name, value in named.items() if name.title().replace("_", " ") not in PICTURE_KEYS}
     try:
         fields = {**unit_fields({**bracketed(given), **ours, "enabled": True}), **ours}

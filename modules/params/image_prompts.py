@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 IN_ENCODER, IN_MIDDLE, IN_DECODER = "encoder", "middle", "decoder"
 NORMAL_WEIGHT = "normal"
 LEAST_EASED, WEAK = 0.05, 0.2
-# groups by their number among all, for SD 1's 16 and SDXL's 11: those that carry style, and composition with its factors
+# groups by their number among SD 1's 16 and SDXL's 11: those that carry style, and those of composition with factors
 STYLE: Mapping[int, Collection[int]] = {16: {*range(4), *range(9, 16)}, 11: {6}}
 COMPOSITION: Mapping[int, Mapping[int, float]] = {16: {4: 0.25, 5: 1.0}, 11: {3: 1.0}}
 

@@ -12,6 +12,8 @@ from modules.base.errors import UnknownName
 NO_PREPROCESSOR = "none"
 INPAINTING = ("inpaint", "inpaint_only", "inpaint_only+lama")      # a map of theirs has a mask too
 REFERENCE = ("reference_only", "reference_adain", "reference_adain+attn")      # they need no ControlNet
+# the picture is a prompt for an IP-Adapter, which itself says which image encoder reads it
+IMAGE_PROMPT = ("ip-adapter-auto", "ip-adapter_clip_sd15", "ip-adapter_clip_sdxl", "ip-adapter_clip_sdxl_plus_vith")
 ALL_TYPES = "All"
 
 
@@ -74,7 +76,7 @@ VARIATION = MapSlider("Variation", 8.0, 3.0, 32.0, 1.0)
 SAFE_STEPS = MapSlider("Safe Steps", 2, 0, 10, 1)
 NEAR, BACKGROUND = MapSlider("Remove Near %", 0, 0, 100, 0.1), MapSlider("Remove Background %", 0, 0, 100, 0.1)
 NOISE = MapSlider("Noise Augmentation", 0.0, 0.0, 1.0)
-VIT_H, VIT_G = "CLIP-ViT-H-14-laion2B-s32B-b79K.safetensors", "CLIP-ViT-bigG-14-laion2B-39B-b160k.safetensors"
+VIT_G = "CLIP-ViT-bigG-14-laion2B-39B-b160k.safetensors"
 FACE_MODELS = "insightface's models"
 PIDINET, HED, BODY, POSES = (
     "table5_pidinet.pth", "ControlNetHED.pth", "body_pose_model.pth", "dw-ll_ucoco_384.onnx and yolox_l.onnx",
@@ -84,7 +86,7 @@ INVERTIBLE = ("Canny", "Lineart", "MLSD", "Scribble")
 
 PREPROCESSORS = (
     Preprocessor(NO_PREPROCESSOR),
-    of_network("ip-adapter-auto", "IP-Adapter", VIT_H),
+    Preprocessor("ip-adapter-auto", ("IP-Adapter",)),
     Preprocessor("tile_resample", ("Tile",), a=MapSlider("Down Sampling Rate", 1.0, 1.0, 8.0)),
     of_network("pidinet", "SoftEdge", PIDINET, "softedge_pidinet"),
     of_network("oneformer_ade20k", "Segmentation", "250_16_swin_l_oneformer_ade20k_160k.pth", "seg_ofade20k"),
@@ -97,7 +99,7 @@ PREPROCESSORS = (
     of_network("mlsd", "MLSD", "mlsd_large_512_fp32.pth", a=MapSlider("MLSD Value Threshold", 0.1, 0.01, 2.0),
                b=MapSlider("MLSD Distance Threshold", 0.1, 0.01, 20.0)),
     Preprocessor("lineart_standard", ("Lineart",), f"lineart_standard {WHITE_GROUND}"),
-    of_network("ip-adapter_clip_sd15", "IP-Adapter", VIT_H, "ip-adapter_clip_h"),
+    Preprocessor("ip-adapter_clip_sd15", ("IP-Adapter",), "ip-adapter_clip_h"),
     Preprocessor("inpaint_only", ("Inpaint",), resolution=UNUSED),
     of_network("depth", "Depth", "dpt_hybrid-midas-501f0c75.pt", "depth_midas"),
     Preprocessor("canny", ("Canny",), a=MapSlider("Low Threshold", 100, 1, 255, 1),
@@ -143,8 +145,8 @@ PREPROCESSORS = (
     of_network("ip-adapter_pulid", "IP-Adapter", FACE_MODELS, resolution=UNUSED),
     of_network("ip-adapter_face_id_plus", "IP-Adapter", FACE_MODELS),
     of_network("ip-adapter_face_id", "IP-Adapter", FACE_MODELS),
-    of_network("ip-adapter_clip_sdxl_plus_vith", "IP-Adapter", VIT_H),
-    of_network("ip-adapter_clip_sdxl", "IP-Adapter", VIT_G, "ip-adapter_clip_g"),
+    Preprocessor("ip-adapter_clip_sdxl_plus_vith", ("IP-Adapter",)),
+    Preprocessor("ip-adapter_clip_sdxl", ("IP-Adapter",), "ip-adapter_clip_g"),
     of_network("instant_id_face_keypoints", "Instant-ID", FACE_MODELS),
     of_network("instant_id_face_embedding", "Instant-ID", FACE_MODELS),
     of_network("inpaint_only+lama", "Inpaint", "ControlNetLama.pth", resolution=UNUSED),

@@ -33,12 +33,12 @@ from modules.sampling.questions import (
     Task,
     Weights,
 )
+from modules.sampling.weights import NetworkUse
 
 Show: TypeAlias = "Callable[[Weights, ModelFacts], Task[CondExtras]]"      # returns the conditioning images of a model
 Layers: TypeAlias = "tuple[GuidanceLayer, ...]"
 
 CONTROL_ENDS = "The refiner draws without ControlNet: its units count until the refiner takes over."
-REGION_NETWORKS = "LoRAs in a region's prompt were left out: in the picture's prompt they count everywhere."
 WITHOUT_NETWORKS = "The refiner works without the prompt's networks."
 
 
@@ -148,18 +148,24 @@ def read_prompts(pass_: Pass, readers: Timeline[Weights], extra: ExtraParams) ->
 def with_pass_regions(
     pass_: Pass, readers: Timeline[Weights], extra: ExtraParams, guidance: Guidance, facts: ModelFacts
 ) -> Task[Guidance]:
-    """Return the guidance with the request's regions; tags of networks in their prompts are left out, with a note."""
+    """Return the guidance with the request's regions, each with the networks of its own prompt."""
     p, cell = pass_.params, facts.latent.cell
     cells = p.height // cell, p.width // cell
     shares = region_shares(p.regions, p.region_base, cells, pass_.files.pictures or no_picture)
 
-    def read(prompt: str) -> Task[Timeline[Cond]]:
-        text, networks = take_networks(grammar.strip_comments(prompt))
-        if networks and REGION_NETWORKS not in extra.notes:
-            extra.notes.append(REGION_NETWORKS)
-        return encode_prompt(pass_, readers, extra, text)
+    networks = tuple(each.uses for each in pass_.files.regions)
+    extra.notes += [note for each in pass_.files.regions for note in each.notes if note not in extra.notes]
 
-    return (yield from with_regions(guidance, p.regions, shares, p.region_mode, read))
+    def read(prompt: str, own: tuple[NetworkUse, ...]) -> Task[Timeline[Cond]]:
+        text, _ = take_networks(grammar.strip_comments(prompt))
+        return encode_prompt(pass_, readers.map(partial(with_more, own)), extra, text)
+
+    return (yield from with_regions(guidance, p.regions, networks, shares, p.region_mode, read))
+
+
+def with_more(networks: tuple[NetworkUse, ...], weights: Weights) -> Weights:
+    """Return the weights with further networks."""
+    return replace(weights, networks=(*weights.networks, *networks)) if networks else weights
 
 
 def no_picture(name: str) -> Image:

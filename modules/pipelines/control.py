@@ -17,6 +17,7 @@ from modules.imaging.control.recolouring import grown_and_blurred, with_intensit
 from modules.imaging.control.resampling import Levels
 from modules.params.control import UNION_TYPES, ControlUnit
 from modules.pipelines.control_maps import StartPicture, map_for_pass, shown_map
+from modules.pipelines.control_pictures import image_prompt, reference
 from modules.pipelines.plan import ImagePlan, Pass, PlannedUnit
 from modules.sampling.control import Control, ControlTimeline, TimedControl
 from modules.sampling.control_changes import ColourFix, EstimateChange, KeptAround
@@ -37,12 +38,16 @@ def controlled_stage(pass_: Pass[Any], stage: Stage, start: StartPicture | None)
     """Return the stage with the control of the pass's units; itself if there are none."""
     if not pass_.control:
         return stage
-    timed, changes = [], []
+    timed, changes, references = [], [], []
     for planned in pass_.control:
-        if planned.model:
+        if planned.unit.is_reference:
+            references.append((yield from reference(planned, pass_, stage, start)))
+        elif planned.unit.is_image_prompt:
+            timed.append((yield from image_prompt(planned, pass_, start, region_of(planned))))
+        elif planned.model:
             timed.append(timed_control(pass_, planned, start))
         changes += yield from estimate_changes(pass_, planned, start)
-    timeline = ControlTimeline(tuple(timed), pass_.steps, tuple(changes))
+    timeline = ControlTimeline(tuple(timed), pass_.steps, tuple(changes), tuple(references))
     return replace(stage, guidance=replace(stage.guidance, control=timeline))
 
 
@@ -155,6 +160,6 @@ def returned_maps(plan: ImagePlan[Any, Any], start: StartPicture | None = None) 
     """Yield the maps that are returned with a picture, as A1111 orders them: each unit's, the larger first."""
     if plan.returns_maps:
         for planned in plan.files.control:
-            if planned.unit.save_detected_map:
+            if planned.unit.save_detected_map and not planned.unit.is_image_prompt:
                 for pass_ in reversed(plan.passes):
                     yield shown_map(map_for_pass(pass_, planned, start))

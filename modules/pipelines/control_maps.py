@@ -63,7 +63,8 @@ class MapMaker:
 def made_map(planned: PlannedUnit, start: StartPicture | None, load: Callable[[str], Image.Image]) -> Levels:
     unit = planned.unit
     source = own_picture(unit, load) if unit.image else start_picture(unit, start)
-    if start and start.box and start.mask and (unit.inpaint_crop_input_image or not unit.image):
+    crops = not unit.is_reference and (unit.inpaint_crop_input_image or not unit.image)
+    if start and start.box and start.mask and crops:
         mode = MAP_RESIZE_MODES.index(unit.resize_mode) if unit.image else start.resize_mode % len(MAP_RESIZE_MODES)
         source = cropped_levels(source, start, mode, planned.frame)
     resolution, a, b = unit.sliders

@@ -114,8 +114,21 @@ def networks_of(params: Generation, library: Library) -> PromptNetworks:
             )
         else:
             notes.append(f"{why_none(tag, library)}; the picture is made without it.")
-    embeddings = embeddings_in(f"{drawn}\n{params.negative_prompt}".casefold(), library.embeddings)
+    told = "\n".join((drawn, params.negative_prompt, *(region.prompt for region in params.regions)))
+    embeddings = embeddings_in(told.casefold(), library.embeddings)
     return PromptNetworks(tuple(loras), tuple(hypernetworks), tuple(embeddings), tuple(notes))
+
+
+def region_networks(prompt: str, params: Generation, library: Library) -> PromptNetworks:
+    """Return the networks of one region's prompt; hypernetworks, which only a whole picture can have, are noted.
+
+    Raises as `networks_of` does.
+    """
+    found = networks_of(replace(params, prompt=prompt, negative_prompt="", regions=()), library)
+    if not found.hypernetworks:
+        return found
+    note = "A hypernetwork in a region's prompt was left out: in the picture's prompt it counts everywhere."
+    return replace(found, hypernetworks=(), notes=(*found.notes, note))
 
 
 def why_none(tag: NetworkTag, library: Library) -> str:

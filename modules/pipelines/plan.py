@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from modules.library.catalog import ModelFile
 from modules.params.control import ControlUnit
 from modules.params.txt2img import Generation, counted_on
-from modules.pipelines.networks import PromptNetworks
+from modules.pipelines.networks import Mention, PromptNetworks
 from modules.prompts import grammar
 from modules.prompts.grammar import Clock
 from modules.prompts.network_tags import network_times, take_networks
@@ -55,10 +55,16 @@ class Files:
     vae: ModelFile | None = None          # a VAE that replaces the checkpoint's own
     refiner: ModelFile | None = None
     networks: PromptNetworks = PromptNetworks()
+    regions: tuple[PromptNetworks, ...] = ()      # the networks of each region's prompt
     hires: Files | None = None            # the second pass's files, if there is one
     control: tuple[PlannedUnit, ...] = ()
     pictures: Callable[[str], Image] | None = None      # reads the masks of regions by their names
     notes: tuple[str, ...] = ()           # remarks on files that are missing
+
+    @property
+    def all_loras(self) -> tuple[Mention, ...]:
+        """The LoRAs of the prompt, and of its regions' prompts."""
+        return (*self.networks.loras, *(each for region in self.regions for each in region.loras))
 
 
 class PictureMoments(Protocol):

@@ -14,21 +14,24 @@ from modules.imaging.masks import read_mask
 from modules.params.regions import LATENT_MODE, Region
 from modules.sampling.guidance import Guidance, Timeline
 from modules.sampling.questions import Cond, Task
-from modules.sampling.regions import RegionalPrompts
+from modules.sampling.regions import Networks, RegionalPrompts
 
 LEAST_SUM = 1e-3      # of all regions' weights in a cell that they are to rule
 
-ReadRegion = Callable[[str], Task[Timeline[Cond]]]      # reads a prompt without networks' tags
+ReadRegion = Callable[[str, Networks], Task[Timeline[Cond]]]      # reads a prompt, by text encoders with these networks
 
 
 def with_regions(
-    guidance: Guidance, regions: Sequence[Region], shares: Tensor, mode: str, read: ReadRegion
+    guidance: Guidance, regions: Sequence[Region], networks: Sequence[Networks], shares: Tensor, mode: str,
+    read: ReadRegion,
 ) -> Task[Guidance]:
-    """Return the guidance with regional prompts."""
+    """Return the guidance with regional prompts, each with its networks."""
     prompts = []
-    for region in regions:
-        prompts.append((yield from read(region.prompt)))
-    return replace(guidance, regions=RegionalPrompts(tuple(prompts), shares, mode == LATENT_MODE))
+    own = tuple(networks) or ((),) * len(regions)
+    for region, uses in zip(regions, own, strict=True):
+        prompts.append((yield from read(region.prompt, uses)))
+    regional = RegionalPrompts(tuple(prompts), shares, mode == LATENT_MODE, own if any(own) else ())
+    return replace(guidance, regions=regional)
 
 
 def region_shares(

@@ -15,7 +15,6 @@ from modules.library.control_models import control_title, find_control_model
 from modules.library.library import Library
 from modules.params.control import NO_CONTROL_MODEL, UNIT_PICTURES, ControlUnit
 from modules.params.img2img import Img2Img
-from modules.params.preprocessors import REFERENCE
 from modules.params.txt2img import Generation
 
 SEEDS_OF_MAPS = 2**32      # of NumPy's first generator
@@ -43,8 +42,10 @@ def with_units_here(found: Mapping[str, Any], library: Library, inputs: Path) ->
         unit = dict(told)
         for name in UNIT_PICTURES:
             unit[name] = kept_like(inputs, unit[name]) if unit[name] else ""
-            if told[name] and not unit[name]:
-                notes.append(f"ControlNet {place}: a picture of its ({told[name][:12]}) is no longer here.")
+        unit["more_images"] = tuple(filter(None, (kept_like(inputs, each) for each in told["more_images"])))
+        lost = [told[name] for name in UNIT_PICTURES if told[name] and not unit[name]]
+        lost += [each for each in told["more_images"] if not kept_like(inputs, each)]
+        notes += [f"ControlNet {place}: a picture of its ({each[:12]}) is no longer here." for each in lost]
         if unit["model"] != NO_CONTROL_MODEL:
             try:
                 unit["model"] = control_title(find_control_model(library, unit["model"]))
@@ -71,12 +72,7 @@ def kept_like(inputs: Path, begin: str) -> str:
 def check_unit(unit: ControlUnit, place: int, from_picture: bool) -> None:
     """Raise the error of a unit that cannot take part, naming it."""
     own = unit.preprocessor
-    if own.name in REFERENCE:
-        raise Invalid(
-            f"ControlNet unit {place}: {own.name} is not among what Easel draws with.",
-            "Choose a preprocessor with a ControlNet.", field="control",
-        )
-    if own.name not in MAPS:
+    if own.name not in MAPS and not unit.is_image_prompt:
         raise ModelMissing(
             f"ControlNet unit {place}: the preprocessor {own.title} is a network of its own, {own.file}, which Easel "
             "does not run.",
@@ -88,7 +84,7 @@ def check_unit(unit: ControlUnit, place: int, from_picture: bool) -> None:
             f"(guidance_start {unit.guidance_start:g}).",
             "Let it end later.", field="control",
         )
-    if not unit.image and not from_picture:
+    if not unit.image and not unit.more_images and not from_picture:
         raise Invalid(
             f"ControlNet unit {place} has no picture.", "Give it one in image, or turn the unit off.", field="control"
         )

@@ -13,7 +13,7 @@ from modules.app.account_data import AccountData
 from modules.app.app import App
 from modules.imaging.folders import upright_size
 from modules.params.batch import Img2ImgBatch
-from modules.params.control import enabled_units
+from modules.params.control import enabled_units, pictures_of_unit
 from modules.params.img2img import Img2Img
 from modules.params.known_names import KnownNames
 from modules.params.scripts import resolve_script, styles_wait
@@ -57,8 +57,7 @@ def check_unit_pictures(request: Generation, inputs: Path) -> None:
     """Raise InvalidImage for a picture of a ControlNet unit or a region that is not there."""
     check_inputs(inputs, filter(None, (region.mask for region in request.regions)), "regions")
     for unit in enabled_units(request.control):
-        pictures = (unit.image, unit.mask, unit.effective_region_mask)
-        check_inputs(inputs, filter(None, pictures), "control")
+        check_inputs(inputs, pictures_of_unit(unit), "control")
 
 
 def single_params(request: Img2ImgBatch, known: KnownNames, server: Settings) -> dict[str, Any]:

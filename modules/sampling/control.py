@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from modules.sampling.cond_extras import CondExtras, UNetInputs
 from modules.sampling.control_changes import EstimateChange
+from modules.sampling.references import REFERENCES, Moment, References, TimedReference
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,8 +20,8 @@ CONTROL = "control"
 class Control:
     """One ControlNet's part in one row of a UNet call.
 
-    hint: (3, H, W) in [0, 1], −1 where an inpainting model paints; as large as the picture
-    strengths: the factor of each output, the middle block's last
+    hint: (3, H, W) in [0, 1], −1 where an inpainting model paints; as large as the picture. Of an IP-Adapter its tokens
+    strengths: the factor of each output, the middle block's last; of an IP-Adapter of each group of layers
     region: (H, W) in [0, 1], where it counts; None: everywhere
     averaged: each output is its mean over the picture
     task: the number of the hint's type, for a model of several
@@ -60,12 +61,17 @@ class TimedControl:
     """A control that counts from one share of the steps to another, both included.
 
     only_prompted: the negative prompt's row does not see it
+    unprompted: what that row sees, where it is something else: an IP-Adapter's tokens of nothing
     """
 
     control: Control
     start: float = 0.0
     end: float = 1.0
     only_prompted: bool = False
+    unprompted: Control | None = None
+
+    def of_row(self, negative: bool) -> Control:
+        return self.unprompted if negative and self.unprompted else self.control
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +84,7 @@ class ControlTimeline:
     controls: tuple[TimedControl, ...]
     steps: int
     changes: tuple[EstimateChange, ...] = ()
+    references: tuple[TimedReference, ...] = ()
 
     def changed(self, estimates: Sequence[Tensor], positive: int) -> list[Tensor]:
         """Return the rows' estimates, of which so many are of positive prompts, as the units change them."""
@@ -86,11 +93,23 @@ class ControlTimeline:
             found = [each.change(estimate, place >= positive) for place, estimate in enumerate(found)]
         return found
 
+    def rows(self, step: int, moment: Moment, positive: int, rows: int) -> list[CondExtras]:
+        """Return the extras of an evaluation's rows, of which so many are of positive prompts."""
+        share = step / self.steps
+        looked = [each for each in self.references if each.start <= share <= each.end]
+        noised = [each.at(moment, rows) for each in looked]
+        found: list[CondExtras] = []
+        for place in range(rows):
+            negative = place >= positive
+            own = tuple(each.of_row(noise[place], negative) for each, noise in zip(looked, noised, strict=True))
+            found.append({**self.at(step, negative), **({REFERENCES: References(own)} if own else {})})
+        return found
+
     def at(self, step: int, negative: bool) -> CondExtras:
         """Return the extras of a row at a step, as A1111 counts it: that of the evaluation before."""
         share = step / self.steps
         found = tuple(
-            each.control
+            each.of_row(negative)
             for each in self.controls
             if each.start <= share <= each.end and not (negative and each.only_prompted)
         )

@@ -15,6 +15,7 @@ from modules.sampling.cond_extras import CondExtras
 from modules.sampling.control import ControlTimeline
 from modules.sampling.flows import Denoise, Flow
 from modules.sampling.questions import Cond, Interrupted, Predict, Task, Weights
+from modules.sampling.references import Moment
 from modules.sampling.regions import RegionalPrompts
 from modules.sampling.schedules import ModelSigmas
 
@@ -89,11 +90,14 @@ class Guidance:
         conds = self.even([*positive, self.negative.at(evaluation)])
         if self.regions and not self.regions.by_estimate:
             conds = self.with_region_texts(conds, self.regions, evaluation)
-        if self.control:
+        elif self.regions:
             conds = [
-                cond.with_extras(self.control.at(step, negative=place == len(positive)))
-                for place, cond in enumerate(conds)
+                cond.with_extras(self.regions.row_extras(place - len(self.positive)))
+                if len(self.positive) <= place < len(positive) else cond for place, cond in enumerate(conds)
             ]
+        if self.control:
+            extras = self.control.rows(step, Moment(evaluation, sigma), len(positive), len(conds))
+            conds = [cond.with_extras(own) for cond, own in zip(conds, extras, strict=True)]
         if self.alone(evaluation, sigma):
             conds = conds[:-1]
         return tuple(cond.with_extras(self.extras) for cond in conds)

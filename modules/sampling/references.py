@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from modules.sampling.cond_extras import UNetInputs
 
@@ -55,6 +55,13 @@ class References:
         return References(())
 
 
+class Moment(NamedTuple):
+    """A moment of sampling: the number of the model's evaluation, and its noise level."""
+
+    evaluation: int
+    sigma: float
+
+
 @dataclass(eq=False)
 class TimedReference:
     """A reference that counts from one share of a pass's steps to another, with the noise that it gets.
@@ -73,11 +80,11 @@ class TimedReference:
     statistics: bool = False
     _drawn: tuple[int, Tensor] | None = field(default=None, init=False)
 
-    def at(self, evaluation: int, sigma: float, rows: int) -> list[Tensor]:
+    def at(self, moment: Moment, rows: int) -> list[Tensor]:
         """Return the noised picture for each row of an evaluation of the model, on the network's scale."""
-        if self._drawn is None or self._drawn[0] != evaluation or len(self._drawn[1]) < rows:
-            self._drawn = evaluation, self.noise.randn((rows, *self.picture.shape))
-        level = self.levels.sigma(round(self.levels.timestep(sigma)))
+        if self._drawn is None or self._drawn[0] != moment.evaluation or len(self._drawn[1]) < rows:
+            self._drawn = moment.evaluation, self.noise.randn((rows, *self.picture.shape))
+        level = self.levels.sigma(round(self.levels.timestep(moment.sigma)))
         scale = self.levels.parametrization.input_scale(level)
         return [(self.picture + noise.to(self.picture) * level) * scale for noise in self._drawn[1]]
 

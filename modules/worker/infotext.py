@@ -96,7 +96,7 @@ def setting_pairs(plan: ImagePlan) -> Iterator[Pair]:
     if any(bracket in plan.params.prompt + plan.params.negative_prompt for bracket in "()[]"):
         yield from changed_pairs(plan, "emphasis")
     yield from sampler_options(plan)
-    loras = (lora for each in plan.all_passes for lora in each.files.networks.loras)
+    loras = (lora for each in plan.all_passes for lora in each.files.all_loras)
     hashes = {without_separators(lora.name): lora.hash for lora in loras}
     if hashes and s.lora_add_hashes_to_infotext:
         yield "Lora hashes", ", ".join(f"{name}: {hashed}" for name, hashed in hashes.items())

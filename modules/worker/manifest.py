@@ -40,7 +40,7 @@ def manifest_models(plan: ImagePlan) -> list[dict[str, Any]]:
 def models_of(files: Files) -> list[dict[str, Any]]:
     named = [("checkpoint", files.checkpoint), ("VAE", files.vae), ("refiner", files.refiner)]
     found = [{"kind": kind, "name": file.name, "sha256": file.sha256} for kind, file in named if file]
-    found += [{"kind": "LoRA", "name": lora.name, "sha256": lora.use.sha256} for lora in files.networks.loras]
+    found += [{"kind": "LoRA", "name": lora.name, "sha256": lora.use.sha256} for lora in files.all_loras]
     found += [{"kind": "hypernetwork", "name": "", "sha256": sha256} for sha256, _ in files.networks.strengths]
     embeddings = dict.fromkeys(each.sha256 for each in files.networks.embeddings)
     return found + [{"kind": "embedding", "name": "", "sha256": sha256} for sha256 in embeddings]

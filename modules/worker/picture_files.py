@@ -10,7 +10,7 @@ from modules.library.catalog import Catalog, ModelFile
 from modules.library.library import Library, not_here
 from modules.params.hires import second_pass
 from modules.params.txt2img import Generation, Txt2Img
-from modules.pipelines.networks import networks_of, with_standing_networks
+from modules.pipelines.networks import networks_of, region_networks, with_standing_networks
 from modules.pipelines.plan import Files
 from modules.settings.options import Settings
 
@@ -22,7 +22,7 @@ def files_for(library: Library, params: Generation, settings: Settings) -> Files
     """
     s = settings
     asked = (s.sd_model_checkpoint, s.sd_vae, s.sd_vae_overrides_per_model_preferences)
-    prompts = (params.prompt, params.negative_prompt)
+    prompts = (params.prompt, params.negative_prompt, *(region.prompt for region in params.regions))
     return library.once(
         ("files", params.refiner_checkpoint, *prompts, *asked), partial(find_files, library, params, settings)
     )
@@ -36,7 +36,8 @@ def find_files(library: Library, params: Generation, settings: Settings) -> File
         else None
     )
     vae, notes = vae_here(library, checkpoint, settings)
-    return Files(checkpoint, vae, refiner, networks_of(params, library), notes=notes)
+    regions = tuple(region_networks(region.prompt, params, library) for region in params.regions)
+    return Files(checkpoint, vae, refiner, networks_of(params, library), regions, notes=notes)
 
 
 def vae_here(library: Library, checkpoint: ModelFile, settings: Settings) -> tuple[ModelFile | None, tuple[str, ...]]:

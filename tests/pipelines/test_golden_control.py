@@ -19,8 +19,7 @@ from tests.playing import TOLERANCE, check_against_a1111, made, recorded
 
 pytestmark = pytest.mark.slow
 # A1111 loses these units unseen and draws without them: here they are refused, or drawn as they were meant
-# (a reference is none of what Easel draws with)
-REFUSED = {"controlnet/model-none", "controlnet/model-unknown", "controlnet/reference-both-mode"}
+REFUSED = {"controlnet/model-none", "controlnet/model-unknown"}
 MEANT = {"controlnet/region-mask", "controlnet/infotext", "controlnet/mode-number"}
 CASES = [case for case in cases("controlnet") if case["id"] not in REFUSED | MEANT and recorded(case)]
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from modules.base.errors import ModelUnsupported
 from modules.engine.messages import JobSpec
 from modules.library.catalog import ModelFile
 from modules.models.checkpoint.loader import load_checkpoint
@@ -18,8 +19,8 @@ from modules.params.regions import Region
 from modules.params.txt2img import Txt2Img
 from modules.pipelines.regions import region_shares
 from modules.sampling.questions import Cond, Predict
-from modules.sampling.regions import REGIONS, RegionTexts
-from modules.sampling.weights import Weights
+from modules.sampling.regions import OWN_NETWORKS, REGIONS, OwnNetworks, RegionTexts
+from modules.sampling.weights import NetworkUse, Weights
 from modules.settings.options import Settings
 from tests.golden_data import GOLDEN
 from tests.playing import made
@@ -105,3 +106,65 @@ def test_each_region_follows_its_prompt(device, mode):
     assert np.abs(left - blue.pixels[:, :32]).mean() < np.abs(left - plain.pixels[:, :32]).mean()
     assert np.abs(right - plain.pixels[:, 64:]).mean() < np.abs(right - blue.pixels[:, 64:]).mean()
     assert "Region mode: " + mode in plan.infotext(0, {})
+
+
+# LoRAs of regions -------------------------------------------------------------------------------------
+
+
+def lora_of(device, name):
+    return (NetworkUse(device.library.loras.hashed(device.library.lora(name)).sha256),)
+
+
+def asked_of(device, weights, cond):
+    with torch.inference_mode():
+        [[answer]] = device.answer([Predict(weights, torch.randn(4, 8, 12, generator=seeded(3)), 5.0, 600.0, (cond,), 0)])
+    return answer
+
+
+def seeded(seed):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["lora_linear", "locon"])
+def test_a_region_that_is_all_of_the_picture_has_its_lora_as_the_picture_would(device, name):
+    [file] = [file for file in device.library.checkpoints.list() if file.model_name == "tiny-sd1"]
+    weights = Weights(device.library.checkpoints.hashed(file).sha256)
+    own, text = lora_of(device, name), torch.randn(77, 64, generator=seeded(4))
+    whole = torch.cat([torch.zeros(1, 8, 12), torch.ones(1, 8, 12)])
+    merged = asked_of(device, replace(weights, networks=own), Cond(text))
+    row = asked_of(device, weights, Cond(text, extras={OWN_NETWORKS: OwnNetworks(own)}))
+    region = asked_of(device, weights, Cond(text, extras={REGIONS: RegionTexts((text,), whole, (own,))}))
+    plain = asked_of(device, weights, Cond(text))
+    assert torch.allclose(row, merged, atol=1e-4)
+    assert (region - merged).abs().max() < 0.35 * (plain - merged).abs().max()      # time's projections have none
+    if name == "lora_linear":
+        assert torch.allclose(region, merged, atol=1e-4)
+    nowhere = asked_of(device, weights, Cond(text, extras={REGIONS: RegionTexts((text,), whole.flip(0), (own,))}))
+    assert torch.allclose(nowhere, plain, atol=1e-4)
+    both = asked_of(
+        device, replace(weights, networks=own), Cond(text, extras={REGIONS: RegionTexts((text,), whole.flip(0), (own,))})
+    )
+    assert torch.allclose(both, merged, atol=1e-4)      # the picture's own is not counted twice
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["Attention", "Latent"])
+def test_each_regions_lora_changes_its_side(device, mode):
+    lora = "a blue square <lora:lora_linear:1>"
+    plain, named = (replace(LEFT, prompt=prompt) for prompt in ("a blue square", lora))
+    other = replace(RIGHT, prompt="a red circle")
+
+    def drawn(first):
+        [found], plan = made(device, job(regions=(first, other), region_mode=mode, region_base=0.0))
+        return found.pixels.astype(int), plan.infotext(0, found.extra_params)
+
+    (without, _), (with_lora, text) = drawn(plain), drawn(named)
+    left, right = (np.abs(with_lora - without)[:, side].mean() for side in (slice(0, 40), slice(56, 96)))
+    assert left > right and "Lora hashes: \"lora_linear: " in text
+
+
+@pytest.mark.slow
+def test_a_kind_that_no_region_can_have_is_refused_in_words(device):
+    with pytest.raises(ModelUnsupported, match="A region's LoRA"):
+        made(device, job(regions=(replace(LEFT, prompt="a <lora:loha:1>"),)))

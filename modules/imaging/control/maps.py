@@ -194,4 +194,5 @@ MAPS: Mapping[str, Preprocess] = {
     "shuffle": shuffled,
     "inpaint": unchanged_map,
     "inpaint_only": unchanged_map,
+    **dict.fromkeys(("reference_only", "reference_adain", "reference_adain+attn"), unchanged_map),
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 from diffusers.models.attention_processor import Attention
@@ -19,6 +20,13 @@ from modules.sampling.regions import RegionTexts, region_texts_of
 COARSEST = 5      # halvings of the latent's sides down to the coarsest layer
 
 
+@dataclass(slots=True)
+class Turn:
+    """The number of the further text that a layer is computing; None for the rows' own."""
+
+    text: int | None = None
+
+
 class RegionalAttention:
     """The cross-attention layers of a UNet, hooked while a call has rows with regions."""
 
@@ -27,16 +35,15 @@ class RegionalAttention:
             part for part in unet.modules() if isinstance(part, Attention) and part.is_cross_attention
         ]
 
-    def under(self, extras: Sequence[Mapping[str, Any]]) -> AbstractContextManager[None]:
-        """Return the context of a call of rows with these extras."""
+    def under(self, extras: Sequence[Mapping[str, Any]], turn: Turn) -> AbstractContextManager[None]:
+        """Return the context of a call of rows with these extras; `turn` is told which text is being computed."""
         rows = {place: found for place, each in enumerate(extras) if (found := region_texts_of(each))}
-        return self._hooked(rows) if rows else nullcontext()
+        return self._hooked(rows, turn) if rows else nullcontext()
 
     @contextmanager
-    def _hooked(self, rows: Mapping[int, RegionTexts]) -> Iterator[None]:
-        inside: set[int] = set()      # layers that are computing a further text
+    def _hooked(self, rows: Mapping[int, RegionTexts], turn: Turn) -> Iterator[None]:
         handles = [
-            layer.register_forward_hook(mixing_hook(rows, inside), with_kwargs=True) for layer in self.layers
+            layer.register_forward_hook(mixing_hook(rows, turn), with_kwargs=True) for layer in self.layers
         ]
         try:
             yield
@@ -45,27 +52,27 @@ class RegionalAttention:
                 handle.remove()
 
 
-def mixing_hook(rows: Mapping[int, RegionTexts], inside: set[int]) -> Any:
+def mixing_hook(rows: Mapping[int, RegionTexts], turn: Turn) -> Any:
     """Return the hook of one layer: it computes each further text for all rows at once, as networks of rows need it."""
 
     def mix(layer: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Tensor) -> Tensor | None:
         context = kwargs.get("encoder_hidden_states")
-        if id(layer) in inside or context is None or output.ndim != 3:
+        if turn.text is not None or context is None or output.ndim != 3:
             return None
         shares = {place: shares_of_layer(found.shares, output) for place, found in rows.items()}
         if any(each is None for each in shares.values()):
             return None
         mixed = {place: output[place] * share[0] for place, share in shares.items() if share is not None}
-        inside.add(id(layer))
         try:
             for number in range(max(len(found.texts) for found in rows.values())):
+                turn.text = number
                 answer = layer(*args, **{**kwargs, "encoder_hidden_states": with_texts(context, rows, number)})
                 for place, found in rows.items():
                     share = shares[place]
                     if number < len(found.texts) and share is not None:
                         mixed[place] = mixed[place] + answer[place] * share[1 + number]
         finally:
-            inside.discard(id(layer))
+            turn.text = None
         return stack([mixed.get(place, output[place]) for place in range(len(output))])
 
     return mix

@@ -23,7 +23,7 @@ from modules.models.checkpoint.key_mapping import count
 from modules.models.checkpoint.loaded_model import LoadedModel, config_of
 from modules.models.checkpoint.loader import Part
 from modules.models.control.control_lora import CONTROL_LORA_MARK, whole_control_lora
-from modules.models.control.ip_adapter import PROJECTION, IpAdapter, is_ip_adapter, load_ip_adapter
+from modules.models.control.ip_adapter import IP_PROJECTION, IpAdapter, is_ip_adapter, load_ip_adapter
 from modules.models.control.lllite import Lllite, is_lllite, load_lllite
 from modules.models.control.t2i_adapter import T2iAdapter, is_t2i_adapter, load_t2i_adapter
 from modules.models.files.state_dict import read_pickle, read_state_dict, tensors_in, tensors_within
@@ -112,7 +112,7 @@ def read_control_tensors(path: Path) -> Mapping[str, Tensor]:
     if sniff(path) == "safetensors":
         return read_state_dict(path).tensors
     content = read_pickle(path)
-    if isinstance(content, dict) and isinstance(content.get(PROJECTION[:-1]), dict):
+    if isinstance(content, dict) and isinstance(content.get(IP_PROJECTION[:-1]), dict):
         return dict(tensors_within("", content, set()))
     return tensors_in(path.name, content)
 

@@ -6,7 +6,7 @@ Ye et al. 2023, arXiv:2308.06721. Base, plus and full-face ones of SD 1 and SDXL
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -21,15 +21,17 @@ from modules.models.checkpoint.key_mapping import count
 from modules.models.checkpoint.loaded_model import LoadedModel, config_of
 from modules.params.image_prompts import IN_DECODER, IN_ENCODER, IN_MIDDLE
 
-PROJECTION, ATTENTION = "image_proj.", "ip_adapter."
-BASE_MARK, FULL_MARK, PLUS_MARK = "proj.weight", "proj.3.weight", "latents"      # in the projection
+IP_PROJECTION, IP_ATTENTION = "image_proj.", "ip_adapter."
+BASE_MARK, FULL_FACE_MARK, PLUS_MARK = "proj.weight", "proj.3.weight", "latents"      # in the projection
+FACE_WIDTH = 512         # of insightface's embeddings
 RESAMPLER_HEAD = 64      # width of a head of plus models' own attention
 CHOOSE_IP_ADAPTER = "Choose an IP-Adapter for this checkpoint's family in the unit."
-STAGES = {"down_blocks": IN_ENCODER, "mid_block": IN_MIDDLE, "up_blocks": IN_DECODER}
+ORDER_IN_FILES = ("down_blocks", "up_blocks", "mid_block")
+PLACE_OF_PART = {"down_blocks": IN_ENCODER, "mid_block": IN_MIDDLE, "up_blocks": IN_DECODER}
 
 
 def is_ip_adapter(keys: Collection[str]) -> bool:
-    return any(key.startswith(PROJECTION) for key in keys) and any(key.startswith(ATTENTION) for key in keys)
+    return any(key.startswith(IP_PROJECTION) for key in keys) and any(key.startswith(IP_ATTENTION) for key in keys)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +82,7 @@ class IpAdapter:
         if BASE_MARK in weights:
             x = linear(x, weights[BASE_MARK], weights.get("proj.bias"))
             return self.normed("norm", x.view(-1, weights["norm.weight"].shape[0]))
-        if FULL_MARK in weights:
+        if FULL_FACE_MARK in weights:
             x = gelu(linear(x, weights["proj.0.weight"], weights.get("proj.0.bias")))
             return self.normed("proj.3", linear(x, weights["proj.2.weight"], weights.get("proj.2.bias")))
         return self.resampled(x)
@@ -128,20 +130,22 @@ def load_ip_adapter(name: str, tensors: Mapping[str, Tensor], model: LoadedModel
 
     Raises ModelUnsupported for one of FaceID, ModelMismatch for another family's, or where weights do not fit together.
     """
-    projection = {key.removeprefix(PROJECTION): each for key, each in tensors.items() if key.startswith(PROJECTION)}
-    if not {BASE_MARK, FULL_MARK, PLUS_MARK} & projection.keys():
+    projection = {
+        key.removeprefix(IP_PROJECTION): each for key, each in tensors.items() if key.startswith(IP_PROJECTION)
+    }
+    if what := of_faces(projection):
         raise ModelUnsupported(
-            f"{name} is an IP-Adapter for FaceID, which needs insightface's models; Easel does not run these.",
+            f"{name} is an IP-Adapter for {what}, which needs insightface's models; Easel does not run these.",
             "Choose a base, plus or full-face one: ip-adapter_sd15, ip-adapter-plus_sd15, ip-adapter-full-face_sd15 …",
         )
     layers, groups = cross_attention(model.unet)
-    numbers = sorted({int(number) for key in tensors if key.startswith(ATTENTION)
+    numbers = sorted({int(number) for key in tensors if key.startswith(IP_ATTENTION)
                       and (number := key.split(".")[1]).isdecimal()})
     try:
         keys, values = (
-            tuple(tensors[f"{ATTENTION}{number}.to_{part}_ip.weight"] for number in numbers) for part in "kv"
+            tuple(tensors[f"{IP_ATTENTION}{number}.to_{part}_ip.weight"] for number in numbers) for part in "kv"
         )
-        adapter = IpAdapter(name, projection, keys, values, tuple(STAGES[each.partition(".")[0]] for each in groups))
+        adapter = IpAdapter(name, projection, keys, values, places_of(groups))
         whole = adapter.to(torch.device("cpu"), torch.float32)
         with torch.inference_mode():
             patches = (1, adapter.encoder_width) if adapter.reads_states else (adapter.encoder_width,)
@@ -161,15 +165,27 @@ def load_ip_adapter(name: str, tensors: Mapping[str, Tensor], model: LoadedModel
     return adapter
 
 
+def places_of(groups: Sequence[str]) -> tuple[str, ...]:
+    return tuple(PLACE_OF_PART[each.partition(".")[0]] for each in groups)
+
+
+def of_faces(projection: Mapping[str, Tensor]) -> str:
+    """Return what an adapter is for if it reads a recogniser's face instead of a picture, else ""."""
+    if not {BASE_MARK, FULL_FACE_MARK, PLUS_MARK} & projection.keys():
+        return "FaceID"
+    first = projection.get("proj_in.weight")
+    return "InstantID" if first is not None and first.shape[-1] == FACE_WIDTH else ""
+
+
 def cross_attention(unet: nn.Module) -> tuple[list[Attention], list[str]]:
     """Return a UNet's cross-attention layers as IP-Adapters count them, and the names of their groups in its order."""
     named = [
         (name, part) for name, part in unet.named_modules()
         if isinstance(part, Attention) and part.is_cross_attention
     ]
-    in_files = sorted(named, key=lambda each: ("down_blocks", "up_blocks", "mid_block").index(each[0].partition(".")[0]))
+    in_files = sorted(named, key=lambda each: ORDER_IN_FILES.index(each[0].partition(".")[0]))
     groups = dict.fromkeys(transformer_of(name) for name, _ in named)
-    order = list(STAGES)
+    order = list(PLACE_OF_PART)
     return [part for _, part in in_files], sorted(groups, key=lambda each: order.index(each.partition(".")[0]))
 
 

@@ -4,27 +4,33 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 
+from modules.base.errors import ModelMismatch
 from modules.base.memory import release_memory
 from modules.library.library import Library
 from modules.models.checkpoint.loaded_model import LoadedModel
 from modules.models.control.control_file import AnyControl, load_control_network
+from modules.models.control.image_encoders import ImageEncoder, encoder_of, load_encoder
+from modules.models.control.ip_adapter import IpAdapter
 from modules.models.control.residuals import AddControl, uncontrolled, with_residuals
-from modules.sampling.control import controls_of
+from modules.sampling.control import Control, controls_of
+from modules.sampling.image_prompts import ImagePrompt, ReadPictures
 
+KEPT_PROMPTS = 32           # answers of IP-Adapters, a few tokens each
 KEPT_BYTES = 3 * 2**30      # of ControlNets that stay in memory when they are not asked; one of SDXL has 2.5 GB
 
 
 class ControlNetworks:
-    """The loaded ControlNets, those used last within a number of bytes. For the engine's thread alone."""
+    """The loaded ControlNets and their kin, those used last within a number of bytes. For the engine's thread alone."""
 
     def __init__(self, library: Library, device: torch.device, dtype: torch.dtype, kept: int = KEPT_BYTES) -> None:
         self.library, self.device, self.dtype, self.kept = library, device, dtype, kept
         # by file and checkpoint, whose differences and head widths a network may have; least recently used first
-        self._loaded: OrderedDict[tuple[str, str], AnyControl] = OrderedDict()
+        self._loaded: OrderedDict[tuple[str, str], AnyControl | ImageEncoder] = OrderedDict()
+        self._prompts: OrderedDict[tuple[str, str, tuple[str, ...]], ImagePrompt] = OrderedDict()
 
     def of_rows(self, rows: Sequence[Mapping[str, Any]], model: LoadedModel) -> Mapping[str, AnyControl]:
         """Return the networks of rows with these extras, by file. Raises ModelError or UnknownName for a file."""
@@ -32,6 +38,8 @@ class ControlNetworks:
         if not files:
             return {}
         networks = {sha256: self.network(sha256, model) for sha256 in files}
+        for control in (control for extras in rows for control in controls_of(extras)):
+            check_use(networks[control.sha256], control)
         self._drop(set(files))
         return networks
 
@@ -42,7 +50,36 @@ class ControlNetworks:
             network = load_control_network(self.library.of("controlnet").find(sha256), model)
             self._loaded[key] = network.to(self.device, self.dtype)
         self._loaded.move_to_end(key)
-        return self._loaded[key]
+        return cast("AnyControl", self._loaded[key])
+
+    def read_pictures(self, ask: ReadPictures, model: LoadedModel) -> ImagePrompt:
+        """Return pictures as an IP-Adapter reads them; those read last are remembered by their contents."""
+        key = ask.sha256, model.checkpoint.sha256 or "", ask.names
+        if ask.names and key in self._prompts:
+            self._prompts.move_to_end(key)
+            return self._prompts[key]
+        adapter = self.network(ask.sha256, model)
+        if not isinstance(adapter, IpAdapter):
+            raise ModelMismatch(
+                f"{adapter.name} is no IP-Adapter, but the unit's preprocessor is one's.",
+                "Choose an IP-Adapter as the unit's model, or another preprocessor.",
+            )
+        found = self.encoder(adapter).read(adapter, ask.images)
+        if ask.names:
+            self._prompts[key] = found
+            while len(self._prompts) > KEPT_PROMPTS:
+                self._prompts.popitem(last=False)
+        self._drop({ask.sha256})
+        return found
+
+    def encoder(self, adapter: IpAdapter) -> ImageEncoder:
+        """Return the image encoder that an adapter reads pictures by. Raises ModelError."""
+        file = encoder_of(self.library, adapter)
+        key = str(file.path), ""
+        if key not in self._loaded:
+            self._loaded[key] = load_encoder(file, self.device, self.dtype)
+        self._loaded.move_to_end(key)
+        return cast(ImageEncoder, self._loaded[key])
 
     def _drop(self, needed: set[str]) -> None:
         """Drop the least recently used networks beyond the limit; those that are needed stay."""
@@ -52,6 +89,15 @@ class ControlNetworks:
             if key[0] not in needed:
                 del self._loaded[key]
                 release_memory()
+
+
+def check_use(network: AnyControl, control: Control) -> None:
+    """Raise ModelMismatch for an IP-Adapter that is given a map instead of what it read of a picture."""
+    if isinstance(network, IpAdapter) and control.hint.ndim != 2:
+        raise ModelMismatch(
+            f"{network.name} is an IP-Adapter, which reads the picture itself.",
+            "Choose the preprocessor ip-adapter-auto in its unit.",
+        )
 
 
 def adding(networks: Mapping[str, AnyControl]) -> AddControl:

@@ -18,36 +18,39 @@ from diffusers.models.attention import BasicTransformerBlock
 from torch import Tensor, nn
 
 from modules.models.checkpoint.family import CallArguments
+from modules.models.optimizations.hypertile import InTiles
 from modules.sampling.references import Reference, references_of
 
 LEAST_VARIANCE = 1e-6
 LEAST_FIDELITY = 1e-5      # below it, the negative prompt's row is as all others
-ORDER = ("down_blocks", "mid_block", "up_blocks")
+PARTS_IN_ORDER = ("down_blocks", "mid_block", "up_blocks")
 STATISTICS_OF_LEVEL = 2      # decoder blocks a level of the UNet that take on statistics
 
 Looked = Callable[[Sequence[int]], AbstractContextManager[Any]]      # the context of a call of the rows at these places
 
 
-class Seen(NamedTuple):
+class LayerInput(NamedTuple):
     """What a layer was given for a reference: tokens (tokens, width), or mean and variance (2, C, 1, 1)."""
 
     reference: Reference
     values: Tensor
 
 
-Bank = Mapping[int, Sequence[Seen]]      # by the row's place in the call
+Bank = Mapping[int, Sequence[LayerInput]]      # by the row's place in the call
 
 
 class ReferenceLayers:
     """The layers of a UNet that can look at references, each with its rank: those below a reference's share do."""
 
     def __init__(self, unet: nn.Module) -> None:
-        blocks = in_order(unet)
+        blocks = widest_first(unet)
         self.attentions = [(place / len(blocks), block.attn1) for place, block in enumerate(blocks)]
         self.blocks = ranked_blocks(unet)
 
     @contextmanager
-    def read(self, unet: nn.Module, call: CallArguments, extras: Sequence[Mapping[str, Any]], looked: Looked) -> Iterator[None]:
+    def read(
+        self, unet: nn.Module, call: CallArguments, extras: Sequence[Mapping[str, Any]], looked: Looked
+    ) -> Iterator[None]:
         """Look at the rows' references, then hook the layers for the call in which the rows read them."""
         tokens, statistics = self.look(unet, call, [references_of(each) for each in extras], looked)
         with ExitStack() as hooks:
@@ -62,8 +65,8 @@ class ReferenceLayers:
         self, unet: nn.Module, call: CallArguments, rows: Sequence[Sequence[Reference]], looked: Looked
     ) -> tuple[Mapping[nn.Module, Bank], Mapping[nn.Module, Bank]]:
         """Return what each layer was given for each row's references, the first of all rows in one call."""
-        tokens: dict[nn.Module, dict[int, list[Seen]]] = defaultdict(lambda: defaultdict(list))
-        statistics: dict[nn.Module, dict[int, list[Seen]]] = defaultdict(lambda: defaultdict(list))
+        tokens: dict[nn.Module, dict[int, list[LayerInput]]] = defaultdict(lambda: defaultdict(list))
+        statistics: dict[nn.Module, dict[int, list[LayerInput]]] = defaultdict(lambda: defaultdict(list))
         for number in range(max(map(len, rows))):
             chosen = {place: own[number] for place, own in enumerate(rows) if number < len(own)}
             with looked([*chosen]), ExitStack() as hooks:
@@ -78,10 +81,10 @@ class ReferenceLayers:
         return tokens, statistics
 
 
-def in_order(unet: nn.Module) -> list[BasicTransformerBlock]:
+def widest_first(unet: nn.Module) -> list[BasicTransformerBlock]:
     """Return a UNet's transformer blocks, the widest first, else from first to last."""
     named = [(name, part) for name, part in unet.named_modules() if isinstance(part, BasicTransformerBlock)]
-    named.sort(key=lambda each: ORDER.index(each[0].partition(".")[0]))
+    named.sort(key=lambda each: PARTS_IN_ORDER.index(each[0].partition(".")[0]))
     return sorted((part for _, part in named), key=lambda block: -block.norm1.normalized_shape[0])
 
 
@@ -112,7 +115,7 @@ def call_of(call: CallArguments, chosen: Mapping[int, Reference]) -> CallArgumen
     rows = torch.tensor([*chosen], device=latents.device)
     pictures = [in_channels(reference, latents.shape[1]) for reference in chosen.values()]
     return (torch.stack(pictures).to(latents), timesteps[rows]), {
-        name: chosen_rows(value, rows) for name, value in named.items() if "residual" not in name
+        name: values_of_rows(value, rows) for name, value in named.items() if "residual" not in name
     }
 
 
@@ -126,9 +129,9 @@ def in_channels(reference: Reference, channels: int) -> Tensor:
     return torch.cat([noised, *shown])
 
 
-def chosen_rows(value: Any, rows: Tensor) -> Any:
+def values_of_rows(value: Any, rows: Tensor) -> Any:
     if isinstance(value, Mapping):
-        return {name: chosen_rows(each, rows) for name, each in value.items()}
+        return {name: values_of_rows(each, rows) for name, each in value.items()}
     return value[rows] if isinstance(value, Tensor) else value
 
 
@@ -142,7 +145,7 @@ def remember_tokens(
     tokens = args[0] if args else kwargs["hidden_states"]
     for number, (place, reference) in enumerate(chosen.items()):
         if reference.attention and reference.layers > rank:
-            banks[layer][place].append(Seen(reference, tokens[number].clone()))
+            banks[layer][place].append(LayerInput(reference, tokens[number].clone()))
 
 
 def remember_statistics(
@@ -152,7 +155,7 @@ def remember_statistics(
     for number, (place, reference) in enumerate(chosen.items()):
         if reference.statistics and reference.layers > rank:
             variance, mean = torch.var_mean(found[number], dim=(1, 2), keepdim=True, correction=0)
-            banks[block][place].append(Seen(reference, torch.stack([mean, variance])))
+            banks[block][place].append(LayerInput(reference, torch.stack([mean, variance])))
 
 
 # Reading ----------------------------------------------------------------------------------------------
@@ -166,7 +169,8 @@ def read_tokens(
     All rows are computed again, as networks of single rows need it. inside: not empty while that is done
     """
     tokens = args[0] if args else kwargs["hidden_states"]
-    if inside or any(tokens.shape[1] != len(seen.values) for own in bank.values() for seen in own):
+    tiled = isinstance(layer.processor, InTiles)      # what a tile sees ends at its edges
+    if inside or tiled or any(tokens.shape[1] != len(seen.values) for own in bank.values() for seen in own):
         return None
     found = output.clone()
     inside.append(None)
@@ -185,7 +189,7 @@ def read_tokens(
     return found
 
 
-def faithful(own: Sequence[Seen], alone: Tensor, looking: Tensor) -> Tensor:
+def faithful(own: Sequence[LayerInput], alone: Tensor, looking: Tensor) -> Tensor:
     """Return a row's values: with the style fidelity of its references, the negative prompt's look at them less."""
     fidelity = sum(seen.reference.fidelity for seen in own) / len(own)
     if not own[0].reference.negative or fidelity <= LEAST_FIDELITY:

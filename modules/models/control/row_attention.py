@@ -18,17 +18,18 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, scaled_dot_product_attention
 
 from modules.models.checkpoint.family import CallArguments
-from modules.models.control.contexts import RegionalAttention, cells_of_layer
+from modules.models.control.contexts import RegionalAttention, Turn, cells_of_layer
 from modules.models.control.ip_adapter import IpAdapter, cross_attention, in_heads, transformer_of
 from modules.models.control.lllite import Lllite
 from modules.models.control.references import ReferenceLayers
+from modules.models.control.regional_networks import UpdatesOf, further_updates, no_updates
 from modules.models.lora.runtime import NetworkUses, Under
 from modules.sampling.control import Control, controls_of
 from modules.sampling.references import references_of
 
-Extras: TypeAlias = "Sequence[Mapping[str, Any]]"      # of each row of a call
+RowExtras: TypeAlias = "Sequence[Mapping[str, Any]]"      # of each row of a call
 # the arguments of a UNet call, and the extras and networks of its rows → the context that the call is made in
-Attending: TypeAlias = Callable[[CallArguments, Extras, Sequence[NetworkUses]], AbstractContextManager[Any]]
+Attending: TypeAlias = Callable[[CallArguments, RowExtras, Sequence[NetworkUses]], AbstractContextManager[Any]]
 
 
 class PromptedRow(NamedTuple):
@@ -62,18 +63,23 @@ class RowAttention:
             for number, layer in enumerate(layers)
         ]
 
-    def with_networks(self, networks: Mapping[str, Any], under: Under) -> Attending:
-        """Return the function for calls whose controls name these networks, made `under` the rows' LoRAs."""
-        return partial(self.around, networks, under)
+    def with_networks(
+        self, networks: Mapping[str, Any], under: Under, updates: UpdatesOf = no_updates
+    ) -> Attending:
+        """Return the function for calls whose controls name these networks, made `under` the rows' LoRAs.
+
+        updates: the updates of LoRAs that rows or regions have beside these
+        """
+        return partial(self.around, networks, updates, under)
 
     def around(
-        self, networks: Mapping[str, Any], under: Under, call: CallArguments, extras: Extras,
+        self, networks: Mapping[str, Any], updates: UpdatesOf, under: Under, call: CallArguments, extras: RowExtras,
         sets: Sequence[NetworkUses],
     ) -> AbstractContextManager[Any]:
         """Return the context of a call; rows with references are first looked at in a call of their own."""
         stack = ExitStack()
         cells = tuple(call[0][0].shape[2:])
-        within = partial(self.within, networks, cells)
+        within = partial(self.within, networks, updates, cells)
         if any(map(references_of, extras)):
             read = self.references.read(self.unet, call, extras, lambda places: self.looked_at(
                 within, under, [extras[place] for place in places], [sets[place] for place in places]
@@ -84,18 +90,19 @@ class RowAttention:
 
     @contextmanager
     def looked_at(
-        self, within: Callable[[Extras], AbstractContextManager[Any]], under: Under, extras: Extras,
+        self, within: Callable[[RowExtras], AbstractContextManager[Any]], under: Under, extras: RowExtras,
         sets: Sequence[NetworkUses],
     ) -> Iterator[None]:
         with under(sets), within(extras):
             yield
 
     def within(
-        self, networks: Mapping[str, Any], cells: tuple[int, int], extras: Extras
+        self, networks: Mapping[str, Any], updates: UpdatesOf, cells: tuple[int, int], extras: RowExtras
     ) -> AbstractContextManager[Any]:
         """Return the context of a call of rows with these extras, without their references."""
-        stack = ExitStack()
-        stack.enter_context(self.regional.under(extras))
+        stack, turn = ExitStack(), Turn()
+        stack.enter_context(self.regional.under(extras, turn))
+        stack.enter_context(further_updates(self.unet, updates, extras, turn))
         prompted, hinted = [], defaultdict(list)
         for place, row in enumerate(extras):
             for control in controls_of(row):
@@ -108,8 +115,8 @@ class RowAttention:
         for layer in self.layers if prompted else ():
             stack.enter_context(image_prompts(layer, prompted, cells))
         for path, rows in hinted.items():
-            module = self.unet.get_submodule(path)
-            stack.enter_context(module.register_forward_pre_hook(partial(with_hints, path, rows, cells)))
+            hook = partial(with_hints, path, rows, (len(extras), *cells))
+            stack.enter_context(self.unet.get_submodule(path).register_forward_pre_hook(hook))
         return stack
 
 
@@ -143,8 +150,8 @@ def prompted_answer(heads: int, query: Tensor, row: PromptedRow, number: int) ->
     """Return what a row's queries (tokens, width) find in its image prompt, (tokens, width)."""
     key, value = row.adapter.keys_and_values(row.control.hint)[number]
     width = query.shape[-1] // heads
-    parts = (in_heads(each.to(query), width) for each in (query, key, value))
-    answer: Tensor = scaled_dot_product_attention(*parts)
+    query, key, value = (in_heads(each.to(query), width) for each in (query, key, value))
+    answer: Tensor = scaled_dot_product_attention(query, key, value)
     return answer.transpose(0, 1).flatten(1)
 
 
@@ -160,13 +167,16 @@ def region_of_layer(region: Tensor | None, cells: tuple[int, int], answer: Tenso
 
 
 def with_hints(
-    path: str, rows: Sequence[tuple[int, Lllite, Control]], cells: tuple[int, int], module: nn.Module,
+    path: str, rows: Sequence[tuple[int, Lllite, Control]], call: tuple[int, int, int], module: nn.Module,
     args: tuple[Tensor, ...],
 ) -> tuple[Tensor, ...] | None:
-    """Return a projection's input (rows, tokens, width) as the rows' hints change it; None if it is no picture."""
-    x = args[0]
+    """Return a projection's input (rows, tokens, width) as the rows' hints change it.
+
+    call: its rows, and its latents' height and width. None if the input is no picture, but tiles or merged tokens
+    """
+    x, cells = args[0], (call[1], call[2])
     size = cells_of_layer(cells, x.shape[1])
-    if size is None:
+    if size is None or len(x) != call[0]:
         return None
     x = x.clone()
     for place, network, control in rows:
@@ -176,7 +186,7 @@ def with_hints(
     return (x, *args[1:])
 
 
-def unattended(call: CallArguments, extras: Extras, sets: Sequence[NetworkUses]) -> AbstractContextManager[None]:
+def unattended(call: CallArguments, extras: RowExtras, sets: Sequence[NetworkUses]) -> AbstractContextManager[Any]:
     """Return the context of a call whose rows have nothing of their own."""
     return ExitStack()
 

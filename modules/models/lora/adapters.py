@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from modules.base.errors import ModelError, ModelMissing
+from modules.base.errors import ModelError, ModelMissing, ModelUnsupported
 from modules.library.library import Library
 from modules.models.checkpoint.loaded_model import LoadedModel
 from modules.models.files.embedding_file import read_embedding_file
@@ -183,6 +183,20 @@ class Adapters:
         if rank is not None:
             network = network.truncated(rank)
         return network if self.device.type == "cpu" else network.to(self.device)
+
+
+def check_further(adapters: Adapters, further: Collection[NetworkUses], whole: bool) -> None:
+    """Raise ModelUnsupported for LoRAs of regions that cannot be computed beside the weights.
+
+    whole: the weights are in a working precision, and no layer is cut into tiles
+    """
+    for networks in further:
+        if not whole or not adapters.mixable(*networks):
+            raise ModelUnsupported(
+                "A region's LoRA is computed beside the weights, which LoRA and LoCon can be; not LoHa, LoKr, DoRA or "
+                "whole differences, nor with weights in 8 bits or hypertile.",
+                "Put it into the picture's prompt, where it counts everywhere.",
+            )
 
 
 class Merged:

@@ -89,6 +89,10 @@ class Unmerged:
         self._updates = {networks: self._updates.get(networks) or self._ready(networks) for networks in sets}
         return self._hooked
 
+    def updates(self, networks: NetworkUses) -> Updates:
+        """Return the updates of a set that was prepared; none of another."""
+        return self._updates.get(networks, {})
+
     def _ready(self, networks: NetworkUses) -> Updates:
         return {
             path: [Update.of(patch, by, self.modules[path].weight) for patch, by in patches if isinstance(patch, LoRA)]
@@ -127,3 +131,8 @@ def runs(sets: Sequence[NetworkUses]) -> Iterator[tuple[slice, NetworkUses]]:
         end = start + len(list(same))
         yield slice(start, end), networks
         start = end
+
+
+def without_merged(merged: NetworkUses, under: Under) -> Under:
+    """Return the function for rows of which some have the networks merged into the weights: they need nothing."""
+    return lambda sets: under([() if networks == merged else networks for networks in sets])

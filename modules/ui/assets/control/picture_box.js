@@ -64,3 +64,32 @@ export class PictureBox {
     this.text.textContent = this.name ? t("{label}: as in the pasted data", { label: this.label }) : this.label;
   }
 }
+
+/** Boxes for several pictures: as many as there are, and one more. */
+export class PictureRow {
+  /** changed: called with the pictures' names */
+  constructor(label, most, changed) {
+    Object.assign(this, { changed, boxes: [] });
+    for (let place = 0; place < most; place++) this.boxes.push(new PictureBox(label, () => this.told()));
+    this.element = h("div.control-further", {}, this.boxes.map(({ element }) => element));
+    this.show();
+  }
+
+  told() {
+    this.show();
+    this.changed(this.boxes.map(({ name }) => name).filter(Boolean));
+  }
+
+  take(names) {
+    this.boxes.forEach((box, place) => {
+      for (const each of this.boxes) for (const [name, file] of each.seen) box.seen.set(name, file);
+      if (box.name !== (names[place] ?? "")) box.take(names[place] ?? "");
+    });
+    this.show();
+  }
+
+  show() {
+    const free = this.boxes.find(({ name }) => !name);
+    for (const box of this.boxes) box.element.hidden = !box.name && box !== free;
+  }
+}

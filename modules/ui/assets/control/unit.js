@@ -4,16 +4,21 @@ import { notice } from "../core/notices.js";
 import { dataUrl, reasonOf } from "../core/server.js";
 import { FieldsForm } from "./fields.js";
 import { controlLists, detectMap } from "./lists.js";
-import { PictureBox } from "./picture_box.js";
+import { PictureBox, PictureRow } from "./picture_box.js";
 
 const MODES = ["Balanced", "My prompt is more important", "ControlNet is more important"];
 const RESIZES = ["Just Resize", "Crop and Resize", "Resize and Fill"];
+const WEIGHT_TYPES = [
+  "normal", "ease in", "ease out", "ease in-out", "reverse in-out", "weak input", "weak middle", "weak output",
+  "strong middle", "style transfer", "composition", "strong style transfer", "style and composition",
+];
 const PASSES = ["Both", "Low res only", "High res only"];
 
 /** A unit as the form begins with it. */
 export const emptyUnit = (tab) => ({
   enabled: false,
   image: "",
+  more_images: [],
   mask: "",
   effective_region_mask: "",
   module: "none",
@@ -27,10 +32,12 @@ export const emptyUnit = (tab) => ({
   guidance_end: 1,
   pixel_perfect: false,
   control_mode: MODES[0],
+  weight_type: WEIGHT_TYPES[0],
   ...(tab === "img2img" ? { inpaint_crop_input_image: false } : { hr_option: PASSES[0] }),
 });
 
 const paints = (module) => module.startsWith("inpaint");
+const prompts = (module) => module.startsWith("ip-adapter");
 
 export class UnitForm extends FieldsForm {
   /** changed: called after each change of `values` */
@@ -40,6 +47,7 @@ export class UnitForm extends FieldsForm {
     this.picture = new PictureBox(t("Picture"), (image) => this.pictured(image));
     this.mask = new PictureBox(t("Mask"), (mask) => this.set({ mask }));
     this.region = new PictureBox(t("Effective Region Mask"), (mask) => this.set({ effective_region_mask: mask }));
+    this.further = new PictureRow(t("Another picture"), MOST_FURTHER, (more_images) => this.set({ more_images }));
     this.map = h("figure.control-map", { hidden: true });
     this.types = h("div.control-types", { role: "radiogroup", "aria-label": t("Control Type") });
     this.sliders = h("div.control-sliders");
@@ -47,10 +55,13 @@ export class UnitForm extends FieldsForm {
   }
 
   parts() {
+    this.weightType = this.choice("weight_type", "Weight Type");
+    this.weight_typeList.append(...WEIGHT_TYPES.map((value) => h("option", { value }, t(value))));
     const own = this.tab === "txt2img";
     const hint = own ? null : h("p.hint", {}, t("Without a picture of its own, the unit takes img2img's."));
     return [
-      h("div.control-pictures", {}, this.picture.element, this.mask.element, this.region.element, this.map),
+      h("div.control-pictures", {},
+        this.picture.element, this.further.element, this.mask.element, this.region.element, this.map),
       hint,
       h("div.control-checks", {}, this.check("enabled", "Enable"), this.check("pixel_perfect", "Pixel Perfect"),
         own ? null : this.check("inpaint_crop_input_image", "Crop input image based on A1111 mask")),
@@ -61,6 +72,7 @@ export class UnitForm extends FieldsForm {
         this.choice("model", "Model"),
         iconButton("refresh", t("Read the folders again"), () => this.refresh())),
       this.slider("weight", "Control Weight", 0, 2, 0.05),
+      this.weightType,
       h("div.control-row", {}, this.slider("guidance_start", "Starting Control Step", 0, 1, 0.01),
         this.slider("guidance_end", "Ending Control Step", 0, 1, 0.01)),
       this.sliders,
@@ -74,6 +86,7 @@ export class UnitForm extends FieldsForm {
   take(values) {
     this.values = { ...emptyUnit(this.tab), ...values };
     this.picture.take(this.values.image);
+    this.further.take(this.values.more_images);
     this.mask.take(this.values.mask);
     this.region.take(this.values.effective_region_mask);
     this.show();
@@ -82,6 +95,7 @@ export class UnitForm extends FieldsForm {
   show() {
     super.show();
     this.mask.element.hidden = !paints(this.values.module);
+    for (const element of [this.further.element, this.weightType]) element.hidden = !prompts(this.values.module);
     this.showSliders();
   }
 
@@ -109,6 +123,7 @@ export class UnitForm extends FieldsForm {
     this.set({ image, ...(image ? { enabled: true } : {}) });
     if (!image || this.values.model !== "None") return;
     if (!this.lists) await this.load();
+    if (this.lists?.modules[this.values.module]?.model_free) return;      // a reference needs no model
     const models = (this.lists?.types.All.model_list ?? []).filter((name) => name !== "None");
     if (models.length === 1) return this.set({ model: models[0] });
     notice("control", models.length
@@ -146,9 +161,8 @@ export class UnitForm extends FieldsForm {
 
   moduleOption(name) {
     const needs = this.lists.modules[name]?.needs;
-    const free = this.lists.modules[name]?.model_free;
     const label = needs ? t("{name} (not here: {file})", { name, file: needs }) : name;
-    return h("option", { value: name, disabled: Boolean(needs) || Boolean(free) }, label);
+    return h("option", { value: name, disabled: Boolean(needs) }, label);
   }
 
   /** A type's lists alone, and its usual preprocessor and model. */
@@ -170,6 +184,8 @@ export class UnitForm extends FieldsForm {
   // Preview ------------------------------------------------------------------------------------------------
 
   async preview() {
+    if (prompts(this.values.module))
+      return notice("control", t("An IP-Adapter reads the picture as a prompt: there is no map."));
     if (!this.picture.file) return notice("control", t("The unit has no picture yet."));
     try {
       const url = await detectMap(this.values, await dataUrl(this.picture.file));
@@ -188,5 +204,6 @@ export class UnitForm extends FieldsForm {
   }
 }
 
+const MOST_FURTHER = 8;
 const SLIDER_FIELDS = ["processor_res", "threshold_a", "threshold_b"];
 const USUAL_SLIDERS = Object.fromEntries(SLIDER_FIELDS.map((name) => [name, -1]));
