@@ -12,6 +12,7 @@ import torch
 
 from benchmarks import (
     against_diffusers,
+    attacks,
     attention,
     batching,
     control,
@@ -65,6 +66,27 @@ def test_arguments_belong_to_the_name_before_them():
     words = "server --people 5 --minutes 0.1 overhead loading 3".split()
     named = {"people": "5", "minutes": "0.1"}
     assert chosen_scenarios(words) == [Chosen("server", [], named), Chosen("overhead"), Chosen("loading", ["3"])]
+
+
+def test_every_row_of_attacks_is_played_once_on_a_server_of_its_start_and_the_longest_are_begun_first():
+    groups = attacks.servers_of(attacks.ROWS)
+    played = [row for group in groups for row in group]
+    assert sorted(row.id for row in played) == sorted({row.id for row in attacks.ROWS})
+    assert all(len({repr(row.start) for row in group}) == 1 for group in groups)
+    assert [row.long for row in played] == sorted((row.long for row in played), reverse=True)
+
+
+def test_a_row_that_failed_once_in_three_passes_was_not_met(tmp_path, capsys):
+    always, once = (
+        [attacks.Verdict(row, verdict, 1.0, "what it found") for verdict in verdicts]
+        for row, verdicts in (("A-1", ("met", "met", "met")), ("B-2", ("met", "FAIL", "met")))
+    )
+    attacks.report({"A-1": always, "B-2": once}, 3)
+    attacks.write_table(tmp_path / "rows.csv", {"A-1": always, "B-2": once})
+    assert "1 of 2 rows were met in 3 of 3 passes\n  B-2: met, FAIL, met" in capsys.readouterr().out
+    lines = (tmp_path / "rows.csv").read_text().splitlines()
+    assert lines[0] == "id,run1,run2,run3,seconds,evidence"
+    assert lines[2] == "B-2,met,FAIL,met,1.0,what it found"
 
 
 def test_a_crowd_of_five_is_served_and_nothing_is_lost(monkeypatch, capsys):

@@ -167,6 +167,7 @@ OTHERS = {      # curl's, pytest's, those of `users`, of `data`, of `train`, `wo
     "--json", "--data-binary", "--dist", "--help", "--role",
     "--list", "--write", "--stop", "--pause", "--watch", "--fresh",
     "--value", "--unset", "--author", "--rating", "--replace", "--regex", "--part", "--dry-run",
+    "--rows", "--passes", "--lanes", "--table",      # of `bench attacks`
     "--pictures", "--jitter", "--dyed", "--pairs", "--several", "--nouns",      # of tools.stickers
 }
 

@@ -108,5 +108,5 @@ def with_clock(data: Path) -> None:
 CLOCK = Start(environment=(("LD_PRELOAD", "$DATA/clock.so"), ("EASEL_CLOCK", "$DATA/clock")), prepare=with_clock)
 ROWS = (
     Row("OPS-06", "the clock jumps", jumping_clock, CLOCK),
-    Row("CON-12", "idle for two hours again and again", idle_hours, CLOCK),
+    Row("CON-12", "idle for two hours again and again", idle_hours, CLOCK, long=True),
 )

@@ -146,5 +146,5 @@ ROWS = (
     Row("OPS-02", "SIGTERM in mid-job", stopped, keeps=False, calm=True),
     Row("RES-06", "a worker without memory", little_memory, logged=True),
     Row("RES-07", "a worker that hangs", hanging, HANGS, keeps=False),
-    Row("RES-08", "crash after crash", many_crashes, CRASHING, keeps=False, calm=True),
+    Row("RES-08", "crash after crash", many_crashes, CRASHING, keeps=False, calm=True, long=True),
 )

@@ -287,13 +287,13 @@ def rows_of(*rows: Row) -> Sequence[Row]:
 
 TWO_MODELS = Start(prepare=with_second)
 ROWS = rows_of(
-    Row("CON-02", "10,000 jobs of two who ask at once", handed_over_once),
+    Row("CON-02", "10,000 jobs of two who ask at once", handed_over_once, long=True),
     Row("CON-04", "a stream that is dropped and opened again", left_and_returned),
-    Row("CON-06", "interruptions", stopped_in_time, TWO_MODELS),
-    Row("CON-10", "thousands of jobs", many_jobs),
-    Row("CON-11", "two LoRAs by turns, a hundred times", changing_networks, Start(networks=True)),
+    Row("CON-06", "interruptions", stopped_in_time, TWO_MODELS, alone=True),
+    Row("CON-10", "thousands of jobs", many_jobs, long=True),
+    Row("CON-11", "two LoRAs by turns, a hundred times", changing_networks, Start(networks=True), long=True),
     Row("ISO-08", "alice leaves in mid-job, bob waits, fifty times", colours_of_two),
-    Row("ISO-10", "two models of two people by turns", models_of_two, TWO_MODELS),
+    Row("ISO-10", "two models of two people by turns", models_of_two, TWO_MODELS, long=True),
     Row("ISO-11", "settings that are overridden and not restored", leftovers, TWO_MODELS),
     Row("ISO-13", "a thousand jobs of one, then one of another", a_thousand_jobs),
     Row("RES-10", "256 open files", few_files, Start(prefix=("prlimit", "--nofile=256:256"))),

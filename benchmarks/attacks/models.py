@@ -63,6 +63,6 @@ def out_of_memory(target: Target) -> str:
 
 THREE = Start(prepare=with_three_checkpoints)
 ROWS = (
-    Row("CON-09", "three checkpoints by turns, a hundred times", changing_checkpoints, THREE),
+    Row("CON-09", "three checkpoints by turns, a hundred times", changing_checkpoints, THREE, long=True),
     Row("RES-05", "memory runs out at each point of a job", out_of_memory, THREE, keeps=False, calm=True),
 )

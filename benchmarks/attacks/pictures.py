@@ -134,11 +134,11 @@ def twenty_at_once(target: Target) -> str:
 
 
 ROWS = (
-    Row("IMG-02", "headers of huge pictures", large_headers),
+    Row("IMG-02", "headers of huge pictures", large_headers, alone=True),
     Row("IMG-04", "packed texts and profiles", packed_texts),
-    Row("IMG-05", "a text of 30 MB", long_text),
-    Row("IMG-05b", "a text of 30 MB while pictures are made", long_text_beside_work),
-    Row("IMG-06", "texts made to be slow", slow_texts),
-    Row("IMG-09", "a GIF of 300 large frames", many_frames),
-    Row("IMG-10", "twenty pictures of 64 megapixels at once", twenty_at_once),
+    Row("IMG-05", "a text of 30 MB", long_text, alone=True),
+    Row("IMG-05b", "a text of 30 MB while pictures are made", long_text_beside_work, alone=True),
+    Row("IMG-06", "texts made to be slow", slow_texts, alone=True),
+    Row("IMG-09", "a GIF of 300 large frames", many_frames, alone=True),
+    Row("IMG-10", "twenty pictures of 64 megapixels at once", twenty_at_once, alone=True),
 )

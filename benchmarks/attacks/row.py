@@ -57,3 +57,5 @@ class Row:
     keeps: bool = True
     calm: bool = False
     logged: bool = False      # an error that is foreseen in nobody's code is logged with its traceback
+    alone: bool = False       # its seconds or megabytes are judged so closely that nothing else may run beside it
+    long: bool = False        # more than a minute: begun before the others, on a server of its own

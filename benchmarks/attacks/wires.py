@@ -214,11 +214,11 @@ def unknown_job(target: Target) -> str:
 
 
 ROWS = (
-    Row("NET-04", "500 heads that never end", half_heads),
-    Row("NET-06", "100 slow readers", slow_readers),
+    Row("NET-04", "500 heads that never end", half_heads, long=True),
+    Row("NET-06", "100 slow readers", slow_readers, alone=True),
     Row("NET-10", "200 clients that leave", leave),
-    Row("NET-11", "1,000 streams of one person", too_many_streams),
-    Row("PTH-24", "a file outside, there or not", times_of_what_is_not_ones_own),
+    Row("NET-11", "1,000 streams of one person", too_many_streams, alone=True),
+    Row("PTH-24", "a file outside, there or not", times_of_what_is_not_ones_own, alone=True),
     Row("CRA-07", "a job that nobody knows", unknown_job),
     Row("EXT-09", "passwords in answers, logs, pictures", secrets),
     Row("WEB-15", "ten wrong passwords", bad_logins),
