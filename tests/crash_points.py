@@ -22,13 +22,15 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from PIL import Image
 
+from modules.app.jobs import MOST_DEATHS, Jobs
 from modules.base.accounts import Role
 from modules.base.errors import UnknownName, WebUIError
 from modules.base.files import clear_unfinished, write_atomically
+from modules.engine.messages import Worker
 from modules.imaging.save import Destination, png
 from modules.library.user_metadata import write_user_metadata
 from modules.metadata.formats import file_metadata, picture_digest, with_file_metadata
@@ -69,11 +71,12 @@ def prepare_picture(folder: Path) -> None:
 def save_picture(folder: Path) -> None:
     """As a worker and the server do together, also after a kill."""
     store, notes = JobStore(folder / "easel.sqlite"), SavingNotes(folder / "cache")
+    output = OutputRecord(0, "", "a fox", {"seed": 1}, True)
     path = notes.earlier(JOB, 0)
     if path is None:
         place = Destination(folder / "outputs/txt2img-images", "1", numbered=True)
-        path = place.write(PICTURE, "png", note=notes.writer(JOB, 0))
-    store.add_output(JOB, OutputRecord(0, str(path), "a fox", {}, True))
+        path = place.write(PICTURE, "png", note=notes.writer(JOB, output))
+    store.add_output(JOB, replace(output, path=str(path)))
     notes.forget(JOB, 0)
 
 
@@ -90,6 +93,29 @@ def found_picture(folder: Path) -> str:
     resumed = store.get(JOB)
     assert resumed is not None and [each.path for each in resumed.outputs] == [str(path)]
     return "new" if record.outputs else "old"
+
+
+class NoWorker:
+    """A worker that is given no job."""
+
+    def start(self) -> None: ...
+
+
+def found_picture_of_lost_job(folder: Path) -> str:
+    """Every file has its record, though the job is set aside at the next start and nobody draws its picture again."""
+    store = JobStore(folder / "easel.sqlite")
+    for _ in range(MOST_DEATHS):
+        store.count_deaths([JOB])
+    jobs = Jobs(store)
+    jobs.notes = SavingNotes(folder / "cache")
+    jobs.attach(cast(Worker, NoWorker()))
+    record = store.get(JOB)
+    assert record is not None and record.ended
+    files = [str(path) for path in (folder / "outputs").rglob("*.png")]
+    assert [(each.path, each.infotext, each.facts) for each in record.outputs] == [
+        (path, "a fox", {"seed": 1}) for path in files
+    ]
+    return "new" if files else "old"
 
 
 def prepare_setting(folder: Path) -> None:
@@ -161,6 +187,7 @@ def found_picture_data(folder: Path) -> str:
 
 SAVINGS = {
     "picture": Saving(prepare_picture, save_picture, found_picture),
+    "picture of a lost job": Saving(prepare_picture, save_picture, found_picture_of_lost_job),
     "setting": Saving(prepare_setting, change_setting, found_setting),
     "styles": Saving(
         lambda folder: write_styles(folder / "styles.csv", style_table("ink")),

@@ -9,7 +9,7 @@ import pytest
 from tests.crash_points import REFUSED, SAVINGS, act, cut_at_each_call, fresh, next_start
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-FEWEST_POINTS = {"picture": 8, "setting": 6, "styles": 4, "account": 1, "card": 4, "picture's data": 4}
+FEWEST_POINTS = {"picture": 8, "picture of a lost job": 8, "setting": 6, "styles": 4, "account": 1, "card": 4, "picture's data": 4}
 
 
 @pytest.mark.slow

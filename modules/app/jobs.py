@@ -148,6 +148,7 @@ class Jobs:
             self.store.set_state(record.id, record.state, record.error)
         elif record.deaths >= MOST_DEATHS:
             log.warning("Job %s is set aside: the program died %d times over it", record.id, record.deaths)
+            self._record_noted(record.id)
             self.store.set_state(record.id, FAILED, error_data(SET_ASIDE))
         else:
             log.info("Resuming job %s", record.id)
@@ -315,7 +316,7 @@ class Jobs:
         self.unfinished.started(event)
 
     def _made(self, event: events.Made) -> None:
-        output = OutputRecord(event.index, event.path, event.infotext, event.facts, event.saved, event.kind)
+        output = output_of(event)
         try:
             self.store.add_output(event.job, output)
             if self.notes:
@@ -340,6 +341,7 @@ class Jobs:
         if event.state == GIVEN_BACK:
             self._set_aside(event.job)
             return
+        self._record_noted(event.job)
         try:
             self.store.set_state(event.job, event.state, event.error)
         # a full disk must not keep watchers waiting; the next start makes the rest
@@ -349,6 +351,13 @@ class Jobs:
         live = self.unfinished.remove(event.job)
         for tell in live.waiting if live else ():
             tell()
+
+    def _record_noted(self, job: str) -> None:
+        """Record the files of an ended job that a killed worker has named and not told of: nobody makes them again."""
+        untold = self.notes.unrecorded(job) if self.notes else []
+        for output in untold:
+            if not (job in self._unrecorded and output.index in self._unrecorded[job].outputs):
+                logged(self._made, made_of(job, output))
 
     def _set_aside(self, job: str) -> None:
         """Let a job that was paused wait, paused, until somebody lets it go on."""
@@ -384,6 +393,14 @@ class Jobs:
             self.unfinished.put_back(job, record.made)
             if job in event.blamed:
                 self.warn(job, [f"The worker died ({event.reason}); the job was begun again."])
+
+
+def output_of(made: events.Made) -> OutputRecord:
+    return OutputRecord(made.index, made.path, made.infotext, made.facts, made.saved, made.kind)
+
+
+def made_of(job: str, output: OutputRecord) -> events.Made:
+    return events.Made(job, output.index, output.path, output.infotext, output.facts, output.saved, output.kind)
 
 
 ASK_FOR_LESS = (

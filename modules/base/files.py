@@ -25,13 +25,15 @@ def no_note(whole: Path, path: Path) -> None:
     """Note nothing: nobody asks for the name after a kill."""
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, note: NoteName = no_note) -> None:
     """Write `content` so that `path` holds the old bytes or the new ones, never a part; durable when it returns.
 
-    The folder is made if missing, and permissions are those of any new file. Raises DiskFull or Unwritable.
+    The folder is made if missing, and permissions are those of any new file. note: called before the file gets its name
+    Raises DiskFull or Unwritable.
     """
     temporary = written_aside(path, content)
     try:
+        note(temporary, path)
         temporary.replace(path)
         sync_folder(path.parent)
     except OSError as error:

@@ -144,7 +144,7 @@ class Destination:
         """
         if self.replaces:
             path = self.named(file_stem(self.decoration, "", suffix), extension)
-            write_atomically(path, content)
+            write_atomically(path, content, note)
             return path
         return write_new(self.names(extension, suffix), content, note)
 

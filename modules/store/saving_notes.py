@@ -1,13 +1,18 @@
-"""Notes on files between getting their name and being recorded: a kill in between must not make a picture twice."""
+"""Notes on files between getting their name and being recorded.
+
+A kill in between must neither make a picture twice nor leave a file that no record names.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
+from dataclasses import asdict, replace
 from hashlib import sha256
 from pathlib import Path
 
 from modules.base.files import NoteName
+from modules.store.jobs import OutputRecord
 
 SAVING_FOLDER, NOTE_ENDING = "saving", "note"      # in the cache
 
@@ -15,37 +20,53 @@ SAVING_FOLDER, NOTE_ENDING = "saving", "note"      # in the cache
 class SavingNotes:
     """The notes, a small file each, which needs no sync: it is read after the death of a process, not of the machine.
 
-    Whoever gives a file its name writes one; whoever has recorded the file deletes it.
+    Whoever gives a file its name writes one, with all that is to be recorded of it; whoever has recorded it deletes it.
     """
 
     def __init__(self, cache: Path) -> None:
         self.folder = cache / SAVING_FOLDER
 
-    def writer(self, job: str, index: int) -> NoteName:
-        """Return a function that notes the name; a note that cannot be written is left out."""
+    def writer(self, job: str, output: OutputRecord) -> NoteName:
+        """Return a function that notes an output with its name; a note that cannot be written is left out."""
 
         def write(whole: Path, path: Path) -> None:
             with contextlib.suppress(OSError):
                 self.folder.mkdir(parents=True, exist_ok=True)
-                self._at(job, index).write_text(json.dumps({"path": str(path), "file": identity_of(whole)}), "utf-8")
+                noted = {"file": identity_of(whole), "output": asdict(replace(output, path=str(path)))}
+                self._at(job, output.index).write_text(json.dumps(noted), "utf-8")
 
         return write
 
     def earlier(self, job: str, index: int) -> Path | None:
         """Return the file that an earlier run has named and nobody has recorded; not another one of that name."""
-        try:
-            note = json.loads(self._at(job, index).read_text("utf-8"))
-            path = Path(note["path"])
-            return path if identity_of(path) == note["file"] else None
-        except (OSError, ValueError, KeyError, TypeError):      # none, half written, or the name was never given
-            return None
+        output = noted_output(self._at(job, index))
+        return Path(output.path) if output else None
+
+    def unrecorded(self, job: str) -> list[OutputRecord]:
+        """Return all outputs of a job whose files were named and not recorded, by their index."""
+        found = (noted_output(note) for note in self.folder.glob(f"{self._start(job)}-*.{NOTE_ENDING}"))
+        return sorted((output for output in found if output), key=lambda output: output.index)
 
     def forget(self, job: str, index: int) -> None:
         with contextlib.suppress(OSError):
             self._at(job, index).unlink()
 
     def _at(self, job: str, index: int) -> Path:
-        return self.folder / f"{sha256(job.encode()).hexdigest()[:32]}-{index}.{NOTE_ENDING}"
+        return self.folder / f"{self._start(job)}-{index}.{NOTE_ENDING}"
+
+    def _start(self, job: str) -> str:
+        """Return the beginning of the names of a job's notes, whatever its id contains."""
+        return sha256(job.encode()).hexdigest()[:32]
+
+
+def noted_output(note: Path) -> OutputRecord | None:
+    """Return the output of a note; None if there is no note, half of one, or its file was never named."""
+    try:
+        noted = json.loads(note.read_text("utf-8"))
+        output = OutputRecord(**noted["output"])
+        return output if identity_of(Path(output.path)) == noted["file"] else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def identity_of(path: Path) -> list[int]:

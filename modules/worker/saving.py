@@ -14,6 +14,7 @@ from typing import Any
 
 from PIL import Image
 
+from modules.app.jobs import output_of
 from modules.base.accounts import LOCAL_OWNER
 from modules.base.border import outcome
 from modules.base.errors import DiskFull, Unwritable
@@ -60,8 +61,9 @@ class Where:
         """Return the file that an earlier run gave this image."""
         return self.notes.earlier(job, index) if self.notes else None
 
-    def note(self, job: str, index: int) -> NoteName:
-        return self.notes.writer(job, index) if self.notes else no_note
+    def note(self, made: Made) -> NoteName:
+        """Return what notes an output, but for its path, when its file gets a name."""
+        return self.notes.writer(made.job, output_of(made)) if self.notes else no_note
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ def save_image(job: JobPlan, index: int, result: Result, spec: JobSpec, where: W
     own = {**job.facts(index), **outcome_facts(result), **grid_facts_of(job, index)}
     facts, lost = with_returned(own, index, result, spec, where)
     sheet = sheet_of(job, index, result, infotext, where)
+    made = Made(spec.id, index, "", infotext, facts)
     problem: Exception | None = None
     if to_be_saved(job, index, result, spec):
 
@@ -90,17 +93,16 @@ def save_image(job: JobPlan, index: int, result: Result, spec: JobSpec, where: W
             if path := where.earlier(spec.id, index):
                 return path, outcome(save_companions, sheet, Destination(path.parent, path.stem, False, True), s)
             place = place_of(job, index, result.pixels, spec, outputs)
-            note = where.note(spec.id, index)
-            return saved_with_others(sheet, place, upscaler_suffix(job, index), s, note)
+            return saved_with_others(sheet, place, upscaler_suffix(job, index), s, where.note(made))
 
         saved = outcome(save)
         if not isinstance(saved, Exception):
             path, problem = saved
             unsaved = outcome(save_starts, result, outputs, s)
-            return Saved(Made(spec.id, index, str(path), infotext, facts), unsaved or problem or lost)
+            return Saved(replace(made, path=str(path)), unsaved or problem or lost)
         problem = with_setting(saved, job, index, spec)
     path = cached_anywhere(sheet, where, spec.id, index)
-    return Saved(Made(spec.id, index, str(path), infotext, facts, saved=False), problem or lost)
+    return Saved(replace(made, path=str(path), saved=False), problem or lost)
 
 
 def grid_facts_of(job: JobPlan, index: int) -> dict[str, Any]:

@@ -35,15 +35,16 @@ def save_grid(maker: GridMaker, number: int, spec: JobSpec, where: Where) -> Sav
     image, infotext = maker.draw(number), maker.infotext(number)
     how = FileFormat(s.grid_format, s.jpeg_quality, s.webp_lossless).fitting(image.size)
     sheet = Sheet(image, how, infotext if s.enable_pnginfo else "", {}, ())
+    made = Made(spec.id, number, "", infotext, maker.facts(number), kind=GRID)
     problem: Exception | None = None
     if spec.save and s.grid_save:
-        path = outcome(write_grid, sheet, maker, number, spec, where)
+        path = outcome(write_grid, sheet, maker, made, spec, where)
         if not isinstance(path, Exception):
-            return Saved(Made(spec.id, number, str(path), infotext, maker.facts(number), kind=GRID))
+            return Saved(replace(made, path=str(path)))
         problem = path
     shown = replace(sheet, how=FileFormat(s.samples_format, s.jpeg_quality, s.webp_lossless).fitting(image.size))
     path = cached_anywhere(shown, where, spec.id, number)
-    return Saved(Made(spec.id, number, str(path), infotext, maker.facts(number), saved=False, kind=GRID), problem)
+    return Saved(replace(made, path=str(path), saved=False), problem)
 
 
 def check_grid_size(megapixels: float, most: float) -> None:
@@ -53,18 +54,18 @@ def check_grid_size(megapixels: float, most: float) -> None:
         )
 
 
-def write_grid(sheet: Sheet, maker: GridMaker, number: int, spec: JobSpec, where: Where) -> Path:
+def write_grid(sheet: Sheet, maker: GridMaker, made: Made, spec: JobSpec, where: Where) -> Path:
     """Write a grid to the outputs and return its path. Raises DiskFull or Unwritable."""
-    if earlier := where.earlier(spec.id, number):
+    if earlier := where.earlier(spec.id, made.index):
         return earlier
-    s, grid = maker.settings, maker.grid(number)
-    facts = grid_facts(maker, number, sheet.image, spec)
+    s, grid = maker.settings, maker.grid(made.index)
+    facts = grid_facts(maker, made.index, sheet.image, spec)
     folder = where.outputs / spec.folder
     folder = folder.joinpath(*below_outputs(s.outdir_grids or getattr(s, f"outdir_{spec.kind}_grids")))
     if s.grid_save_to_dirs:
         folder = folder.joinpath(*subfolders(facts, s))
     decoration = fill_pattern(s.samples_filename_pattern or usual_pattern(s), facts) if s.grid_extended_filename else ""
-    return write_new(grid_paths(folder, grid.name, decoration, sheet.how.name), sheet.file, where.note(spec.id, number))
+    return write_new(grid_paths(folder, grid.name, decoration, sheet.how.name), sheet.file, where.note(made))
 
 
 def grid_facts(maker: GridMaker, number: int, image: Image.Image, spec: JobSpec) -> NameFacts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -11,10 +11,20 @@ from modules.app.fair_queue import DEVICE, FILES
 from modules.app.jobs import JobProcess, Jobs, ResolvedRequest
 from modules.base.accounts import Account, Role
 from modules.base.errors import DiskFull, Invalid, UnknownName
-from modules.engine.messages import Ended, Made, Preview, Progress, Started, Warned, WorkerReady, WorkerState
+from modules.engine.messages import (
+    Ended,
+    Made,
+    Preview,
+    Progress,
+    Started,
+    Warned,
+    WorkerDied,
+    WorkerReady,
+    WorkerState,
+)
 from modules.params.txt2img import Txt2Img
 from modules.settings.options import Settings
-from modules.store.jobs import JobStore
+from modules.store.jobs import JobStore, OutputRecord
 from modules.store.saving_notes import SavingNotes
 
 
@@ -323,7 +333,7 @@ def test_the_note_on_a_picture_goes_once_it_is_recorded_and_not_before(jobs, tmp
     job, path = ask(jobs, pictures=2), tmp_path / "0.png"
     path.write_bytes(b"png")
     for index in range(2):
-        jobs.notes.writer(job, index)(path, path)
+        jobs.notes.writer(job, OutputRecord(index, "", f"text {index}", {}, True))(path, path)
     jobs.hear(made(job, 0))
     assert [jobs.notes.earlier(job, index) for index in range(2)] == [None, path]
 
@@ -334,3 +344,56 @@ def test_the_note_on_a_picture_goes_once_it_is_recorded_and_not_before(jobs, tmp
     with pytest.raises(DiskFull):
         jobs.hear(made(job, 1))
     assert jobs.notes.earlier(job, 1) == path
+
+
+@pytest.fixture
+def named(jobs, tmp_path):
+    """A job of two pictures; a worker has named the file of the first, and died before it told of it."""
+    jobs.notes = SavingNotes(tmp_path)
+    job, path = ask(jobs, pictures=2), tmp_path / "0.png"
+    jobs.hear(Started(job))
+    path.write_bytes(b"png")
+    output = OutputRecord(0, str(path), "text 0", {"seed": 1}, True)
+    jobs.notes.writer(job, replace(output, path=""))(path, path)
+    return job, output
+
+
+def test_a_named_file_of_a_job_that_is_set_aside_is_recorded(jobs, named):
+    job, output = named
+    jobs.hear(WorkerDied("", (job,), (job,)))
+    assert jobs.get(job).outputs == ()      # it is drawn again, and takes the file over
+    jobs.hear(WorkerDied("", (job,), (job,)))
+    assert (jobs.get(job).state, jobs.get(job).outputs, jobs.get(job).made) == ("failed", (output,), 1)
+    assert jobs.notes.unrecorded(job) == []
+
+
+def test_a_named_file_of_a_job_that_is_cancelled_before_it_is_begun_again_is_recorded(jobs, named):
+    job, output = named
+    jobs.interrupt(job)
+    jobs.hear(WorkerDied("", (job,), (job,)))
+    assert (jobs.get(job).state, jobs.get(job).outputs) == ("interrupted", (output,))
+
+
+def test_a_named_file_of_a_job_that_the_next_start_sets_aside_is_recorded(jobs, named, tmp_path):
+    job, output = named
+    jobs.store.count_deaths([job])
+    jobs.store.count_deaths([job])
+    later = Jobs(jobs.store)
+    later.notes = SavingNotes(tmp_path)
+    later.attach(Scribe())
+    assert (later.get(job).state, later.get(job).outputs) == ("failed", (output,))
+
+
+def test_a_picture_that_no_record_could_hold_is_not_recorded_twice(jobs, named, monkeypatch):
+    job, output = named
+    heard = []
+    jobs.on_output = lambda job, output: heard.append(output.path)
+
+    def full(*_):
+        raise DiskFull("No space left to write easel.sqlite.")
+
+    monkeypatch.setattr(jobs.store, "add_output", full)
+    with pytest.raises(DiskFull):
+        jobs.hear(Made(job, 0, output.path, "text 0", {"seed": 1}))
+    jobs.hear(Ended(job, "done"))
+    assert heard == [output.path] and jobs.get(job).outputs == (output,)

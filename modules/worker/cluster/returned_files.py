@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path, PurePosixPath
 
+from modules.app.jobs import output_of
 from modules.base.accounts import LOCAL_OWNER
 from modules.base.errors import Invalid
-from modules.base.files import write_atomically, write_new
+from modules.base.files import NoteName, write_atomically, write_new
 from modules.engine.messages import RETURNED, JobSpec, Made
 from modules.imaging.save import next_number
 from modules.store.jobs import GRID
@@ -44,11 +45,12 @@ class ReturnedFiles:
         facts = {**made.facts, RETURNED: shown} if shown else made.facts
         if not made.saved:
             return replace(made, path=str(self.write_cached(made.path, files[made.path])), facts=facts)
-        path = notes.earlier(made.job, made.index) or self.write_saved(spec, made, files, notes)
-        return replace(made, path=str(path), facts=facts)
+        told = replace(made, facts=facts)
+        note = notes.writer(made.job, output_of(told))
+        path = notes.earlier(made.job, made.index) or self.write_saved(spec, made, files, note)
+        return replace(told, path=str(path))
 
-    def write_saved(self, spec: JobSpec, made: Made, files: Mapping[str, bytes], notes: SavingNotes) -> Path:
-        note = notes.writer(made.job, made.index)
+    def write_saved(self, spec: JobSpec, made: Made, files: Mapping[str, bytes], note: NoteName) -> Path:
         beside = [name for name in files if name not in (made.path, *made.facts.get(RETURNED, ()))]
         stem = PurePosixPath(made.path).stem
         after = [name for name in beside if PurePosixPath(name).stem.startswith(stem)]
@@ -56,8 +58,7 @@ class ReturnedFiles:
             self.write_named(spec, name, files[name], is_numbered(spec, made))
         target = self.below(made.path)
         if replaces(spec, made):
-            note(target, target)
-            write_atomically(target, files[made.path])
+            write_atomically(target, files[made.path], note)
             path = target
         else:
             path = write_new(free_paths(target, is_numbered(spec, made), made.kind), files[made.path], note)

@@ -82,11 +82,13 @@ def save_told(job: PlannedJob, index: int, result: Result, spec: JobSpec, where:
     infotext = job.infotext(index, {**result.extra_params, **signed(spec, s)})
     sheet = sheet_of(job, index, result, infotext, where)
     file = ToldFile(Image.fromarray(result.pixels), infotext, sheet.others, sheet.beside)
-    path = outcome(saving.save, job.p, file, place_of(job, index, result.pixels, spec, saving.outputs), s)
+    own = {**job.facts(index), **outcome_facts(result), **grid_facts_of(job, index)}
+    facts, lost = with_returned(own, index, result, spec, where)
+    made = Made(spec.id, index, "", infotext, facts)
+    place = place_of(job, index, result.pixels, spec, saving.outputs)
+    path = outcome(saving.save, job.p, file, place, s, where.note(made))
     if isinstance(path, Exception) or path is None:     # the file shows another picture, or there is none
         shown = save_image(plain, index, result, replace(spec, save=False), where)
         return replace(shown, problem=path or shown.problem)
-    own = {**job.facts(index), **outcome_facts(result), **grid_facts_of(job, index)}
-    facts, lost = with_returned(own, index, result, spec, where)
     unsaved = outcome(save_starts, result, saving.outputs, s)
-    return Saved(Made(spec.id, index, str(path), infotext, facts), unsaved or lost)
+    return Saved(replace(made, path=str(path)), unsaved or lost)

@@ -11,6 +11,7 @@ from typing import Any
 from PIL import Image
 
 from modules.base.errors import Invalid
+from modules.base.files import NoteName, no_note
 from modules.imaging.save import Destination, FileFormat
 from modules.pipelines.result import SideImage
 from modules.plugins.host import CallFailed, Host, surface
@@ -44,9 +45,10 @@ class ToldSaving:
         """True if an extension wants to know what is saved."""
         return bool(self.host.listeners("before_image_saved") or self.host.listeners("image_saved"))
 
-    def save(self, p: Any, file: ToldFile, place: Destination, s: Settings) -> Path | None:
+    def save(self, p: Any, file: ToldFile, place: Destination, s: Settings, note: NoteName = no_note) -> Path | None:
         """Write a picture as extensions want it; returns its path if the file shows the very picture.
 
+        note: called before a file of the very picture gets its name
         Raises Invalid for a folder that is none of the outputs', DiskFull or Unwritable.
         """
         how = picture_format(s, file.image)
@@ -57,12 +59,13 @@ class ToldSaving:
         text = str(params.pnginfo.get("parameters", ""))
         sheet = Sheet(params.image, how, text if s.enable_pnginfo else "", pairs, file.beside)
         own = Destination(target.parent, target.stem, numbered=False, replaces=place.replaces)
-        written, problem = saved_with_others(sheet, own, "", s)
+        same = params.image is file.image or params.image.tobytes() == file.image.tobytes()
+        shown = same and text == file.infotext
+        written, problem = saved_with_others(sheet, own, "", s, note if shown else no_note)
         if problem:
             self.note(f"What belongs to a picture could not be saved. {problem}")
         self.told_after(params, written)
-        same = params.image is file.image or params.image.tobytes() == file.image.tobytes()
-        return written if same and text == file.infotext else None
+        return written if shown else None
 
     def told_before(self, p: Any, image: Image.Image, path: Path, texts: Mapping[str, str]) -> Any:
         """Return A1111's parameters of a file that is to be written, as extensions leave them."""
