@@ -11,8 +11,9 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from modules.api.access import client_address
+from modules.api.audit_log import note
 from modules.api.cookies import Cookies
-from modules.api.login import LoginText, begin_session, check_needed, checked_password, note
+from modules.api.login import LoginText, begin_session, check_needed, checked_password
 from modules.api.routing import KnownFields, account, router
 from modules.app.app import App
 from modules.app.passwords import check_password_form, made_up_password

@@ -16,8 +16,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Query, Request
 from pydantic import BaseModel, BeforeValidator, Field
 
+from modules.api.audit_log import note
 from modules.api.generate import begin_generation
-from modules.api.login import note
 from modules.api.queue import listed_jobs
 from modules.api.requests import Img2ImgRequest, Txt2ImgRequest, normalise_request, understood_img2img
 from modules.api.routing import account, owner, router

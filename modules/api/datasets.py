@@ -10,6 +10,7 @@ from annotated_types import MaxLen
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
+from modules.api.audit_log import note_own
 from modules.api.routing import KnownFields, account, router
 from modules.app.account_data import AccountData
 from modules.app.app import App
@@ -88,12 +89,15 @@ def add_dataset_folders(api: APIRouter, app: App) -> None:
     @api.post("/datasets")
     def make(body: DatasetName, request: Request) -> dict[str, str]:
         """Make an empty data set of your own."""
-        return {"folder": new_dataset(allowed_data(app, request), body.name)}
+        folder = new_dataset(allowed_data(app, request), body.name)
+        note_own(app, request, "made a data set")
+        return {"folder": folder}
 
     @api.post("/datasets/delete", status_code=204)
     def delete(body: DatasetFolder, request: Request) -> None:
         """Delete one of your data sets with its pictures and captions."""
         delete_dataset(allowed_data(app, request), body.folder)
+        note_own(app, request, "deleted a data set")
 
     @api.get("/datasets/view")
     def view(folder: DatasetPlace, request: Request) -> dict[str, Any]:

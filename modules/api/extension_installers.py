@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
+from modules.api.audit_log import note_own
 from modules.api.extensions import check_may_change, state_named
 from modules.api.routing import router
 from modules.app.app import App
@@ -30,10 +31,11 @@ def routes(app: App) -> APIRouter:
         return installer_details(app, name)
 
     @api.post("/{name}/installer", status_code=202)
-    def start_installer(name: Name) -> InstallerDetails:
+    def start_installer(name: Name, request: Request) -> InstallerDetails:
         """Run an extension's installer, with all of Easel's rights; `state` tells when it ends."""
         check_may_change(app)
         app.installers.start(state_named(app, name).extension)
+        note_own(app, request, "ran the installer of the extension", name)
         return installer_details(app, name)
 
     return api

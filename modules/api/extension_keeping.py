@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
+from modules.api.audit_log import note_own
 from modules.api.extensions import all_states, check_may_change, set_enabled, state_named
 from modules.api.routing import KnownFields, router
 from modules.app.app import App
@@ -67,10 +68,11 @@ def keeping_routes(app: App) -> APIRouter:
         )
 
     @api.post("/extension-keeping", status_code=204)
-    def change_keeping(asked: KeepingChange) -> None:
+    def change_keeping(asked: KeepingChange, request: Request) -> None:
         """Switch all extensions off, or back to their own switches, from the next start."""
         check_may_change(app)
         app.settings.keep(ALL_OFF, asked.disable_all)
+        note_own(app, request, "set which extensions are off to", asked.disable_all)
 
     @api.get("/extensions/{name}/code")
     def code(name: Name) -> dict[str, Any]:
@@ -90,9 +92,10 @@ def keeping_routes(app: App) -> APIRouter:
         return asdict(read_index(asked.source, app.flags.paths.data_dir))
 
     @api.post("/restart", status_code=202)
-    def restart() -> dict[str, float]:
+    def restart(request: Request) -> dict[str, float]:
         """End this server and begin it anew, with the same flags. Jobs that are not done go on afterwards."""
         check_may_change(app)
+        note_own(app, request, "began the server anew")
         app.restart.ask()
         return {"started": app.restart.began}
 
@@ -114,10 +117,12 @@ def backup_routes(app: App) -> APIRouter:
         return asdict(files.save(asked.name, [saved_now(app, state.name) for state in all_states(app)]))
 
     @api.post("/extension-states/{state}/restore")
-    def restore(state: Id) -> dict[str, list[str]]:
+    def restore(state: Id, request: Request) -> dict[str, list[str]]:
         """Bring the extensions to a backup's commits and switches, from the next start; `told` is what could not be."""
         check_may_change(app)
-        return {"told": restore_backup(app, files.find(state))}
+        told = restore_backup(app, files.find(state))
+        note_own(app, request, "restored the extensions of a backup", state)
+        return {"told": told}
 
     return api
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
+from modules.api.audit_log import note_own
 from modules.api.routing import KnownFields, router
 from modules.app.app import App
 from modules.base.accounts import Role
@@ -86,23 +87,25 @@ def routes(app: App) -> APIRouter:
         return [details_of(app, state) for state in all_states(app)]
 
     @api.post("/easel/v1/extensions")
-    def install(asked: ExtensionAddress) -> ExtensionChange:
+    def install(asked: ExtensionAddress, request: Request) -> ExtensionChange:
         """Install an extension from a git repository. It has all of Easel's rights, from the next start."""
         check_may_change(app)
         folder = install_from_address(asked.url, app.extensions.root)
+        note_own(app, request, "installed the extension", folder.name)
         return ExtensionChange(name=folder.name, before="", after=repository_of(folder).commit, restart=True)
 
     @api.post("/easel/v1/extensions/{name}")
-    def switch(name: Name, asked: ExtensionSwitch) -> ExtensionChange:
+    def switch(name: Name, asked: ExtensionSwitch, request: Request) -> ExtensionChange:
         """Switch an extension on or off, from the next start."""
         check_may_change(app)
         state = state_named(app, name)
         set_enabled(app, name, asked.enabled)
+        note_own(app, request, f"switched {'on' if asked.enabled else 'off'} the extension", name)
         commit = repository_of(state.extension.folder).commit
         return ExtensionChange(name=name, before=commit, after=commit, restart=True)
 
     @api.post("/easel/v1/extensions/{name}/update")
-    def update(name: Name, asked: ExtensionCommit) -> ExtensionChange:
+    def update(name: Name, asked: ExtensionCommit, request: Request) -> ExtensionChange:
         """Bring an extension to its newest commit, or back to one that it was at."""
         check_may_change(app)
         folder = state_named(app, name).extension.folder
@@ -111,6 +114,7 @@ def routes(app: App) -> APIRouter:
             switch_extension(folder, asked.commit)
         else:
             update_extension(folder)
+        note_own(app, request, "updated the extension", name)
         return ExtensionChange(name=name, before=before.commit, after=repository_of(folder).commit, restart=True)
 
     return api

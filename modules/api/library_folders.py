@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
+from modules.api.audit_log import note_own
 from modules.api.library import PictureId, gallery_of
 from modules.api.routing import KnownFields, account, owner, router
 from modules.app.app import App
@@ -41,6 +42,7 @@ def routes(app: App) -> APIRouter:
         check_apart(app, gallery, path)
         root = gallery.index.add_root(path, body.read_only)
         gallery.refresh()
+        note_own(app, request, "added a folder of the server to their library")
         return next(each for each in all_folders(app, gallery) if each["id"] == root.id)
 
     @api.delete("/folders/{folder}", status_code=204)
@@ -51,6 +53,7 @@ def routes(app: App) -> APIRouter:
         if gallery.index.root(folder).own:
             raise Forbidden("Your outputs are always in the library.")
         gallery.index.remove_root(folder)
+        note_own(app, request, "took a folder of the server out of their library")
         gallery.tell()
 
     @api.get("/folders/choose")

@@ -12,6 +12,7 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Redirect
 from pydantic import Field
 
 from modules.api.access import client_address
+from modules.api.audit_log import note
 from modules.api.cookies import SESSION_COOKIE, SETUP_COOKIE, Cookies
 from modules.api.routing import KnownFields, router
 from modules.app.app import App
@@ -185,11 +186,6 @@ async def end_session(app: App, request: Request, credential: Credential) -> Non
     await asyncio.to_thread(auth.store.end_credential, name, credential.id)
     await auth.refresh()
     await note(app, request, name, "logged out")
-
-
-async def note(app: App, request: Request, account: str, action: str, subject: str = "") -> None:
-    """Add an entry to the audit log."""
-    await asyncio.to_thread(app.authenticator.store.note, account, action, subject, client_address(request.scope))
 
 
 BROWSERS = {"Edg": "Edge", "OPR": "Opera", "Firefox": "Firefox", "Chrome": "Chrome", "Safari": "Safari"}

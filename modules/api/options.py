@@ -11,6 +11,7 @@ from fastapi import APIRouter, Body, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
+from modules.api.audit_log import note_own
 from modules.api.routing import account, owner, router
 from modules.app.app import App
 from modules.base.accounts import LOCAL_OWNER, Account, Role
@@ -47,7 +48,10 @@ def routes(app: App) -> APIRouter:
         programs written for A1111, and dumps of its settings, work. Any other unknown name is refused: it is a slip of
         the pen, and silently taken it would look as if it had worked.
         """
-        return OptionsReply(ignored=change(app, account(request), values, mine))
+        ignored = change(app, account(request), values, mine)
+        if account(request).role >= Role.ADMINISTRATOR and not mine:
+            note_own(app, request, "changed everybody's settings", ", ".join(sorted(values)))
+        return OptionsReply(ignored=ignored)
 
     @api.get("/cmd-flags")
     def cmd_flags() -> dict[str, Any]:

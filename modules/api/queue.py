@@ -12,9 +12,9 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
+from modules.api.audit_log import note
 from modules.api.event_stream import EventResponse
 from modules.api.jobs import job_json
-from modules.api.login import note
 from modules.api.queue_events import queue_events, queue_state
 from modules.api.routing import KnownFields, account, owner, router, sent_as
 from modules.app.app import App

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from fastapi import APIRouter, Request
 from pydantic import Field
 
-from modules.api.login import note
+from modules.api.audit_log import note
 from modules.api.queue import Limit, Start
 from modules.api.routing import KnownFields, account, router
 from modules.app.app import App

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
+from modules.api.audit_log import note_own
 from modules.api.jobs import JobStarted
 from modules.api.routing import KnownFields, account, few_unknown, router
 from modules.app.app import App
@@ -50,6 +51,7 @@ def add_runs(api: APIRouter, app: App) -> None:
     def begin(body: Annotated[Training, few_unknown(Training)], request: Request) -> JobStarted:
         """Train; the answer is the job's id at once. `resume` names a run that goes on from its last state."""
         submitted = submit(app, Submission("train", body), account(request))
+        note_own(app, request, "began a training", submitted.job)
         return JobStarted(job=submitted.job, notes=list(submitted.notes))
 
     @api.get("/train")

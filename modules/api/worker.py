@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Request
 from pydantic import Field
 
-from modules.api.login import note
+from modules.api.audit_log import note
 from modules.api.routing import KnownFields, account, router
 from modules.app.app import App
 from modules.app.workers import drain_worker, workers_of

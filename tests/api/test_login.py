@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -12,13 +13,14 @@ from queue import Queue
 import httpx
 import pytest
 from argon2 import PasswordHasher
+from PIL import Image
 
 from modules.api.login import ACCOUNT_PAGES
 from modules.app.login_throttle import FREE_TRIES
 from modules.app.setup_link import SetupLink
 from modules.base.accounts import Role
 from modules.store.accounts import AccountStore
-from tests.servers import serving, with_tiny_model
+from tests.servers import serving, settled, with_tiny_model
 
 PASSWORD = "correct horse"
 HASHED = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)      # checked in no time
@@ -278,6 +280,28 @@ class TestAdministrator:
                 assert reply.status_code == 403
             assert server.get("/easel/v1/audit", auth=(name, PASSWORD)).status_code == 403
             assert server.get("/accounts", auth=(name, PASSWORD)).status_code == 403
+
+    def test_finds_in_the_audit_log_what_was_done_to_the_server_and_not_what_was_typed(self, server):
+        def post(path, **body):
+            reply = server.post(path, json=body, auth=("ann", PASSWORD))
+            assert reply.is_success, reply.text
+            return reply.json() if reply.content else {}
+
+        settings = server.get("/sdapi/v1/options", auth=("ann", PASSWORD)).json()
+        post("/sdapi/v1/options", jpeg_quality=settings["jpeg_quality"], samples_format=settings["samples_format"])
+        folder = post("/easel/v1/datasets", name="my secret")["folder"]
+        small = io.BytesIO()
+        Image.new("RGB", (32, 32), "red").save(small, "PNG")
+        server.post("/easel/v1/datasets/files", params={"folder": folder, "name": "one"}, content=small.getvalue(),
+                    auth=("ann", PASSWORD))
+        job = post("/easel/v1/train", train_data_dir=folder, output_name="my-secret", max_train_steps=1,
+                   network_dim=2, resolution="32")["job"]
+        settled(server, job, auth=("ann", PASSWORD))
+        post("/easel/v1/datasets/delete", folder=folder)
+        lines = server.get("/easel/v1/audit", auth=("ann", PASSWORD)).json()[:4]
+        assert [(line["account"], line["action"], line["subject"]) for line in lines] == [
+            ("ann", "deleted a data set", ""), ("ann", "began a training", job), ("ann", "made a data set", ""),
+            ("ann", "changed everybody's settings", "jpeg_quality, samples_format")]
 
     def test_adds_one_with_a_password_that_was_made_up(self, server):
         made = server.post("/easel/v1/accounts", json={"name": "kim", "role": "guest"}, auth=("ann", PASSWORD)).json()
