@@ -18,13 +18,15 @@ from modules.base.errors import ModelError, ModelMissing, ModelUnsupported, Unkn
 from modules.base.limits import MAX_NAME
 from modules.library.model_folders import MODEL_ENDINGS, FolderEntry, model_files
 from modules.library.model_kinds import CHECKPOINT, EMBEDDING_PICTURES, VAE_ENDINGS, ModelKind
-from modules.library.safetensors_header import is_named_safetensors, read_header_metadata, sniff
+from modules.library.safetensors_header import is_named_safetensors, read_header, read_header_metadata, sniff
 from modules.store.hashes import HashCache
 
 SHORTEST_HASH = 8            # digits
 LARGEST_SIDECAR = 2**20      # bytes
 SMALL_COPY = 64 * 2**20      # bytes; larger files without a hash are not compared as copies
 FEWEST_LETTERS = 3           # letters and digits in a part of a name that is enough to find a file
+FIRST_CONVOLUTION = "model.diffusion_model.input_blocks.0.0.weight"
+PICTURE_AND_LATENT = 8       # channels that a UNet sees which edits pictures
 HASH_IN_TITLE = re.compile(r"\[([0-9a-f]{8,64})\]\Z")
 HASH_OF_NOTHING = hashlib.sha256(b"").hexdigest()      # some trainers write it into every file
 QUICKLY_HASHED = 256 * 2**20      # total bytes of unhashed files that a search by hash may read
@@ -85,6 +87,19 @@ class ModelFile:
         except (ModelError, OSError):
             return {}
 
+    @cached_property
+    def edits_pictures(self) -> bool:
+        """Whether it edits by instruction (InstructPix2Pix): its UNet sees the picture beside the latent.
+
+        Of a file that is no safetensors the name tells.
+        """
+        if self.problem or not is_named_safetensors(self.path):
+            return "pix2pix" in self.name.casefold()
+        try:
+            return read_header(self.path).shapes.get(FIRST_CONVOLUTION, (0, 0))[1] == PICTURE_AND_LATENT
+        except (ModelError, OSError):
+            return False
+
     @property
     def alias(self) -> str:
         """The name that its trainer gave it."""
@@ -112,6 +127,11 @@ class ModelFile:
     def sidecar(self) -> dict[str, Any]:
         """The content of `name.json` beside it: A1111's user metadata, and our `defaults` and `examples`."""
         return small_json(self.path.with_suffix(".json"))
+
+
+def welcomes(path: Path) -> bool:
+    """Return whether a model is meant for newcomers, as the one that ships: its .json has `"welcomes": true`."""
+    return bool(small_json(path.with_suffix(".json")).get("welcomes"))
 
 
 def small_json(path: Path) -> dict[str, Any]:
@@ -179,7 +199,15 @@ class Catalog:
         self._files = tuple(self._without_copies([listed_file(entry, known) for entry in found.values()]))
         usable = [file.path for file in self._files if not file.problem]
         if self._default not in usable:
-            self._default = next(iter(usable), None)
+            self._default = self._first_of(usable, named=bool(outside))
+
+    def _first_of(self, usable: Sequence[Path], named: bool) -> Path | None:
+        """Return what draws until somebody chooses: of a collection's own files one that welcomes newcomers, if any.
+
+        named: a file was named at the start, and is the first
+        """
+        own = () if named else (path for path in usable if any(path.is_relative_to(root) for root in self.roots))
+        return next(filter(welcomes, own), next(iter(usable), None))
 
     def _without_copies(self, files: Sequence[ModelFile]) -> Iterator[ModelFile]:
         """Yield the files; of copies with the same name in several folders, such as the shipped model's, the first.
@@ -215,7 +243,7 @@ class Catalog:
         return sorted(self._files, key=lambda file: bool(file.problem))
 
     def default(self) -> ModelFile | None:
-        """Return the first usable file; as long as it exists, no later file replaces it."""
+        """Return the first usable file, rather one for newcomers; as long as it exists, no later file replaces it."""
         return next((file for file in self._files if file.path == self._default), None)
 
     def find(self, name: str) -> ModelFile:

@@ -104,13 +104,14 @@ def first_checkpoint(app: App) -> ModelFile | None:
 
 
 def form_start(app: App, checkpoint: ModelFile | None) -> dict[str, Any]:
-    """Return the forms' defaults with that model, by tab, and prompts that suit it."""
+    """Return the forms' defaults with that model, by tab, prompts that suit it, and whether it edits by instruction."""
     sidecar = checkpoint.sidecar if checkpoint else {}
     return {
         "defaults": {
             kind.name: own_start(app, kind) | suggested(app, sidecar, kind) for kind in JOB_KINDS if kind.draws
         },
         "examples": sidecar.get("examples", []),
+        "edits": bool(checkpoint and checkpoint.edits_pictures),
     }
 
 

@@ -87,7 +87,6 @@ SECTIONS: Mapping[str, Mapping[str, Any]] = {
     "img2img": {
         "img2img_editor_height": 720,
         "img2img_sketch_default_brush_color": "#ffffff",
-        "img2img_inpaint_mask_brush_color": "#ffffff",
         "img2img_inpaint_sketch_default_brush_color": "#ffffff",
         "img2img_inpaint_mask_high_contrast": True,
         "img2img_inpaint_precise_mask": False,

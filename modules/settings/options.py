@@ -137,6 +137,10 @@ class Settings(AccountSettings, DrawingSettings):
         "List pictures saved by hand in log.csv", Checkbox(),
         "In their folder: prompt, seed, model and so on of each, for a spreadsheet.", section="saving-images",
     )] = True
+    img2img_inpaint_mask_brush_color: Annotated[str, Param(
+        "Colour of masks", Colour(), "Of the strokes in inpainting; choose one that the picture does not have.",
+        section="img2img",
+    )] = "#e5484d"
     notification_audio: Annotated[bool, Param(
         "Play a sound when pictures are ready", Checkbox(),
         "If a file notification.mp3 is in the data folder.", section="saving-images",
@@ -158,6 +162,10 @@ class Settings(AccountSettings, DrawingSettings):
         "Beside the pictures of a job that has several; in plots a cell is then the grid of all its pictures.",
         section="saving-images",
     )] = True
+    grid_first: Annotated[bool, Param(
+        "Show the grid before the pictures", Checkbox(),
+        "As A1111 does; otherwise the first picture is shown, and the grid stands last.", section="saving-images",
+    )] = False
     grid_save: Annotated[bool, Param(
         "Save every grid", Checkbox(), "Write grids to the outputs folder.", section="saving-images",
     )] = True

@@ -6,7 +6,6 @@ Its values come with the document.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import gradio as gr
 from gradio.components import Component
@@ -40,10 +39,15 @@ def build(lists: Lists, words: Words) -> dict[str, Component]:
 
 
 def picker(name: str, lists: Lists, words: Words) -> Component:
-    """Return a setting's own control, without its help: the row has no room."""
+    """Return a setting's own control."""
     if name == "sd_model_checkpoint":  # its list comes with the page, with more data than names
         return gr.Dropdown(
-            [], label=words("Stable Diffusion checkpoint"), elem_id=f"setting_{name}", interactive=True, render=False
+            [],
+            label=words("Stable Diffusion checkpoint"),
+            info=words("The model that draws, for your own pictures alone."),
+            elem_id=f"setting_{name}",
+            interactive=True,
+            render=False,
         )
-    param = replace(declared_params(Settings)[name], help="")
-    return component(param, defaults(Settings)[name], lists, words, elem_id=f"setting_{name}", render=False)
+    param, value = declared_params(Settings)[name], defaults(Settings)[name]
+    return component(param, value, lists, words, elem_id=f"setting_{name}", render=False)

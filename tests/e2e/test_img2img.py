@@ -137,6 +137,34 @@ def test_a_border_makes_the_result_wider(img2img: Page) -> None:
     assert kept.max() == 0
 
 
+def test_a_picture_is_copied_from_one_editor_to_another(img2img: Page) -> None:
+    load(img2img)
+    img2img.locator("#img2img_copy_to_img2img").get_by_role("button", name="Inpaint", exact=True).click()
+    expect(img2img.locator(f"{PLACES['Inpaint']} .editor-status")).to_contain_text("192 × 160")
+    expect(img2img.locator("#img2img_width [type=number]")).to_have_value(str(SIZE[0]))
+
+
+def test_a_picture_dropped_anywhere_on_the_tab_is_loaded(img2img: Page) -> None:
+    img2img.evaluate(
+        """([data]) => {
+            const dataTransfer = new DataTransfer();
+            const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+            dataTransfer.items.add(new File([bytes], "picture.png", { type: "image/png" }));
+            for (const kind of ["dragenter", "dragover", "drop"])
+                document.querySelector("#img2img_cfg_scale")
+                    .dispatchEvent(new DragEvent(kind, { dataTransfer, bubbles: true, cancelable: true }));
+        }""",
+        [base64.b64encode(INPUT.read_bytes()).decode()],
+    )
+    expect(img2img.locator(f"{PLACES['img2img']} .editor-status")).to_contain_text("192 × 160")
+
+
+def test_only_a_model_that_edits_by_instruction_has_an_image_cfg_scale(img2img: Page) -> None:
+    expect(img2img.locator("#img2img_image_cfg_scale")).to_be_hidden()
+    img2img.route("**/easel/v1/state?*", lambda route: route.fulfill(json=route.fetch().json() | {"edits": True}))
+    expect(img2img.locator("#img2img_image_cfg_scale")).to_be_visible()
+
+
 def test_a_picture_of_txt2img_is_sent_with_its_prompt(page: Page) -> None:
     page.evaluate("new Promise((done) => { indexedDB.deleteDatabase('easel.editor').onsuccess = done; })")
     number(page, "txt2img_steps", "6")

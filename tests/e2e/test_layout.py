@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 PICTURE = "#txt2img_gallery img.large:not(.preview)"
 PHONE = {"width": 390, "height": 844}
-ACTIONS = ["Save", "Download", "img2img", "Inpaint", "Extras", "Hires fix", "Vary", "Control"]
+ACTIONS = ["Folder", "Save", "Zip", "Download", "img2img", "Inpaint", "Extras", "Hires fix", "Vary", "Control"]
 
 
 def draw(page: Page, tab: str = "txt2img") -> None:
@@ -125,6 +125,50 @@ def test_the_whole_window_shows_a_picture_with_its_data_and_sends_it_on(page: Pa
     window.get_by_role("button", name="Send to inpaint").click()
     expect(window).to_have_count(0)
     expect(page.locator("#img2img_inpaint_tab .editor-filled")).to_be_visible()
+
+
+def test_a_refused_field_is_marked_and_has_the_focus(page: Page) -> None:
+    page.fill("#txt2img_seed input", "twelve")
+    page.click("#txt2img_generate")
+    expect(page.locator("#txt2img_seed input")).to_have_attribute("aria-invalid", "true")
+    expect(page.locator("#txt2img_seed input")).to_be_focused()
+    page.fill("#txt2img_seed input", "12")
+    draw(page)
+    expect(page.locator("#txt2img_seed input")).not_to_have_attribute("aria-invalid", "true")
+
+
+def test_a_number_beyond_its_ends_is_told(page: Page) -> None:
+    page.fill("#txt2img_steps [type=number]", "999")
+    page.press("#txt2img_steps [type=number]", "Tab")
+    expect(page.locator(".notice")).to_contain_text("150 is used")
+    expect(page.locator("#txt2img_steps [type=number]")).to_have_value("150")
+
+
+def test_a_files_problem_is_put_away_for_good(page: Page) -> None:
+    line = page.locator("#easel_model_notes p", has_text="broken.safetensors")
+    line.get_by_role("button", name="Put away").click()
+    expect(line).to_have_count(0)
+    page.reload()
+    page.wait_for_selector("html.easel-ready")
+    expect(line).to_have_count(0)
+
+
+def test_a_search_without_a_match_says_so(page: Page) -> None:
+    page.get_by_role("tab", name="Settings").click()
+    page.fill("#settings_search input", "zebra crossing")
+    expect(page.locator("#settings_none")).to_contain_text("zebra crossing")
+    page.locator("#settings_none button").click()
+    expect(page.locator(".settings-section:visible").first).to_be_visible()
+
+
+def test_long_generation_data_are_folded(page: Page) -> None:
+    page.locator("#txt2img_steps [type=number]").fill("1")
+    page.fill("#txt2img_prompt textarea", "a red apple, " * 150)
+    page.click("#txt2img_generate")
+    told = page.locator("#html_info_txt2img .infotext")
+    expect(told).to_have_class(re.compile("folded"))
+    page.get_by_role("button", name="Show all of it").click()
+    expect(told).not_to_have_class(re.compile("folded"))
 
 
 def test_the_focus_stays_where_it_was(page: Page) -> None:

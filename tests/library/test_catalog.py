@@ -17,6 +17,7 @@ from modules.library.model_kinds import VAE
 from modules.library.safetensors_header import sniff
 from modules.store.hashes import HashCache
 from tests.golden_data import GOLDEN
+from tests.library.headers import safetensors
 
 TINY = (GOLDEN / "models/Stable-diffusion/tiny-sd1.safetensors").read_bytes()
 
@@ -48,6 +49,19 @@ def test_a_checkpoint_is_found_by_every_name_it_goes_by(folder):
     for name in (tiny.title, "tiny.safetensors", "tiny", tiny.sha256, tiny.shorthash, "tiny.safetensors [0000000000]"):
         assert catalog.find(name).path == tiny.path
     assert catalog.find("two").name == catalog.find("anime_tiny two").name == "anime/tiny two.safetensors"
+
+
+def test_a_model_that_welcomes_newcomers_is_the_default_wherever_it_stands_in_the_list(folder):
+    (folder / "zebra.safetensors").write_bytes(TINY)
+    (folder / "zebra.json").write_text(json.dumps({"welcomes": True}))
+    assert catalog_of(folder).default().name == "zebra.safetensors"
+
+
+@pytest.mark.parametrize("channels", [4, 8, 9])
+def test_a_model_edits_pictures_whose_unet_sees_one_beside_the_latent(folder, channels):
+    shapes = {"model.diffusion_model.input_blocks.0.0.weight": (32, channels, 3, 3)}
+    safetensors(folder / "seen.safetensors", {}, shapes)
+    assert catalog_of(folder).find("seen").edits_pictures is (channels == 8)
 
 
 def test_what_comes_later_does_not_become_the_default(folder):

@@ -2,13 +2,15 @@
 import { startAccountMenu } from "./core/account_menu.js";
 import { startAddress } from "./core/address.js";
 import { showProblems } from "./core/choices.js";
-import { byId, debounced, facts, pause } from "./core/dom.js";
+import { byId, debounced, facts, h, pause } from "./core/dom.js";
 import "./core/dropdowns.js";
+import { describeControls, startHelp } from "./core/help.js";
 import { startExtensions } from "./extensions/page.js";
 import { startActions, startListening } from "./generation/actions.js";
 import { startPageAnchors } from "./generation/anchors.js";
+import { startMarks } from "./generation/marks.js";
 import { startNotices } from "./generation/notify.js";
-import { meetServer, watchServer } from "./generation/server_status.js";
+import { meetServer, showEditing, watchServer } from "./generation/server_status.js";
 import { startTab } from "./generation/tab.js";
 import { waiting } from "./generation/tabs.js";
 import { startImages } from "./img2img/img2img.js";
@@ -29,7 +31,11 @@ async function startPage() {
   window.easel.theme.apply();
   startAddress();
   startNotices();
+  byId("quicksettings").before(h("h1.unseen", {}, facts.title));      // where a screen reader's list of headings begins
   showProblems(facts.start);
+  startHelp();
+  startMarks();
+  showEditing(facts.start);
   startAccountMenu();
   startActions();
   startPageAnchors();
@@ -58,6 +64,7 @@ function watchPage() {
   let tab = null;
   const after = debounced(() => window.easel.tell("afterUpdate"), 200);
   const look = debounced((changes) => {
+    describeControls();
     pngInfo.start();
     startSettings();
     startPageAnchors();

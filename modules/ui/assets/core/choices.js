@@ -3,6 +3,10 @@
 import { byId, facts, h, t } from "./dom.js";
 import { notice } from "./notices.js";
 import { server } from "./server.js";
+import { browser } from "./storage.js";
+
+const AWAY = "problems.away";      // in the browser's memory: sentences that were read
+const MOST_AWAY = 50;
 
 let known = facts.start.choices;      // by list
 
@@ -18,7 +22,20 @@ export function showProblems({ problems, missing_folder: folder }) {
         ),
       ]
     : [];
-  byId("easel_model_notes").replaceChildren(...missing, ...problems.map((problem) => h("p", {}, `⚠ ${problem}`)));
+  const away = browser.get(AWAY) ?? [];
+  const told = problems.filter((problem) => !away.includes(problem)).map(problemLine);
+  byId("easel_model_notes").replaceChildren(...missing, ...told);
+}
+
+/** What is wrong, with a button that puts it away until something else is. */
+function problemLine(problem) {
+  const putAway = () => {
+    browser.set(AWAY, [...(browser.get(AWAY) ?? []), problem].slice(-MOST_AWAY));
+    line.remove();
+  };
+  const line = h("p", {}, `⚠ ${problem} `,
+    h("button.away", { type: "button", title: t("Put away"), "aria-label": t("Put away"), onclick: putAway }, "×"));
+  return line;
 }
 
 /** New lists; what was chosen on this page stays chosen. */

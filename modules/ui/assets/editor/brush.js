@@ -4,7 +4,7 @@ import { blank } from "./layer.js";
 
 export const SIZES = { least: 1, most: 1024 };      // diameter, pixels of the picture
 const SPACING = 0.12;      // of the radius, between two dabs: close enough that the edge looks drawn in one go
-const MASK = "#e5484d";    // masks have no colour of their own; shown in the red of masking film
+const MASK = "#e5484d";    // masks have no colour of their own; shown in the red of masking film, or as is set
 
 export class Brush {
   constructor(kind, coloured) {
@@ -30,7 +30,7 @@ export class Brush {
     this.set({ size: this.size + direction * Math.max(1, this.size * 0.12) });
   }
 
-  get ink() { return this.coloured ? this.colour : MASK; }
+  get ink() { return this.coloured ? this.colour : window.opts.img2img_inpaint_mask_brush_color || MASK; }
 
   stroke(layer, erase) {
     return new Stroke(layer, {

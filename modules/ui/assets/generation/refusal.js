@@ -15,7 +15,7 @@ export function refusalCard(error, job) {
   return h(
     "div.card",
     { role: "alert" },
-    h("h3", {}, headline),
+    h("h3", { "aria-level": 2 }, headline),
     error.hint ? h("p", {}, error.hint) : null,
     h(
       "details",

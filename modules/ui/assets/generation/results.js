@@ -6,6 +6,7 @@ import { reasonOf, server } from "../core/server.js";
 import { PlotGrid } from "../plots/plot_grid.js";
 import { Viewer } from "../viewer/viewer.js";
 import { ActionRow, actionTools } from "./action_row.js";
+import { dataText } from "./data_text.js";
 import { History } from "./history.js";
 import { fillIn, pasteInfotext } from "./paste.js";
 import { refusalCard } from "./refusal.js";
@@ -33,6 +34,12 @@ const withReturned = (picture) => [
     infotext: "",
   })),
 ];
+
+/** A batch's grid before its pictures, if that is set. */
+const gridsPlaced = (pictures) => {
+  const isGrid = ({ kind }) => kind === "grid";
+  return window.opts.grid_first ? [...pictures.filter(isGrid), ...pictures.filter((each) => !isGrid(each))] : pictures;
+};
 
 const LIVE = "preview";      // the kind of what is still being drawn
 const STACKED = matchMedia("(max-width: 899px)");      // as in layout.css
@@ -140,7 +147,7 @@ export class Results {
   }
 
   pictures() {
-    return (this.job.current?.pictures ?? [])
+    return gridsPlaced(this.job.current?.pictures ?? [])
       .flatMap(withReturned)
       .map((picture) => ({ ...picture, url: server.picture(this.job.current.id, picture.index) }));
   }
@@ -153,9 +160,9 @@ export class Results {
     );
   }
 
-  /** What is shown until something is chosen: of a plot its grid, else the first picture that is whole. */
+  /** What is shown until something is chosen: a grid, of a plot or as is set, else the first picture that is whole. */
   firstOf(all) {
-    const grid = this.inGrid ? all.find(({ kind }) => kind === "grid") : null;
+    const grid = this.inGrid || window.opts.grid_first ? all.find(({ kind }) => kind === "grid") : null;
     return grid ?? all.find(({ whole }) => whole) ?? all[0];
   }
 
@@ -352,7 +359,7 @@ export class Results {
     this.once("data", picture ? picture.url + picture.infotext : "", () =>
       picture?.infotext
         ? [
-            h("p.infotext", {}, picture.infotext),
+            dataText(picture.infotext),
             iconButton("copy", t("Copy the generation data"), (event) => this.copied(event, picture.infotext)),
             ...this.editing(picture),
           ]

@@ -15,6 +15,9 @@ export async function watchServer() {
   }
 }
 
+/** Image CFG scale counts only for models that edit by instruction. */
+export const showEditing = ({ edits }) => document.documentElement.classList.toggle("edits-pictures", edits);
+
 let asked = "";
 
 /** Ask once how things are, and let the page follow; `anew` where a tab has come that does not know yet. */
@@ -25,6 +28,7 @@ export async function meetServer(anew = false) {
   show(state);
   tune(state);
   if (named !== checkpoint()) return meetServer(anew);      // another one was chosen meanwhile
+  showEditing(state);
   const news = JSON.stringify([state.defaults, state.examples]);
   if (news !== asked || anew) {
     asked = news;

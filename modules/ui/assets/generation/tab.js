@@ -14,6 +14,7 @@ import { startAccordions } from "./accordions.js";
 import { nameTools } from "./actions.js";
 import { startAnchors } from "./anchors.js";
 import { Form, formOf } from "./form.js";
+import { markField } from "./marks.js";
 import { Job } from "./job.js";
 import { followChoice } from "./model_choice.js";
 import { watchJob } from "./notify.js";
@@ -50,6 +51,7 @@ export class GenerationTab {
     }
     if (Object.keys(patch).length) this.form.fill(patch);
     this.results.clear();
+    markField(null);
     this.busy(true);
     this.results.awaited();
     try {
@@ -58,6 +60,7 @@ export class GenerationTab {
     } catch (error) {
       if (!error.reply && !(error instanceof Lost)) throw error;
       this.results.refuse(error.reply ?? UNREACHABLE());
+      markField(this.form.ids[error.field]);
       return false;
     } finally {
       this.submitted = -TWICE;

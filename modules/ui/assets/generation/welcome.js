@@ -1,14 +1,18 @@
 // What stands where pictures will be: examples that the model draws well, and on a first visit three hints.
-import { h, t } from "../core/dom.js";
+import { facts, h, t } from "../core/dom.js";
 import { browser } from "../core/storage.js";
 
 const HINTED = "hinted";      // in the browser's memory: the hints were read, or a picture was made
 const MOST = 4;               // examples
 
+/** Whoever has more models than the one that ships is told where they are. */
+const ofModels = (many) => many > 1
+  ? t("There are {n} models here: choose one at the top.", { n: many })
+  : t("More models: into the models folder, then ⟳.");
+
 const HINTS = [
-  "More models go into the models folder; ⟳ finds them.",
-  "Rest on a control's name, or touch it, to read what it does.",
-  "Drop a picture anywhere to read how it was made.",
+  "Rest on a name, or touch it, to read what it is for.",
+  "Drop a picture anywhere to read its data.",
 ];
 
 /** They are not shown again, neither here nor in another tab. */
@@ -18,8 +22,9 @@ export function forgetHints() {
 
 function hints() {
   if (browser.get(HINTED)) return [];
+  const models = facts.start.choices[facts.lists.setting_sd_model_checkpoint];
   const element = h("div.first-hints", {},
-    h("ul", {}, HINTS.map((hint) => h("li", {}, t(hint)))),
+    h("ul", {}, [ofModels(models.length), ...HINTS.map((hint) => t(hint))].map((hint) => h("li", {}, hint))),
     h("button.link", { type: "button", onclick: () => { forgetHints(); element.remove(); } }, t("Got it")));
   return [element];
 }

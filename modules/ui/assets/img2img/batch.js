@@ -5,13 +5,13 @@ import { t, visible } from "../core/dom.js";
 const FOLDER = "img2img_batch_from_dir_tab";
 
 export class BatchPictures {
-  constructor(tab) {
-    this.form = tab.form;
+  constructor(form) {
+    this.form = form;
     this.files = new ChosenFiles("div.batch-upload");
-    const take = (given) => this.files.add(given);
-    // what is dropped on the page, or pasted
-    Object.defineProperty(tab, "take", { get: () => (visible("img2img_batch_upload_tab") ? take : undefined) });
   }
+
+  /** What is dropped on the page, or pasted; a folder of the server takes nothing. */
+  take(given) { if (visible("img2img_batch_upload_tab")) this.files.add(given); }
 
   get active() { return visible("img2img_batch_tab"); }
 

@@ -4,6 +4,7 @@ import { notice } from "../core/notices.js";
 import { server } from "../core/server.js";
 import { Editor } from "../editor/editor.js";
 import { BatchPictures } from "./batch.js";
+import { copyRow } from "./copies.js";
 import { capped, likeModel } from "./sizes.js";
 
 const HAS_MASK = new Set(["mask", "mask-sketch", "upload"]);
@@ -17,7 +18,7 @@ export const startImages = (tab) => new Images(tab);
 /** The editors, one for each way to use a picture, and what the tab sends of them. */
 class Images {
   constructor(tab) {
-    Object.assign(this, { tab, form: tab.form, place: byId("mode_img2img"), batch: new BatchPictures(tab) });
+    Object.assign(this, { tab, form: tab.form, place: byId("mode_img2img"), batch: new BatchPictures(tab.form) });
     this.modes = new Map(); // kind → its editors
     this.suited = null; // { picture, size }: what the form was given for which picture
     this.sizesCome = false; // with the picture that is just being received
@@ -27,6 +28,7 @@ class Images {
       detectSize: () => this.detectSize(),
       pictureSize: () => this.pictureSize(),
       receive: (...given) => this.receive(...given),
+      take: (files, sized) => (this.batch.active ? this.batch.take(files) : this.take(files, sized)),
       followed: () => this.followed(),
     });
     const changes = { childList: true, subtree: true, attributes: true, attributeFilter: ["style", "class"] };
@@ -63,6 +65,8 @@ class Images {
         }),
     );
     hosts.forEach((each, i) => { each.editor = editors[i]; });      // for scripts of extensions
+    const row = copyRow(wanted, editors[0], (file, to) => this.receive(file, to, true));
+    if (row) host.append(row);
     this.modes.set(wanted, { hosts: [...host.children], editors });
   }
 
@@ -105,6 +109,9 @@ class Images {
     return notice("size", t(words, { width, height, w: size.width, h: size.height }));
   }
 
+  /** Pictures dropped on the page; `sized` as of `receive`. */
+  take([file], sized = false) { return this.receive(file, this.kind, sized); }
+
   /** Put a picture, and a mask where the kind has a place for one, into the editors of a kind and show that tab.
    * sized: the form has its size already.
    */
@@ -136,6 +143,8 @@ class Images {
           hint: t("Drop one into the editor first."),
         },
       };
+    if (this.kind === "mask" && !editor.state.hasMask && !isExtended(editor.state))
+      notice("mask", t("Nothing is marked: the whole picture is painted anew."));
     const { image, mask, size } = await this.drawn(editor);
     const [name, maskName] = await Promise.all([server.keep(image), mask ? server.keep(mask) : { name: "" }]);
     return this.form.fill({ init_images: [name.name], mask: maskName.name, batch_source: "", batch_sent: [], ...size });
@@ -145,7 +154,7 @@ class Images {
   async drawn(editor) {
     const [, second] = this.current.editors,
       { border, width, height } = editor.state;
-    const wide = border && Object.values(border).some(Boolean);
+    const wide = isExtended(editor.state);
     const mask = HAS_MASK.has(this.kind) ? await (second ? second.image() : editor.mask()) : null;
     const image = await editor.image({ asIs: !wide, share: wide || mask ? 1 : share(editor.state, this.form.values) });
     if (!wide) return { image, mask, size: {} };
@@ -157,6 +166,8 @@ class Images {
     return { image: larger, mask: cover, size };
   }
 }
+
+const isExtended = ({ border }) => Boolean(border) && Object.values(border).some(Boolean);
 
 /** Either width and height are told, or the scale. */
 function showSizes({ resize_by }) {

@@ -16,7 +16,8 @@ export class Grid {
     this.sheet = h("div.tiles", {
       role: "listbox", "aria-label": t("Pictures"), "aria-multiselectable": "true",
     });
-    this.element = h("div.tiles-scroll", { tabIndex: -1 }, this.sheet);
+    this.days = h("div.tiles-days");      // headings, which a list of options may not hold
+    this.element = h("div.tiles-scroll", { tabIndex: -1 }, this.days, this.sheet);
     this.element.addEventListener("scroll", () => this.drawSoon(), { passive: true });
     this.sheet.addEventListener("click", (event) => this.click(event));
     this.sheet.addEventListener("dblclick", (event) => this.openAt(event));
@@ -46,7 +47,6 @@ export class Grid {
     const kept = old.total ? old.between(scrollTop, scrollTop + 1).from : 0;
     this.layout = new Layout(this.pictures.sections, wide, { tile: this.tile, gap: GAP, heading: HEADING });
     this.sheet.style.height = `${this.layout.height}px`;
-    this.sheet.setAttribute("aria-setsize", this.layout.total);
     if (old.columns !== this.layout.columns && scrollTop > 0 && kept < this.layout.total) this.show(kept, true);
     this.active = Math.max(0, Math.min(this.active, this.layout.total - 1));
     for (const [index, tile] of this.drawn) tile.put(this.placeFor(index), this.layout.side);
@@ -78,6 +78,7 @@ export class Grid {
       tile.element.hidden = false;
     }
     tile.show(index, this.pictures.at(index));
+    tile.element.setAttribute("aria-setsize", this.layout.total);
     tile.mark(this.selection.has(tile.picture), index === this.active);
   }
 
@@ -104,9 +105,9 @@ export class Grid {
     const choose = h("button.tiles-day", {
       type: "button", title: t("Choose all of these"), onclick: () => this.chooseSection(name),
     }, title);
-    const element = h("div.tiles-heading", { role: "presentation" }, choose, h("span.tiles-count"));
+    const element = h("div.tiles-heading", {}, choose, h("span.tiles-count"));
     this.heads.set(key, element);
-    this.sheet.append(element);
+    this.days.append(element);
     return element;
   }
 

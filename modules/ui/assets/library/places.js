@@ -60,14 +60,13 @@ export class Places {
     if (!items.length && !add) return null;
     const body = items.length ? items : [h("p.hint", {}, t("None yet"))];
     const group = h("details.library-group", { open: this.open.has(title) },
-      h("summary", {}, h("span", {}, t(title)), add), body);
-    add?.addEventListener("click", (event) => event.preventDefault());
+      h("summary", {}, h("span", {}, t(title))), body);
     group.addEventListener("toggle", () => {
       if (group.open) this.open.add(title);
       else this.open.delete(title);
       browser.set("library.open", [...this.open]);
     });
-    return group;
+    return add ? h("div.library-foldable", {}, group, add) : group;
   }
 
   albums({ albums, wishes }) {

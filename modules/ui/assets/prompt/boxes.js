@@ -57,7 +57,7 @@ async function countTokens(tab, form, name) {
   counter.replaceChildren(Object.assign(document.createElement("button"), {
     type: "button",
     className: problem ? "counter wrong" : "counter",
-    textContent: problem && wrong ? `${wrong.bracket} ${tokens}/${limit}` : `${tokens}/${limit}`,
+    textContent: problem && wrong ? `${problem} · ${tokens}/${limit}` : `${tokens}/${limit}`,
     title: [problem, t("Tokens used, of those that fit before another part is begun. A click shows them.")]
       .filter(Boolean).join("\n"),
     onclick: () => showReading(title, form.get(name) ?? "", stepsOf(form)),

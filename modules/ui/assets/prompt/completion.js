@@ -21,7 +21,6 @@ export class Completion {
     this.list = h("ul.completions", { id: this.id, role: "listbox", hidden: true, "aria-label": t("Completions") });
     this.list.addEventListener("mousedown", (event) => event.preventDefault());      // the box keeps the focus
     box.setAttribute("aria-autocomplete", "list");
-    box.setAttribute("aria-controls", this.id);
     const look = debounced(() => this.look(), WAIT);
     box.addEventListener("input", () => { this.asked++; look(); });
     box.addEventListener("blur", () => this.close());
@@ -61,8 +60,8 @@ export class Completion {
     Object.assign(this, { shown: found, typed, at: -1 });
     this.list.replaceChildren(...found.map((each, place) => this.row(each, place)));
     this.list.hidden = false;
-    this.box.setAttribute("aria-expanded", "true");
     if (!this.list.isConnected) document.body.append(this.list);
+    this.box.setAttribute("aria-controls", this.id);
     this.place();
   }
 
@@ -104,7 +103,8 @@ export class Completion {
       row.setAttribute("aria-selected", String(place === this.at));
       if (place === this.at) row.scrollIntoView({ block: "nearest" });
     }
-    this.box.setAttribute("aria-activedescendant", this.at < 0 ? "" : `${this.id}_${this.at}`);
+    if (this.at < 0) this.box.removeAttribute("aria-activedescendant");
+    else this.box.setAttribute("aria-activedescendant", `${this.id}_${this.at}`);
   }
 
   take(place) {
@@ -119,8 +119,7 @@ export class Completion {
   close() {
     this.asked++;
     this.list.hidden = true;
-    this.box.setAttribute("aria-expanded", "false");
-    this.box.setAttribute("aria-activedescendant", "");
+    for (const name of ["aria-controls", "aria-activedescendant"]) this.box.removeAttribute(name);
   }
 }
 

@@ -18,7 +18,7 @@ export function startDrops() {
     const files = picturesIn(event.dataTransfer);
     if (!hasFile(event)) return;
     event.preventDefault();      // never navigate away to the file
-    if (files.length) take(files);
+    if (files.length) take(files, event.target.closest?.("[id$=_prompt_container]"));
   });
   document.addEventListener("paste", (event) => {
     const files = picturesIn(event.clipboardData);
@@ -26,11 +26,19 @@ export function startDrops() {
   });
 }
 
+/** A picture's data into a tab's form; returns whether there are any. */
+async function readInto({ form }, file) {
+  const { infotext } = await told(file).catch(() => ({}));
+  return Boolean(infotext) && await pasteInfotext(infotext, form);
+}
+
 const hasFile = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
 const picturesIn = (transfer) => [...(transfer?.files ?? [])].filter((file) => file.type.startsWith("image/"));
 
-async function take(files) {
-  if (inView()?.take) return inView().take(files);
+/** onPrompt: they fell on the prompts, where data are read even if the tab takes the picture as well */
+async function take(files, onPrompt = false) {
+  const tab = inView();
+  if (tab?.take) return tab.take(files, Boolean(onPrompt) && await readInto(tab, files[0]));
   if (byId("tab_pnginfo")?.offsetParent) return pngInfo.take(files);
   try {
     const { infotext, manifest } = await told(files[0]);

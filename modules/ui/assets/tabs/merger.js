@@ -49,9 +49,19 @@ let resumed = false;
 function showTab() {
   feeds[0]?.wake();
   if (!visible("tab_modelmerger")) return;
+  suggest();
   offerAnew();
   if (!resumed) resume();
   resumed = true;
+}
+
+/** Where nothing is chosen yet: this page's model, and another one if there is any. */
+function suggest() {
+  const [{ values }, chosen] = [forms.merge, window.easel.choice.sd_model_checkpoint];
+  if (values.a || values.b || !chosen) return;
+  const names = facts.start.choices[facts.lists[forms.merge.ids.a]].map(([, value]) => value);
+  const mine = names.find((name) => name === chosen) ?? names[0];
+  forms.merge.fill({ a: mine, b: names.find((name) => name !== mine) ?? null });
 }
 
 const formulas = () => [...document.querySelectorAll("#modelmerger_interp_description [data-method]")];

@@ -125,6 +125,7 @@ function link(section, box) {
 }
 
 function filter(wanted) {
+  let found = false;
   const words = wanted.toLowerCase().split(/\s+/).filter(Boolean);
   for (const section of document.querySelectorAll(".settings-section")) {
     let any = false;
@@ -134,5 +135,15 @@ function filter(wanted) {
       any ||= fits;
     }
     section.classList.toggle("unfit", !any);
+    found ||= any;
   }
+  byId("settings_none")?.remove();
+  if (!found) byId("settings_bar").after(nothingFits(wanted));
 }
+
+const nothingFits = (wanted) => h("p", { id: "settings_none", role: "status" },
+  t("No setting has “{words}” in its name or help.", { words: wanted.trim() }), " ",
+  h("button.link", { type: "button", onclick: () => {
+    byId("settings_search").querySelector("input").value = "";
+    filter("");
+  } }, t("Show all")));
