@@ -171,11 +171,13 @@ def test_at_least_twenty_states_are_looked_at() -> None:
 def test_each_control_is_described_by_its_help(page: Page) -> None:
     slider = page.locator("#txt2img_cfg_scale input[type=range]")
     expect(slider).to_have_accessible_description(page.locator("#txt2img_cfg_scale .info-text").text_content().strip())
-    expect(page.locator("#setting_sd_model_checkpoint input")).to_have_attribute("aria-describedby", "help-of-setting_sd_model_checkpoint")
+    model = page.locator("#setting_sd_model_checkpoint input")
+    expect(model).to_have_attribute("aria-describedby", "help-of-setting_sd_model_checkpoint")
 
 
 def test_a_touch_on_a_name_shows_its_help_and_another_one_elsewhere_hides_it(page: Page) -> None:
-    name, told = page.locator("#txt2img_cfg_scale [data-testid=block-info]"), page.locator("#txt2img_cfg_scale .info-text")
+    control = page.locator("#txt2img_cfg_scale")
+    name, told = control.locator("[data-testid=block-info]"), control.locator(".info-text")
     expect(told).to_be_hidden()
     name.dispatch_event("pointerup", {"pointerType": "touch", "bubbles": True})
     expect(told).to_be_visible()

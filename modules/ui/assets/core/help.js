@@ -1,4 +1,4 @@
-// The sentence of help that each control has: read out by screen readers with the control, shown by a touch on its name.
+// The sentence of help that each control has: screen readers say it with the control, a touch on its name shows it.
 const NAMES = ".block:has(.info-text) [data-testid=block-info], .block:has(.info-text) label.checkbox-container";
 
 /** Called again and again: gradio draws a tab once it is opened. */
