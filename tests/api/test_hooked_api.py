@@ -173,3 +173,26 @@ def set_off(client, name: str) -> None:
     """Leave one extension out of the next pictures, and use the other."""
     for state in client.app.extensions.extensions:
         state.state = "off" if state.name == name else "loaded"
+
+
+@pytest.fixture(scope="module")
+def with_axes(tmp_path_factory):
+    data = with_tiny_model(tmp_path_factory.mktemp("axes"))
+    shutil.copytree(HOOKS / "own-axis/extension", data / "extensions/own-axis")
+    with serving(data) as client:
+        assert client.app.extensions.ready.wait(60)
+        yield client
+
+
+def test_an_estimate_of_a_plot_knows_the_axes_of_extensions(with_axes):
+    arguments = {"x_type": "[Test] Dim", "x_values": "0.5,1", "y_type": "[Test] Tail", "y_values": "dark,bright"}
+    body = {
+        "kind": "txt2img", "fields": {"prompt": "a circle", "steps": 2, "width": 64, "height": 64},
+        "script": {"name": "X/Y/Z plot", "arguments": arguments},
+    }
+    found = with_axes.post("/easel/v1/jobs/estimate", json=body).json()
+    assert (found["shape"], found["pictures"], found["grid"]) == ([2, 2, 1], 4, [128, 128])
+    axes = with_axes.get("/easel/v1/plots/axes/txt2img").json()
+    assert {each["name"] for each in axes} > {"[Test] Dim", "[Test] Tail"}
+    arguments["x_values"] = "half"
+    assert with_axes.post("/easel/v1/jobs/estimate", json=body).status_code == 422
