@@ -67,11 +67,12 @@ def scroll_all(address: str, count: int) -> None:
             browser.start_tracing(page=page, categories=CATEGORIES)
             frames = page.evaluate(FOLLOW, [move, FRAMES])
             tasks = main_tasks(json.loads(browser.stop_tracing()))
-            over = sum(each > LONG_TASK for each in tasks)
+            busy = [cpu for cpu, _ in tasks]
+            over = sum(each > LONG_TASK for each in busy)
             print(
-                f"  {name:<24} longest task {max(tasks):6.1f} ms of the CPU, {over} over {LONG_TASK:.0f} (goal 0);"
-                f" {sum(tasks) / FRAMES:5.2f} ms a frame (goal ≤ 16.7); frames: median {median(frames):5.1f} ms,"
-                f" p95 {p95(frames):6.1f}"
+                f"  {name:<24} longest task {max(busy):6.1f} ms of the CPU, {over} over {LONG_TASK:.0f} (goal 0);"
+                f" {sum(busy) / FRAMES:5.2f} ms a frame (goal ≤ 16.7); frames: median {median(frames):5.1f} ms,"
+                f" p95 {p95(frames):6.1f}; longest task by the clock {max(clock for _, clock in tasks):.0f} ms"
             )
         browser.close()
 
@@ -82,20 +83,23 @@ def found_chromium() -> str | None:
     return next((str(place) for place in places if place.exists()), None)
 
 
-def main_tasks(trace: Mapping[str, Any]) -> list[float]:
-    """Return the CPU milliseconds of each task of the page's main thread, the busiest of that name."""
+def main_tasks(trace: Mapping[str, Any]) -> list[tuple[float, float]]:
+    """Return milliseconds of the CPU and by the clock of each task of the page's main thread, the busiest of that name.
+
+    Where other programs want the CPU, the second is theirs too.
+    """
     events = trace["traceEvents"]
     mains = {
         (each["pid"], each["tid"]) for each in events
         if each["name"] == "thread_name" and each["args"]["name"] == "CrRendererMain"
     }
-    tasks: dict[tuple[int, int], list[float]] = defaultdict(list)
+    tasks: dict[tuple[int, int], list[tuple[float, float]]] = defaultdict(list)
     for each in events:
         if each["name"] == "RunTask" or each["name"].endswith("::RunTask"):
             thread = each["pid"], each["tid"]
             if thread in mains and "tdur" in each:
-                tasks[thread].append(each["tdur"] / 1000)
-    return max(tasks.values(), key=sum)
+                tasks[thread].append((each["tdur"] / 1000, each["dur"] / 1000))
+    return max(tasks.values(), key=lambda found: sum(cpu for cpu, _ in found))
 
 
 class Answers:

@@ -18,7 +18,7 @@ export class StyleList {
     this.count = h("p.hint", { role: "status" });
     this.element = h("section.style-list", {},
       h("div.style-bar", {}, this.search, this.category), this.rows, this.count,
-      h("p.hint", {}, t("Drag a style to another place, or press Alt+↑ and Alt+↓.")));
+      h("p.hint.style-moving", {}, t("Drag a style to another place, or press Alt+↑ and Alt+↓.")));
   }
 
   show(styles, chosen) {
