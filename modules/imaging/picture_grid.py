@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePath
 
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
-log = logging.getLogger(__name__)
+from modules.imaging.grid_fonts import font_for_text, grid_font
 
-GRID_FONT = Path(__file__).parent / "fonts/Roboto-Regular.ttf"
 STRIKE = 4      # pixels of the line through a text that is not in force
 
 PixelSize = tuple[int, int]
@@ -106,11 +103,14 @@ class GridLayout:
         return grid_font(size, self.font)
 
     def fitting_font(self, line: LegendLine) -> ImageFont.FreeTypeFont:
-        """Return the largest font up to the usual size in which the line is no wider than it may be."""
-        usual = self.sized_font(self.font_size)
+        """Return the largest font up to the usual size in which the line is no wider than it may be.
+
+        It has the line's letters if any font here has them; where lines break and stand goes by the usual one.
+        """
+        usual = font_for_text(line.text, self.sized_font(self.font_size))
         length = usual.getlength(line.text)
-        return usual if length <= line.width else self.sized_font(
-            max(1, math.floor(self.font_size * line.width / length))
+        return usual if length <= line.width else usual.font_variant(
+            size=max(1, math.floor(self.font_size * line.width / length))
         )
 
     @property
@@ -166,16 +166,6 @@ class GridLayout:
         """Return the place of a picture, in the middle of its cell."""
         left, top = self.place(number)
         return left + (self.cell[0] - picture[0]) // 2, top + (self.cell[1] - picture[1]) // 2, *picture
-
-
-def grid_font(size: int, name: str = "") -> ImageFont.FreeTypeFont:
-    """Return a font of the system by its file's name; Roboto, which is always there, if there is none of that name."""
-    if file := PurePath(name).name:
-        try:
-            return ImageFont.truetype(file, size)
-        except OSError:
-            log.warning("There is no font %s; grids are written in Roboto.", file)
-    return ImageFont.truetype(str(GRID_FONT), size)
 
 
 def wrapped_lines(heading: Heading, font: ImageFont.FreeTypeFont, width: int) -> list[LegendLine]:

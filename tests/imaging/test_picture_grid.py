@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from modules.imaging.grid_fonts import GRID_FONT, font_for_text, grid_font, lacks_letters, system_fonts
 from modules.imaging.picture_grid import (
     GridColours,
     GridLayout,
@@ -105,3 +106,17 @@ def test_breaking_a_long_text_measures_each_word_a_few_times():
 
     assert " ".join(broken_text("word " * 5_000, 40, length)).count("word") == 5_000
     assert sum(measured) < 60 * 5_000
+
+
+def test_letters_that_roboto_lacks_are_written_in_a_font_that_has_them_if_there_is_one():
+    roboto = grid_font(20)
+    assert not lacks_letters("aé", roboto) and lacks_letters("红", roboto)
+    assert font_for_text("a fox, é", roboto) is roboto
+    found = font_for_text("红色 fox", roboto)
+    assert found.size == roboto.size
+    assert (found.path == str(GRID_FONT)) == all(lacks_letters("红色", grid_font(20, path)) for path in system_fonts())
+
+
+def test_a_legend_in_other_letters_takes_the_same_room():
+    plain, other = (GridLayout((64, 64), 1, 1, GridLegend([[GridText(text)]], [[GridText("")]])) for text in ("\U0010ffff", "红"))
+    assert plain.size == other.size
