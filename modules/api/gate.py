@@ -25,7 +25,7 @@ FOLDERS: Mapping[str, str] = {      # code and style sheets → how long a brows
 }
 # of a request
 PASSED_HEADERS = frozenset(
-    {b"host", b"accept", b"accept-encoding", b"user-agent", b"if-none-match", b"if-modified-since"}
+    {b"host", b"accept", b"accept-encoding", b"accept-language", b"user-agent", b"if-none-match", b"if-modified-since"}
 )
 
 

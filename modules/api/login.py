@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -18,8 +19,9 @@ from modules.api.routing import KnownFields, router
 from modules.app.app import App
 from modules.app.authentication import Credential
 from modules.app.colours import COLOURS
+from modules.app.languages import LANGUAGE_COOKIE, WORDING, language_of, shipped_languages
 from modules.app.passwords import check_password_form
-from modules.base.accounts import Role, account_name
+from modules.base.accounts import LOCAL_OWNER, Role, account_name
 from modules.base.errors import Conflict, Forbidden, NotFound, Unauthenticated
 from modules.base.limits import MAX_ID
 from modules.store.accounts import SESSION_KIND, SESSION_SECONDS
@@ -30,6 +32,7 @@ PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
+PAGE_FILE_HEADERS = {"Cache-Control": "private, no-cache", "Content-Security-Policy": PAGE_POLICY}
 SETUP_SECONDS = 3600
 
 LoginText = Annotated[str, MaxLen(1000)]
@@ -73,14 +76,24 @@ def login_routes(app: App) -> APIRouter:
         cookies.clear(response, request.scope, SESSION_COOKIE)
         return response
 
+    @api.get("/login/words.js", include_in_schema=False)
+    def words(request: Request) -> Response:
+        """The words of the language in which these pages are."""
+        account = request.scope["credential"].account
+        owner = account.name if account.role >= Role.GUEST else LOCAL_OWNER
+        accepted, cookie = request.headers.get("accept-language", ""), request.cookies.get(LANGUAGE_COOKIE, "")
+        language = language_of(app, owner, cookie, accepted)
+        spoken = language.tag, shipped_languages().get(language.tag, {}), language.own
+        script = f"window.wording.use({', '.join(json.dumps(each, ensure_ascii=False) for each in spoken)});"
+        return Response(script, media_type=PAGE_TYPES[".js"], headers=PAGE_FILE_HEADERS)
+
     @api.get("/login/{name}", include_in_schema=False)
     def asset(name: str) -> Response:
         """A file of these pages."""
         path = page_files().get(name)
         if path is None:
             raise NotFound("There is nothing at that address.", "The addresses of the API are at /docs.")
-        headers = {"Cache-Control": "private, no-cache", "Content-Security-Policy": PAGE_POLICY}
-        return FileResponse(path, media_type=PAGE_TYPES[path.suffix], headers=headers)
+        return FileResponse(path, media_type=PAGE_TYPES[path.suffix], headers=PAGE_FILE_HEADERS)
 
     return api
 
@@ -140,7 +153,7 @@ def account_pages(app: App) -> APIRouter:
 
 def page_files() -> dict[str, Path]:
     """Return the pages' files by their names."""
-    return {path.name: path for path in (*ACCOUNT_PAGES.iterdir(), COLOURS) if path.suffix in PAGE_TYPES}
+    return {path.name: path for path in (*ACCOUNT_PAGES.iterdir(), COLOURS, WORDING) if path.suffix in PAGE_TYPES}
 
 
 def page(name: str) -> HTMLResponse:

@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from modules.app.colours import COLOURS
+from modules.app.languages import WORDING, shipped_languages
 from modules.ui.bundle import bundle_modules
 from modules.ui.document import FOR_GOOD
 
@@ -63,7 +64,7 @@ class Built:
 class Assets:
     """The page's assets: our scripts in one file, our style sheets in one, and the script that runs first.
 
-    With extensions also what their scripts need of A1111's page.
+    With extensions also what their scripts need of A1111's page. tables: the words of each language that ships
     """
 
     boot: Built
@@ -71,35 +72,40 @@ class Assets:
     main: Built
     a1111: Built | None
     a1111_sheet: Built | None
+    tables: Mapping[str, Built]
 
     @classmethod
     def build(cls, extended: bool = False) -> Assets:
         sheets = (COLOURS, *(ASSETS / f"{name}.css" for name in SHEETS))
         sheet = "\n".join(path.read_text(encoding="utf-8") for path in sheets)
-        boot = (ASSETS / "core" / "boot.js").read_text(encoding="utf-8")
+        boot = "\n".join(path.read_text(encoding="utf-8") for path in (WORDING, ASSETS / "core" / "boot.js"))
         return cls(
             Built("boot", "js", boot),
             Built("page", "css", sheet),
             Built("main", "js", bundle_modules(ASSETS, "main.js")),
             Built("a1111", "js", bundle_modules(ASSETS, "a1111/main.js")) if extended else None,
             Built("a1111", "css", (ASSETS / "a1111.css").read_text(encoding="utf-8")) if extended else None,
+            {tag: Built(f"words-{tag}", "js", f"window.easelWords = {as_json(table)};")
+             for tag, table in shipped_languages().items()},
         )
 
     def routes(self) -> list[BaseRoute]:
         """The routes, also of the single files: workers are started from them."""
-        built = (self.boot, self.sheet, self.main, self.a1111, self.a1111_sheet)
+        built = (self.boot, self.sheet, self.main, self.a1111, self.a1111_sheet, *self.tables.values())
         return [*(each.route() for each in built if each), Mount(PLACE, Fresh(directory=ASSETS))]
 
     def head(self, subpath: str, facts: Mapping[str, Any], sheets: str = "", scripts: str = "") -> str:
-        """Return the content of <head>: facts for the scripts, theme, remembered form, style sheet and scripts.
+        """Return the content of <head>: facts for the scripts, words, theme, remembered form, style sheet and scripts.
 
         sheets, scripts: further elements; these scripts run after A1111's globals, before Easel's page starts
         """
         place = subpath + PLACE
         a1111 = f'<script type="module" src="{place}/{self.a1111.name}"></script>' if self.a1111 else ""
         a1111_sheet = f'<link rel="stylesheet" href="{place}/{self.a1111_sheet.name}">' if self.a1111_sheet else ""
+        table = self.tables.get(facts.get("language", ""))
+        words = f'<script src="{place}/{table.name}"></script>' if table else ""
         return (
-            f'<script id="easel_facts" type="application/json">{embedded(facts)}</script>'
+            f'<script id="easel_facts" type="application/json">{embedded(facts)}</script>{words}'
             f'<script src="{place}/{self.boot.name}"></script><link rel="stylesheet" href="{place}/{self.sheet.name}">'
             f"{a1111_sheet}{sheets}{a1111}{scripts}"
             f'<script type="module" src="{place}/{self.main.name}"></script>'
@@ -108,7 +114,11 @@ class Assets:
 
 def embedded(value: Any) -> str:
     """Return JSON that cannot end its script element."""
-    return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
+    return as_json(value).replace("<", "\\u003c")
+
+
+def as_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def theme() -> gr.themes.Base:

@@ -14,6 +14,7 @@ from gradio.components import Component
 from starlette.types import ASGIApp, Scope
 
 from modules.app.app import App
+from modules.app.languages import offered_languages
 from modules.app.permissions import is_allowed, makes_models
 from modules.base.accounts import LOCAL_OWNER, Account, Role
 from modules.base.border import outcome
@@ -44,7 +45,7 @@ from modules.ui.extension_page import (
     extension_stores,
 )
 from modules.ui.form import Form, TabFields
-from modules.ui.localizations import build_localization, localization_facts, words_of
+from modules.ui.localizations import build_localization, localization_facts, page_language
 from modules.ui.look import Assets
 from modules.ui.placing import ExtendedPlacing, SlotDrawings
 from modules.ui.store import connect, connect_filling
@@ -227,9 +228,11 @@ def document(app: App, assets: Assets, mounted: ASGIApp, standing: Mapping[str, 
         subpath, data_dir = app.flags.subpath, app.flags.data_dir
         extensions = [each.extension for each in app.extensions.active]
         sheets = extension_head.extension_sheets(extensions, data_dir, subpath)
+        language = page_language(app, scope)
+        spoken = {"language": language.tag, "words": language.own, "languages": offered_languages(app)}
         return assets.head(
             subpath,
-            {**standing, "words": words_of(app, scope["account"].name), "start": beginning(app, scope["account"])},
+            {**standing, **spoken, "start": beginning(app, scope["account"])},
             sheets + extension_head.own_sheet(data_dir, subpath),
             extension_head.extension_scripts(extensions, data_dir, subpath),
         )
@@ -239,7 +242,7 @@ def document(app: App, assets: Assets, mounted: ASGIApp, standing: Mapping[str, 
 
 def facts(app: App, forms: Mapping[str, Form[Any]], making: Mapping[str, Form[Any]]) -> dict[str, Any]:
     """Return the facts that the scripts need, the same for every account."""
-    declared, localization = declared_options(app.extensions), localization_facts(app, Words())
+    declared, localization = declared_options(app.extensions), localization_facts(Words())
     return {
         "title": TITLE,
         "theme": app.flags.theme,
@@ -305,7 +308,7 @@ def beginning(app: App, account: Account) -> dict[str, Any]:
         "choice": choice,
         "choices": choices_now(app, mine),
         "settings": {name: getattr(mine.settings.current, name) for name in settings.labels(Words())}
-        | {name: mine.settings.foreign.get(name) for name in localization_facts(app, Words())["settings"]}
+        | {name: mine.settings.foreign.get(name) for name in localization_facts(Words())["settings"]}
         | {name: app.settings.foreign.get(name) for name in declared_options(app.extensions)},
         "problems": file_problems(app, mine),
         "missing_folder": missing_folder(app, mine),

@@ -1,5 +1,5 @@
 // One's own account: password, tokens, sessions.
-import { ask, attempt, byId, greet, h, onSubmit, reveal, time } from "./common.js";
+import { ask, attempt, byId, greet, h, onSubmit, reveal, t, time } from "./common.js";
 
 const account = await greet();
 byId("name").value = account.name;
@@ -24,7 +24,7 @@ onSubmit("make", "token_wrong", async (form) => {
 });
 
 async function list() {
-  await Promise.all([show("tokens", "Revoke", "No tokens yet."), show("sessions", "End", "None.")]);
+  await Promise.all([show("tokens", t("Revoke"), t("No tokens yet.")), show("sessions", t("End"), t("None."))]);
 }
 
 async function show(kind, verb, none) {
@@ -33,17 +33,18 @@ async function show(kind, verb, none) {
   if (!found.length) byId(kind).append(h("li", { className: "hint" }, none));
 }
 
+const about = ({ created, address, used }) => {
+  const gaps = { created: time(created), address, used: time(used) };
+  return t(address ? "made {created} from {address}, last used {used}" : "made {created}, last used {used}", gaps);
+};
+
 function row(each, verb) {
   const what = h(
     "div",
     {},
-    h("strong", {}, each.label || "a browser"),
-    each.current ? h("em", {}, " – this one") : null,
-    h(
-      "small",
-      {},
-      `made ${time(each.created)}${each.address ? ` from ${each.address}` : ""}, last used ${time(each.used)}`,
-    ),
+    h("strong", {}, each.label || t("a browser")),
+    each.current ? h("em", {}, ` – ${t("this one")}`) : null,
+    h("small", {}, about(each)),
   );
   const end = h("button", { type: "button", ariaLabel: `${verb} ${each.label}` }, verb);
   end.onclick = () => attempt("token_wrong", async () => {

@@ -1,5 +1,5 @@
 // All accounts, and what happened to them.
-import { Refused, ask, attempt, byId, greet, h, onSubmit, reveal, time } from "./common.js";
+import { Refused, ask, attempt, byId, greet, h, onSubmit, reveal, t, time } from "./common.js";
 
 const ROLES = ["guest", "member", "administrator"];
 const PART = 100;      // lines of the log at a time
@@ -17,33 +17,34 @@ onSubmit("add", "wrong", async (form) => {
 
 /** A name that was somebody's before: is it the same person? */
 function askWhether(error) {
-  if (error instanceof Refused && error.message.startsWith("There was an account"))
+  if (error instanceof Refused && error.said.startsWith("There was an account"))
     byId("returning_part").hidden = false;
   throw error;
 }
 
 function told(name, password) {
-  byId("made_for").textContent = `The password of ${name}, which is not shown again:`;
+  byId("made_for").textContent = t("The password of {name}, which is not shown again:", { name });
   reveal(password);
 }
 
 const change = (name, body) => ask(`easel/v1/accounts/${encodeURIComponent(name)}`, "PATCH", body);
 
 function row(each) {
-  const used = each.used ? `, last seen ${time(each.used)}` : "";
-  const about = each.by_flag ? "in the server's flags" : `made ${time(each.created)}${used}`;
+  const used = each.used ? t(", last seen {when}", { when: time(each.used) }) : "";
+  const about = each.by_flag ? t("in the server's flags") : `${t("made {when}", { when: time(each.created) })}${used}`;
   const what = h(
     "div",
     {},
     h("strong", {}, each.name),
-    each.disabled ? h("em", {}, " – disabled") : null,
-    each.name === me.name ? h("em", {}, " – you") : null,
-    h("small", {}, `${about}; ${counted(each.sessions, "session")}, ${counted(each.tokens, "token")}`),
+    each.disabled ? h("em", {}, ` – ${t("disabled")}`) : null,
+    each.name === me.name ? h("em", {}, ` – ${t("you")}`) : null,
+    h("small", {}, `${about}; ${sessions(each.sessions)}, ${tokens(each.tokens)}`),
   );
-  return h("li", {}, what, each.by_flag ? h("span", {}, each.role) : controls(each));
+  return h("li", {}, what, each.by_flag ? h("span", {}, t(each.role)) : controls(each));
 }
 
-const counted = (number, what) => `${number} ${what}${number === 1 ? "" : "s"}`;
+const sessions = (n) => (n === 1 ? t("1 session") : t("{n} sessions", { n }));
+const tokens = (n) => (n === 1 ? t("1 token") : t("{n} tokens", { n }));
 
 function controls(each) {
   const acting = (action) => (event) =>
@@ -53,8 +54,8 @@ function controls(each) {
     }).then(refresh);
   const role = h(
     "select",
-    { ariaLabel: `Role of ${each.name}` },
-    ...ROLES.map((name) => h("option", { value: name, selected: name === each.role }, name)),
+    { ariaLabel: t("Role of {name}", each) },
+    ...ROLES.map((name) => h("option", { value: name, selected: name === each.role }, t(name))),
   );
   role.onchange = acting(() => change(each.name, { role: role.value }));
   const button = (text, action) =>
@@ -63,20 +64,20 @@ function controls(each) {
     "div",
     { className: "controls" },
     role,
-    button("New password", () => newPassword(each.name)),
-    button(each.disabled ? "Enable" : "Disable", () => change(each.name, { disabled: !each.disabled })),
+    button(t("New password"), () => newPassword(each.name)),
+    button(each.disabled ? t("Enable") : t("Disable"), () => change(each.name, { disabled: !each.disabled })),
     button(
-      "Delete",
+      t("Delete"),
       () =>
         confirm(
-          `Delete the account ${each.name}? Nobody can log in to it any more; its pictures stay on the server.`,
+          t("Delete the account {name}? Nobody can log in to it any more; its pictures stay on the server.", each),
         ) && ask(`easel/v1/accounts/${encodeURIComponent(each.name)}`, "DELETE"),
     ),
   );
 }
 
 async function newPassword(name) {
-  if (!confirm(`Give ${name} a new password? Their sessions and tokens end.`)) return;
+  if (!confirm(t("Give {name} a new password? Their sessions and tokens end.", { name }))) return;
   const password = madeUp();
   await change(name, { password });
   told(name, password);
@@ -97,8 +98,8 @@ async function log(before) {
       "tr",
       {},
       h("td", {}, time(line.at)),
-      h("td", {}, line.account || "somebody"),
-      h("td", {}, [line.action, line.subject === line.account ? "" : line.subject].filter(Boolean).join(": ")),
+      h("td", {}, line.account || t("somebody")),
+      h("td", {}, [t(line.action), line.subject === line.account ? "" : line.subject].filter(Boolean).join(": ")),
       h("td", {}, line.address),
     ),
   );

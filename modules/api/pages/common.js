@@ -1,11 +1,19 @@
 // What the pages around accounts share: elements, questions to the server, times.
+/** Texts in the page's language, and what the server says (app/wording.js). */
+export const { t, told } = window.wording;
+
 export const byId = (id) => document.getElementById(id);
 
 /** Below --subpath: the pages lie beside each other. */
 export const BASE = new URL("../", import.meta.url);
 
-/** The server said no, or nothing. */
-export class Refused extends Error {}
+/** The server said no, or nothing. said: its own words, in English */
+export class Refused extends Error {
+  constructor(message, said = "") {
+    super(message);
+    this.said = said;
+  }
+}
 
 /** The reply's JSON, or null if it has none. Raises Refused with what to show. */
 export async function ask(path, method = "GET", body = undefined) {
@@ -15,21 +23,22 @@ export async function ask(path, method = "GET", body = undefined) {
       method, headers: { "Content-Type": "application/json" }, body: body && JSON.stringify(body), cache: "no-store",
     });
   } catch {
-    throw new Refused("The server did not answer. Is it still running?");
+    throw new Refused(t("The server did not answer. Is it still running?"));
   }
   const text = await response.text();
   if (response.ok) return text ? JSON.parse(text) : null;
   if (response.status === 401 && !path.startsWith("login") && !path.endsWith("password"))
     location.assign(new URL("login", BASE));
-  throw new Refused(refusal(text, response.status));
+  const said = refusal(text, response.status);
+  throw new Refused(said.map(told).join(" "), said.join(" "));
 }
 
 function refusal(text, status) {
   try {
     const { errors, hint } = JSON.parse(text);
-    return [errors, hint].filter(Boolean).join(" ") || `HTTP ${status}`;
+    return errors ? [errors, hint].filter(Boolean) : [`HTTP ${status}`];
   } catch {
-    return `HTTP ${status}`;
+    return [`HTTP ${status}`];
   }
 }
 
@@ -62,7 +71,7 @@ export function h(tag, properties = {}, ...children) {
   return element;
 }
 
-const SHORT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const SHORT = new Intl.DateTimeFormat(window.wording.locale(), { dateStyle: "medium", timeStyle: "short" });
 
 /** Seconds since 1970 as people write them. */
 export const time = (seconds) => SHORT.format(new Date(seconds * 1000));
@@ -78,15 +87,15 @@ export function reveal(secret) {
     getSelection().addRange(range);
     // plain http has no clipboard API
     try { await navigator.clipboard.writeText(secret); } catch { document.execCommand("copy"); }
-    byId("copy").textContent = "Copied";
-    setTimeout(() => { byId("copy").textContent = "Copy"; }, 2000);
+    byId("copy").textContent = t("Copied");
+    setTimeout(() => { byId("copy").textContent = t("Copy"); }, 2000);
   };
 }
 
 /** Who is here, at the head of the page, and the button by which they leave. */
 export async function greet() {
   const account = await ask("easel/v1/account");
-  byId("who").textContent = `${account.name} · ${account.role}`;
+  byId("who").textContent = `${account.name} · ${t(account.role)}`;
   byId("logout").onclick = async () => {
     await ask("logout", "POST", {}).catch(() => {});
     location.assign(new URL("login", BASE));

@@ -5,6 +5,7 @@ import { showProblems } from "./core/choices.js";
 import { byId, debounced, facts, h, pause } from "./core/dom.js";
 import "./core/dropdowns.js";
 import { describeControls, startHelp } from "./core/help.js";
+import { startLanguages } from "./core/language.js";
 import { startExtensions } from "./extensions/page.js";
 import { startActions, startListening } from "./generation/actions.js";
 import { startPageAnchors } from "./generation/anchors.js";
@@ -36,6 +37,7 @@ async function startPage() {
   startHelp();
   startMarks();
   showEditing(facts.start);
+  startLanguages();
   startAccountMenu();
   startActions();
   startPageAnchors();

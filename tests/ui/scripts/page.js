@@ -15,8 +15,12 @@ export function openPage({ facts = {}, words = {} } = {}) {
   globalThis.window = globalThis;
   globalThis.addEventListener ??= () => {};
   globalThis.document = { getElementById: () => null, activeElement: null };
+  globalThis.wording = {
+    t: (text, gaps = {}) => (words[text] ?? text).replace(/\{(\w+)\}/g, (whole, name) => gaps[name] ?? whole),
+    told: (text) => text, locale: () => "en", table: words,
+  };
   globalThis.easel = {
-    facts: { words, quick: ["sd_model_checkpoint", "sd_vae"], scripts: {}, forms: {}, ...facts },
+    facts: { quick: ["sd_model_checkpoint", "sd_vae"], scripts: {}, forms: {}, ...facts },
     kept: { tab: memory(), browser: memory() },
     store: (name) => (heardBy[name] ??= new Store()),
   };

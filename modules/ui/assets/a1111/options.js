@@ -6,7 +6,7 @@ export async function startOptions() {
   const waiting = [];
   let known = false;
   window.onOptionsAvailable = (listener) => { if (known) listener(); else waiting.push(listener); };
-  window.localization = window.easel.facts.words;
+  window.localization = window.wording.table;
   window.getTranslation = (text) => (typeof text === "string" ? window.localization[text.trim()] : undefined);
   try {
     Object.assign(window.opts, await (await fetch(new URL("sdapi/v1/options", PAGE))).json());

@@ -1,5 +1,5 @@
 // What a file tells of itself, as a short list.
-import { h, t } from "../core/dom.js";
+import { h, moment, t } from "../core/dom.js";
 
 export function factsOf({ name, folder, size, modified, sha256 }) {
   const known = [
@@ -21,8 +21,6 @@ function bytes(size) {
 
 /** From seconds since 1970 or an ISO date. */
 function date(modified) {
-  const moment = new Date(typeof modified === "number" ? modified * 1000 : modified);
-  return Number.isNaN(moment.getTime())
-    ? String(modified)
-    : moment.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const when = new Date(typeof modified === "number" ? modified * 1000 : modified);
+  return Number.isNaN(when.getTime()) ? String(modified) : moment(when, { dateStyle: "medium", timeStyle: "short" });
 }

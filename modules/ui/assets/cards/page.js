@@ -1,6 +1,6 @@
 // One tab of cards: the bar, the folders, the grid, and what stands there if there is nothing to show.
 import { lookAgain } from "../core/choices.js";
-import { h, t } from "../core/dom.js";
+import { h, number, t } from "../core/dom.js";
 import { inWords, server } from "../core/server.js";
 import { browser } from "../core/storage.js";
 import { Bar } from "./bar.js";
@@ -116,7 +116,7 @@ export class CardPage {
 
 const button = (name, onclick) => h("button.card-button", { type: "button", onclick }, name);
 function counted({ total, scanning }) {
-  const files = total === 1 ? t("1 file") : t("{n} files", { n: total.toLocaleString() });
+  const files = total === 1 ? t("1 file") : t("{n} files", { n: number(total) });
   return scanning ? `${files} · ${t("still looking into the folders…")}` : files;
 }
 

@@ -35,17 +35,23 @@ for (const { props } of window.gradio_config?.components ?? []) {
   if (window.easel.facts.start.hidden_tabs.includes(props.elem_id)) props.visible = false;
 }
 
-// The page in the chosen language: what is read is translated in gradio's own description; ids and values stay.
+// The page in its language: what is read is translated in gradio's own description; ids and values stay.
+window.wording.use(window.easel.facts.language, window.easelWords ?? {}, window.easel.facts.words);
+// gradio's own words, and what it writes into <html lang>, follow the browser's first language: here it is the page's
+Object.defineProperty(navigator, "language", { get: () => window.easel.facts.language, configurable: true });
 {
-  const { words = {} } = window.easel.facts;
-  const shown = (text) => (typeof text === "string" ? words[text] ?? words[text.trim()] ?? text : text);
-  const heading = (html) => html.replace(/^<h2>([^<]{1,200})<\/h2>$/, (_, text) => `<h2>${escaped(shown(text))}</h2>`);
+  const { t, table } = window.wording;
+  const shown = (text) => (typeof text === "string" ? table[text] ?? t(text.trim()) : text);
   const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
-  const components = Object.keys(words).length ? window.gradio_config?.components ?? [] : [];
+  const plain = (html) => html.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&quot;", '"')
+    .replaceAll("&#x27;", "'").replaceAll("&amp;", "&");
+  const inHtml = (html) => html.replace(/>([^<>]{1,400})</g, (whole, text) =>
+    (plain(text) in table ? `>${escaped(table[plain(text)])}<` : whole));
+  const components = Object.keys(table).length ? window.gradio_config?.components ?? [] : [];
   for (const { type, props } of components) {
     for (const name of ["label", "info", "placeholder"]) if (props[name]) props[name] = shown(props[name]);
     if (type === "button") props.value = shown(props.value);
-    if (type === "html" && typeof props.value === "string") props.value = heading(props.value);
+    if (type === "html" && typeof props.value === "string") props.value = inHtml(props.value);
     if (Array.isArray(props.choices)) {
       props.choices = props.choices.map((each) => (Array.isArray(each) ? [shown(each[0]), each[1]] : each));
     }

@@ -1,6 +1,6 @@
 // The files there are to choose from: looked for again, and told to every list of the page; and what is wrong with
 // them.
-import { byId, facts, h, t } from "./dom.js";
+import { byId, facts, h, t, told } from "./dom.js";
 import { notice } from "./notices.js";
 import { server } from "./server.js";
 import { browser } from "./storage.js";
@@ -23,8 +23,8 @@ export function showProblems({ problems, missing_folder: folder }) {
       ]
     : [];
   const away = browser.get(AWAY) ?? [];
-  const told = problems.filter((problem) => !away.includes(problem)).map(problemLine);
-  byId("easel_model_notes").replaceChildren(...missing, ...told);
+  const lines = problems.filter((problem) => !away.includes(problem)).map(problemLine);
+  byId("easel_model_notes").replaceChildren(...missing, ...lines);
 }
 
 /** What is wrong, with a button that puts it away until something else is. */
@@ -33,7 +33,7 @@ function problemLine(problem) {
     browser.set(AWAY, [...(browser.get(AWAY) ?? []), problem].slice(-MOST_AWAY));
     line.remove();
   };
-  const line = h("p", {}, `⚠ ${problem} `,
+  const line = h("p", {}, `⚠ ${told(problem)} `,
     h("button.away", { type: "button", title: t("Put away"), "aria-label": t("Put away"), onclick: putAway }, "×"));
   return line;
 }

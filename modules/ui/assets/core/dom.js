@@ -13,11 +13,17 @@ export function openTab(title) {
   [...buttons].find((button) => [title, shown].includes(button.textContent.trim()))?.click();
 }
 
-/** The text as shown: translated if the table knows it, {gaps} filled in. */
-export function t(text, gaps = {}) {
-  const shown = facts.words[text] ?? text;
-  return shown.replace(/\{(\w+)\}/g, (whole, name) => gaps[name] ?? whole);
-}
+/**
+ * t: a text as shown, translated if the table knows it, {gaps} filled in; told: what the server says in English, the
+ * same way (app/wording.js).
+ */
+export const { t, told } = window.wording;
+
+const LOCALE = window.wording.locale();
+
+/** Numbers and moments as people write them in the page's language. */
+export const number = (value) => value.toLocaleString(LOCALE);
+export const moment = (date, how = {}) => date.toLocaleString(LOCALE, how);
 
 /** An element: h("button.tool", { onclick }, "text", child …). Text is never read as HTML. */
 export function h(kind, properties = {}, ...children) {
@@ -53,7 +59,7 @@ export const iconButton = (icon, name, onclick) =>
 /** 75 → "1:15", 7.4 → "7 s". */
 export function duration(seconds) {
   const whole = Math.max(0, Math.round(seconds));
-  if (whole < 60) return `${whole} s`;
+  if (whole < 60) return t("{n} s", { n: whole });
   const minutes = Math.floor(whole / 60);
   const rest = String(whole % 60).padStart(2, "0");
   return minutes < 60

@@ -1,5 +1,5 @@
 // The server's /easel/v1 endpoints.
-import { h, t } from "./dom.js";
+import { h, t, told } from "./dom.js";
 import { notice } from "./notices.js";
 
 const BASE = new URL("../../v1/", import.meta.url);
@@ -22,7 +22,15 @@ const exact = (_key, value, context) =>
     ? context.source
     : value;
 
-export const parsed = (text) => JSON.parse(text, exact);
+/** What the server says to people: the page words it in its language, wherever it is shown. */
+const SAID = new Set(["errors", "message", "hint", "warnings", "problem", "problems", "notes", "why"]);
+
+const worded = (name, value) => {
+  if (!SAID.has(name)) return value;
+  return Array.isArray(value) ? value.map(told) : told(value);
+};
+
+export const parsed = (text) => JSON.parse(text, (name, value, context) => worded(name, exact(name, value, context)));
 
 /** The reply to a request, whose body is a file or becomes JSON; throws Refused or Lost. */
 export async function ask(path, method = "GET", body = undefined) {

@@ -1,5 +1,5 @@
 // The data of several pictures: edited together, after a look at what will change, and compared.
-import { h, t } from "../core/dom.js";
+import { h, number, t } from "../core/dom.js";
 import { notice, unnotice } from "../core/notices.js";
 import { isUpload, pictureData } from "../core/picture_data.js";
 import { saveAnswer, saveAs } from "../core/save_as.js";
@@ -37,7 +37,7 @@ export class DataBatch {
   show(given) {
     const pictures = [...new Map(given.map((each) => [each.picture, each])).values()];
     Object.assign(this, { pictures, saved: null });
-    this.title.textContent = t("{n} pictures", { n: pictures.length.toLocaleString() });
+    this.title.textContent = t("{n} pictures", { n: number(pictures.length) });
     this.list.replaceChildren(...pictures.map((each) => h("button", {
       type: "button", title: t("Edit {name} alone", each), onclick: () => this.deeds.open(each),
     }, h("img", { src: each.url, alt: "", loading: "lazy" }), h("span", {}, each.name))));

@@ -1,6 +1,6 @@
 // The data of one picture, edited: generation data, other texts and what a person says of it; saved without touching a
 // pixel.
-import { h, t } from "../core/dom.js";
+import { h, moment, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
 import { isUpload, pictureData } from "../core/picture_data.js";
 import { reasonOf } from "../core/server.js";
@@ -90,7 +90,7 @@ export class DataEditor {
 
   history() {
     const { history, picture } = this.data;
-    const rows = history.map(({ at, what }) => [new Date(at).toLocaleString(), what]);
+    const rows = history.map(({ at, what }) => [moment(new Date(at)), what]);
     const list = h("dl.data-list", {}, rows.flatMap(([when, what]) => [h("dt", {}, when), h("dd", {}, what)]));
     const forget = button("Empty the history", () => this.attempt(async () => {
       await pictureData.emptyHistory([picture]);

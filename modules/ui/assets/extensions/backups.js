@@ -1,6 +1,6 @@
 // Backups of which extensions there are, at which commits, and whether they are on.
 import { dangerousButton, textButton } from "../core/dialog.js";
-import { h, t } from "../core/dom.js";
+import { h, moment, t } from "../core/dom.js";
 import { asking } from "./asking.js";
 
 export class Backups {
@@ -29,7 +29,7 @@ export class Backups {
     this.states = (await this.page.attempt("", asking.states)) ?? [];
     const chosen = this.choice.value;
     this.choice.replaceChildren(...this.states.map(({ id, name, created_at: when }) =>
-      h("option", { value: id }, `${name} · ${new Date(when * 1000).toLocaleString()}`)));
+      h("option", { value: id }, `${name} · ${moment(new Date(when * 1000))}`)));
     if (this.states.some(({ id }) => id === chosen)) this.choice.value = chosen;
     this.draw();
   }

@@ -1,5 +1,5 @@
 // A picture made again from its data, and how far the new one is the same.
-import { h, t } from "../core/dom.js";
+import { h, number, t } from "../core/dom.js";
 import { reasonOf, server } from "../core/server.js";
 import { shelf } from "../core/shelf.js";
 import { JobFeed } from "../generation/job_feed.js";
@@ -41,7 +41,7 @@ export class Again {
     const { reproduces, max_difference: most, differing_pixels: pixels } = await shelf.compareAgain(picture.id, job);
     const words = reproduces ? t("Reproduces: yes") : t("Reproduces: no");
     const how = most === 0 ? t("the same to the last pixel")
-      : t("largest difference {most} of 255, in {pixels} pixels", { most, pixels: pixels?.toLocaleString() });
+      : t("largest difference {most} of 255, in {pixels} pixels", { most, pixels: number(pixels ?? 0) });
     line.classList.toggle("differs", !reproduces);
     const compare = h("button.card-button", {
       type: "button", onclick: () => this.compare(picture, server.picture(job, 0)),

@@ -1,5 +1,5 @@
 // Days in words. A day is "2026-11-29", as the server counts days.
-import { t } from "../core/dom.js";
+import { moment, t } from "../core/dom.js";
 
 const DAY = 86_400_000;      // ms
 
@@ -13,7 +13,7 @@ export function dayInWords(day, now = new Date()) {
   if (ago === 0) return t("Today");
   if (ago === 1) return t("Yesterday");
   const sameYear = year === now.getFullYear();
-  return new Date(year, month - 1, date).toLocaleDateString(undefined, {
+  return moment(new Date(year, month - 1, date), {
     weekday: ago < 7 && ago > 0 ? "long" : "short", day: "numeric", month: "long",
     year: sameYear ? undefined : "numeric",
   });
@@ -33,5 +33,5 @@ export function monthsOf(days) {
 function monthInWords(month) {
   const [year, number] = parts(month);
   if (!year) return t("Day unknown");
-  return new Date(year, number - 1, 1).toLocaleDateString(undefined, { month: "long", year: "numeric" });
+  return moment(new Date(year, number - 1, 1), { month: "long", year: "numeric" });
 }

@@ -1,5 +1,5 @@
 // Pictures that are dragged from the grid onto an album.
-import { h, t } from "../core/dom.js";
+import { h, number, t } from "../core/dom.js";
 
 const PICTURES = "application/x-easel-pictures";
 
@@ -8,7 +8,7 @@ export function startDrag({ dataTransfer }, many) {
   dataTransfer.effectAllowed = "copy";
   dataTransfer.setData(PICTURES, String(many));
   if (many < 2) return;
-  const note = h("div.tiles-dragged", {}, t("{n} pictures", { n: many.toLocaleString() }));
+  const note = h("div.tiles-dragged", {}, t("{n} pictures", { n: number(many) }));
   document.body.append(note);
   dataTransfer.setDragImage(note, -12, -12);
   setTimeout(() => note.remove());      // the browser has drawn it by then

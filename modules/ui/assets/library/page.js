@@ -1,5 +1,5 @@
 // The Library tab: every picture found again.
-import { debounced, facts, h, t } from "../core/dom.js";
+import { debounced, facts, h, number, t } from "../core/dom.js";
 import { connected, notice } from "../core/notices.js";
 import { reasonOf } from "../core/server.js";
 import { shelf } from "../core/shelf.js";
@@ -227,11 +227,11 @@ export class LibraryPage {
   /** How many there are, how many are chosen, and what goes on. */
   say() {
     const { pictures, selection, indexing } = this;
-    const many = pictures.total === 1 ? t("1 picture") : t("{n} pictures", { n: pictures.total.toLocaleString() });
+    const many = pictures.total === 1 ? t("1 picture") : t("{n} pictures", { n: number(pictures.total) });
     const words = [
       pictures.known && !pictures.error ? many : null,
       indexing ? t("reading {done} of {total}", indexing) : null,
-      selection.size ? t("{n} chosen", { n: selection.size.toLocaleString() }) : null,
+      selection.size ? t("{n} chosen", { n: number(selection.size) }) : null,
     ].filter(Boolean).join(" · ");
     const more = [
       selection.size && !this.kept.panel ? h("div.library-acts", {}, this.buttons()) : null,

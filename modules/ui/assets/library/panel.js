@@ -1,5 +1,5 @@
 // What is known of the chosen picture, and what may be written about it; of several, what they share.
-import { copy, debounced, h, iconButton, t } from "../core/dom.js";
+import { copy, debounced, h, iconButton, moment, number, t } from "../core/dom.js";
 import { inWords } from "../core/server.js";
 import { shelf } from "../core/shelf.js";
 import { browser } from "../core/storage.js";
@@ -39,7 +39,7 @@ export class Panel {
       rating: pictures.length && pictures.every(({ rating }) => rating === pictures[0].rating) ? pictures[0].rating : 0,
     };
     return [
-      h("h2", {}, t("{n} pictures", { n: selection.size.toLocaleString() })), stars(common, change),
+      h("h2", {}, t("{n} pictures", { n: number(selection.size) })), stars(common, change),
       h("div.library-acts", {}, this.deeds.buttons(selection)),
       chips("Tags", [], this.deeds.tags(), { add: (name) => change({ add_tags: [name] }) }),
       chips("Albums", [], this.deeds.albums(), { add: (name) => change({ add_albums: [name] }) }),
@@ -137,7 +137,7 @@ const namesOf = (albums) => (albums ?? []).map((album) => album.name ?? album);
 
 function metaOf({ width, height, bytes, at, folder, program }) {
   const size = bytes >= 1e6 ? `${(bytes / 1e6).toFixed(1)} MB` : `${Math.max(1, Math.round(bytes / 1e3))} kB`;
-  const when = new Date(at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const when = moment(new Date(at), { dateStyle: "medium", timeStyle: "short" });
   return [width ? `${width} × ${height}` : null, size, when, folder, program].filter(Boolean).join(" · ");
 }
 

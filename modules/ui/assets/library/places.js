@@ -1,5 +1,5 @@
 // Beside the grid: where one looks (all, favourites, albums, folders, trash), months, and facets with counts.
-import { h, iconButton, t } from "../core/dom.js";
+import { h, iconButton, number, t } from "../core/dom.js";
 import { browser } from "../core/storage.js";
 import { monthsOf } from "./days.js";
 import { takePictures } from "./dragging.js";
@@ -50,7 +50,7 @@ export class Places {
 
   link(name, count, current, onclick, more = null) {
     const button = h("button.library-place", { type: "button", title: name, onclick }, h("span", {}, name),
-      count === null || count === undefined ? null : h("span.library-count", {}, count.toLocaleString()));
+      count === null || count === undefined ? null : h("span.library-count", {}, number(count)));
     if (current) button.setAttribute("aria-current", "true");
     return more ? h("div.library-row", {}, button, more) : button;
   }
