@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 PUBLIC = frozenset({
     "/internal/ping", "/internal/ready", "/login", "/logout", "/setup",
     *(f"/login/{name}" for name in ("colours.css", "accounts.css", "favicon.svg")),
-    *(f"/login/{name}" for name in ("boot.js", "common.js", "login.js", "setup.js")),
+    *(f"/login/{name}" for name in ("boot.js", "common.js", "login.js", "setup.js", "wording.js", "words.js")),
 })
 # the login page, and the pages that it sends a browser back to
 PAGES = frozenset({"/", "/docs", "/account", "/accounts"})

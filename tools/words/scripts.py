@@ -10,6 +10,7 @@ from pathlib import Path
 LITERAL = r'"(?:[^"\\\n]|\\.)*"'
 JOINED = re.compile(rf"{LITERAL}(?:\s*\+\s*{LITERAL})*")      # texts put together from several lines are one
 CALLED = re.compile(rf"\bt\(\s*({JOINED.pattern})")
+ESCAPED = re.compile(r"\\(.)")
 COMMENT = re.compile(r"^\s*//[^\n]*$|/\*(?s:.*?)\*/", re.MULTILINE)
 # what a script hands to `t` from a table of its own begins as a text does; names of keys, methods and elements do not
 READ = re.compile(r"[A-Z…][A-Za-z’']*(?:[ ,:.…?]|$)|[a-z{][^<>=]* [^<>=]*")
@@ -35,10 +36,12 @@ def texts_of(script: str) -> Iterator[str]:
 
 
 def joined(literals: str) -> str:
-    plain = {"n": "\n", "t": "\t"}
-    return "".join(
-        re.sub(r"\\(.)", lambda found: plain.get(found[1], found[1]), each[1:-1]) for each in re.findall(LITERAL, literals)
-    )
+    """Return the text of JavaScript literals with + between them."""
+    return "".join(ESCAPED.sub(unescaped, each[1:-1]) for each in re.findall(LITERAL, literals))
+
+
+def unescaped(found: re.Match[str]) -> str:
+    return {"n": "\n", "t": "\t"}.get(found[1], found[1])
 
 
 class PageTexts(HTMLParser):
