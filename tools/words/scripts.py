@@ -11,12 +11,13 @@ LITERAL = r'"(?:[^"\\\n]|\\.)*"'
 JOINED = re.compile(rf"{LITERAL}(?:\s*\+\s*{LITERAL})*")      # texts put together from several lines are one
 CALLED = re.compile(rf"\bt\(\s*({JOINED.pattern})")
 ESCAPED = re.compile(r"\\(.)")
-COMMENT = re.compile(r"^\s*//[^\n]*$|/\*(?s:.*?)\*/", re.MULTILINE)
+COMMENT = re.compile(r"^\s*//[^\n]*$|(?:^|(?<=\s))/\*(?s:.*?)\*/", re.MULTILINE)      # not in "image/*"
 # what a script hands to `t` from a table of its own begins as a text does; names of keys, methods and elements do not
 READ = re.compile(r"[A-Z…][A-Za-z’']*(?:[ ,:.…?]|$)|[a-z{][^<>=]* [^<>=]*")
 UNREAD = re.compile(
     r"[A-Z]{1,6}(?: |$)(?![a-z])|Arrow\w+|Backspace|Enter|Escape|Tab|Delete|Home|End|Page\w+|DOM\w+|GB|MB|use strict"
-    r"|[\w, \[\]]*\b(?:button|input|img|span|thead)\b[\w, \[\]]*|[a-zA-Z][\d.\- ]+[\w.\- ]*|[a-z]+ |\w+ (?:wrong|failed)"
+    r"|[\w, \[\]]*\b(?:button|input|img|span|thead)\b[\w, \[\]]*|[a-zA-Z][\d.\- ]+[\w.\- ]*|[a-z]+ "
+    r"|\w+ (?:wrong|failed)"
 )
 FORMATS = frozenset({"EXIF", "XMP", "IPTC", "VAE"})      # names that a list shows
 
