@@ -1,0 +1,78 @@
+"""The page in each language that ships: no label is left in English, and none is cut, on a phone and on a desk."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+TABS = ("txt2img", "img2img", "extras", "pnginfo", "library", "modelmerger", "ti", "queue", "settings", "extensions")
+WIDTHS = (390, 1280)
+# names that are the same in every language, what a person has made, and what gradio says itself
+NAMES = re.compile(
+    r"(?:a|an) \w+.*|outputs|Lora|LoRA|ControlNet|VAEs?|SDXL|Hypertile|Stable Diffusion|DreamBooth|Easel|English|Deutsch"
+    r"|Sigma t(?:min|max)|(?:fp|bf)\d+|(?:none|all|wildcard)|Zip|PNG|EXIF|.*\.safetensors.*|txt2img|img2img|A1111|.*\d.*"
+)
+TEXTS = """() => {
+  const seen = (e) => e.checkVisibility({ visibilityProperty: true }) && e.getClientRects().length > 0;
+  const found = new Set(), texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const { data, parentElement: place } = texts.currentNode;
+    if (seen(place) && !place.closest("script, style, code, textarea, [lang]:not(html), .examples")) found.add(data.trim());
+  }
+  for (const name of ["title", "placeholder"])
+    for (const each of document.querySelectorAll(`[${name}]`)) if (seen(each)) found.add(each.getAttribute(name));
+  return [...found];
+}"""
+CUT = """() => [...document.querySelectorAll("button, summary, h2, h3, legend, [role=tab], [data-testid=block-info]")]
+  .filter((e) => e.checkVisibility({ visibilityProperty: true }) && getComputedStyle(e).fontSize !== "0px")
+  .filter((e) => getComputedStyle(e).overflowX !== "visible" && e.clientWidth > 0 && e.scrollWidth > e.clientWidth + 1)
+  .map((e) => e.textContent.trim())"""
+
+
+@pytest.fixture(params=[("zh-CN", width) for width in WIDTHS] + [("de", width) for width in WIDTHS], ids=str)
+def foreign(request, browser: Browser, server: str) -> Iterator[tuple[str, Page]]:
+    """The language, and the page of a browser that asks for it."""
+    language, width = request.param
+    context = browser.new_context(base_url=server, locale=language, viewport={"width": width, "height": 900})
+    page = context.new_page()
+    page.goto("/")
+    page.wait_for_selector("html.easel-ready")
+    yield language, page
+    context.close()
+
+
+def opened(page: Page) -> Iterator[str]:
+    for tab in TABS:
+        page.evaluate("(id) => document.getElementById(id)?.click()", f"tab_{tab}-button")
+        expect(page.locator(f"#tab_{tab}")).to_be_visible()
+        yield tab
+
+
+def test_no_label_is_left_in_english_and_none_is_cut(foreign):
+    language, page = foreign
+    expect(page.locator("html")).to_have_attribute("lang", language)
+    english, cut = set(), set()
+    for tab in opened(page):
+        texts = [text for text in page.evaluate(TEXTS) if re.search("[A-Za-z]{3}", text) and not NAMES.fullmatch(text)]
+        if language == "zh-CN":
+            english |= {f"{tab}: {text}" for text in texts if not re.search("[\u4e00-\u9fff]", text)}
+        cut |= {f"{tab}: {text}" for text in page.evaluate(CUT)}
+    assert (sorted(english), sorted(cut)) == ([], [])
+
+
+def test_a_language_is_chosen_beside_light_and_dark_and_kept(context):
+    page = context.new_page()
+    page.goto("/")
+    page.wait_for_selector("html.easel-ready")
+    with page.expect_navigation():
+        page.get_by_label("Language", exact=True).select_option("zh-CN")
+    page.wait_for_selector("html.easel-ready")
+    expect(page.locator("#txt2img_generate")).to_have_text("生成")
+    assert page.request.post("/sdapi/v1/options", data={"localization": "None"}).ok
+    page.context.clear_cookies()
+    page.reload()
+    page.wait_for_selector("html.easel-ready")
+    expect(page.locator("#txt2img_generate")).to_have_text("Generate")
