@@ -16,7 +16,7 @@ COMMENT = re.compile(r"^\s*//[^\n]*$|(?:^|(?<=\s))/\*(?s:.*?)\*/", re.MULTILINE)
 READ = re.compile(r"[A-Z…][A-Za-z’']*(?:[ ,:.…?]|$)|[a-z{][^<>=]* [^<>=]*")
 UNREAD = re.compile(
     r"[A-Z]{1,6}(?: |$)(?![a-z])|Arrow\w+|Backspace|Enter|Escape|Tab|Delete|Home|End|Page\w+|DOM\w+|GB|MB|use strict"
-    r"|[\w, \[\]]*\b(?:button|input|img|span|thead)\b[\w, \[\]]*|[a-zA-Z][\d.\- ]+[\w.\- ]*|[a-z]+ "
+    r"|[\w, \[\]=]*\b(?:button|input|img|span|thead)\b[\w, \[\]=]*|[a-zA-Z][\d.\- ]+[\w.\- ]*|[a-z]+ "
     r"|\w+ (?:wrong|failed)"
 )
 FORMATS = frozenset({"EXIF", "XMP", "IPTC", "VAE"})      # names that a list shows
