@@ -11,7 +11,7 @@ from modules.models.control.ip_adapter import cross_attention
 WIDTH, SEEN = 64, 48      # of the tiny checkpoint's texts; of an encoder's output
 
 
-def projection(kind, seen=SEEN):
+def projection(kind, seen=SEEN, width=WIDTH):
     """From an encoder's output of that width to tokens."""
     noise = torch.Generator().manual_seed(3)
 
@@ -19,11 +19,11 @@ def projection(kind, seen=SEEN):
         return torch.randn(shape, generator=noise) * 0.2
 
     if kind == "base":
-        return {"proj.weight": some(4 * WIDTH, seen), "proj.bias": some(4 * WIDTH), "norm.weight": 1 + some(WIDTH),
-                "norm.bias": some(WIDTH)}
+        return {"proj.weight": some(4 * width, seen), "proj.bias": some(4 * width), "norm.weight": 1 + some(width),
+                "norm.bias": some(width)}
     if kind == "full":
-        return {"proj.0.weight": some(seen, seen), "proj.0.bias": some(seen), "proj.2.weight": some(WIDTH, seen),
-                "proj.2.bias": some(WIDTH), "proj.3.weight": 1 + some(WIDTH), "proj.3.bias": some(WIDTH)}
+        return {"proj.0.weight": some(seen, seen), "proj.0.bias": some(seen), "proj.2.weight": some(width, seen),
+                "proj.2.bias": some(width), "proj.3.weight": 1 + some(width), "proj.3.bias": some(width)}
     if kind == "face":
         return {"proj.0.weight": some(9, 9), "proj.0.bias": some(9), "proj.2.weight": some(9, 9), "norm.weight": some(9)}
     inner, layers = 128, {}
@@ -38,8 +38,8 @@ def projection(kind, seen=SEEN):
         }
     return {
         "latents": some(1, 6, inner), "proj_in.weight": some(inner, seen), "proj_in.bias": some(inner),
-        "proj_out.weight": some(WIDTH, inner), "proj_out.bias": some(WIDTH), "norm_out.weight": 1 + some(WIDTH),
-        "norm_out.bias": some(WIDTH), **{f"layers.{name}": each for name, each in layers.items()},
+        "proj_out.weight": some(width, inner), "proj_out.bias": some(width), "norm_out.weight": 1 + some(width),
+        "norm_out.bias": some(width), **{f"layers.{name}": each for name, each in layers.items()},
     }
 
 
@@ -51,7 +51,7 @@ def tables(unet, kind, width=WIDTH, seen=SEEN):
             attention[f"{2 * place + 1}.to_{part}_ip.weight"] = torch.randn(
                 layer.to_k.out_features, width, generator=noise
             ) * 0.3
-    return {"image_proj": projection(kind, seen), "ip_adapter": attention}
+    return {"image_proj": projection(kind, seen, width), "ip_adapter": attention}
 
 
 def flat(tables):

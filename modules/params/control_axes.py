@@ -13,6 +13,7 @@ from modules.base.errors import Invalid
 from modules.base.fields import checker
 from modules.params.control import CONTROL_MODES, MAP_RESIZE_MODES, ControlUnit
 from modules.params.control_dialects import READ
+from modules.params.image_prompts import WEIGHT_TYPES
 from modules.params.plot_axes import (
     Apply,
     Axis,
@@ -75,6 +76,7 @@ def unit_axes(unit: int) -> tuple[Axis, ...]:
         axis("Guidance Start", "guidance_start", fractional_numbers),
         axis("Guidance End", "guidance_end", fractional_numbers),
         axis("Control Mode", "control_mode", plain_texts, CONTROL_MODES),
+        axis("Weight Type", "weight_type", plain_texts, tuple(WEIGHT_TYPES)),
         axis("Resize Mode", "resize_mode", plain_texts, MAP_RESIZE_MODES),
         axis("Preprocessor", "module", plain_texts, "preprocessors"),
         axis("Pre Resolution", "processor_res", whole_numbers),

@@ -64,9 +64,9 @@ def own_parts(unit: ControlUnit) -> Iterator[tuple[str, object]]:
             yield key, value[:LEAST_HASH]
     if unit.advanced_weighting:
         yield "Layer Weights", "/".join(f"{weight:g}" for weight in unit.advanced_weighting)
-    if unit.more_images:
+    if unit.more_images and unit.is_image_prompt:
         yield "More Images", "/".join(name[:LEAST_HASH] for name in unit.more_images)
-    if not at_default(unit, "weight_type"):
+    if unit.is_image_prompt and not at_default(unit, "weight_type"):
         yield "Weight Type", unit.weight_type
     if not at_default(unit, "union_control_type"):
         yield "Union Type", unit.union_control_type

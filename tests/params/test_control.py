@@ -179,6 +179,31 @@ def test_what_cannot_be_read_is_noted_and_a_unit_that_is_off_is_none():
     assert [each["weight"] for each in read('ControlNet 1: "Weight: 2", ControlNet 0: "Weight: 1"')] == [1, 2]
 
 
+def test_what_an_ip_adapter_has_beside_comes_back_and_other_units_do_not_name_it():
+    mine = {"image": "a" * 64, "more_images": ["b" * 64, "c" * 64], "weight_type": "style transfer"}
+    prompt = unit(module="ip-adapter-auto", model="ip-adapter_sd15", **mine)
+    told = dict(unit_pairs(Txt2Img(control=(prompt,))))
+    [found] = read(", ".join(f'{key}: "{value}"' for key, value in told.items()))
+    assert found["weight_type"] == "style transfer"
+    assert found["more_images"] == ("b" * 12, "c" * 12) and found["image"] == "a" * 12
+    looked = unit(module="reference_only", **mine)
+    assert not {"More Images", "Weight Type"} & {*str(dict(unit_pairs(Txt2Img(control=(looked,))))).split(": ")}
+
+
+def test_a_list_of_pictures_is_the_first_and_further_ones():
+    found = unit(model="m", image=[{"image": "a", "mask": "m"}, {"image": "b"}, {"image": "c"}])
+    assert (found.image, found.mask, found.more_images) == ("a", "m", ("b", "c"))
+
+
+def test_style_fidelity_is_the_first_slider_but_for_the_modes_ends_and_the_second_pass():
+    looked = unit(module="reference_only", threshold_a=0.8)
+    assert looked.style_fidelity(False, wide=False) == 0.8
+    assert looked.style_fidelity(False, wide=True) == pytest.approx(0.8 ** 3)
+    assert looked.style_fidelity(True, wide=False) == 0.0
+    assert replace(looked, control_mode=PROMPT_MODE).style_fidelity(False, wide=False) == 0.0
+    assert replace(looked, control_mode=CONTROL_MODE).style_fidelity(True, wide=True) == 1.0
+
+
 # Lists ------------------------------------------------------------------------------------------------
 
 

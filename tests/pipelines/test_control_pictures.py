@@ -41,6 +41,10 @@ def machine(tmp_path_factory):
     for kind, seen in (("base", EMBEDDING), ("plus", STATES), ("full", STATES)):
         save_adapter(folder / "ControlNet" / f"ip-adapter-{kind}.safetensors", tables(unet, kind, seen=seen))
     save_adapter(folder / "ControlNet/ip-adapter-huge.safetensors", tables(unet, "base", seen=1280))
+    wide = device.loaded(weights_of(device, "tiny-xl")).model.unet
+    for kind, seen in (("base", EMBEDDING), ("plus", STATES)):
+        made_for = tables(wide, kind, width=wide.config.cross_attention_dim, seen=seen)
+        save_adapter(folder / "ControlNet" / f"ip-adapter-{kind}-xl.safetensors", made_for)
     state = {name: each.contiguous() for name, each in small_encoder().state_dict().items()}
     save_file(state, folder / "clip_vision/small.safetensors")
     for kind, place in ((CONTROLNET, "ControlNet"), (CLIP_VISION, "clip_vision")):
@@ -48,8 +52,8 @@ def machine(tmp_path_factory):
     return Device(found, load_tokenizer(GOLDEN / "models/tiny-clip"), Placement.choose(cpu=True), lambda *_: None)
 
 
-def weights_of(device):
-    [file] = [file for file in device.library.checkpoints.list() if file.model_name == "tiny-sd1"]
+def weights_of(device, name="tiny-sd1"):
+    [file] = [file for file in device.library.checkpoints.list() if file.model_name == name]
     return Weights(device.library.checkpoints.hashed(file).sha256)
 
 
@@ -62,10 +66,10 @@ def prompted(kind="base", **fields):
     return ControlUnit(**fields)
 
 
-def drawn(machine, *units, **fields):
+def drawn(machine, *units, checkpoint="tiny-sd1", **fields):
     request = Txt2Img(prompt="a red circle", steps=3, width=64, height=64, seed=5, control=units, **fields)
     params = asdict(resolve_request(request))
-    settings = asdict(replace(Settings(), sd_model_checkpoint="tiny-sd1"))
+    settings = asdict(replace(Settings(), sd_model_checkpoint=checkpoint))
     pictures, plan = made(machine, JobSpec("j", "test", "txt2img", params, settings))
     return [each.pixels.astype(int) for each in pictures], plan.infotext(0, pictures[0].extra_params)
 
@@ -136,3 +140,19 @@ def test_what_is_missing_and_what_does_not_belong_together_is_told(machine):
     assert "CLIP-ViT-bigG-14-laion2B-39B-b160k.safetensors" in missing.value.hint
     with pytest.raises(ModelMismatch, match="is an IP-Adapter"):
         drawn(machine, prompted(module="none"))
+
+
+@pytest.mark.parametrize("unit", [
+    lambda: prompted("base-xl", weight_type="composition"), lambda: prompted("plus-xl"),
+    lambda: ControlUnit(image=picture("init_a"), module="reference_adain+attn"),
+])
+def test_sdxl_is_controlled_alone_as_in_a_batch(machine, unit):
+    [plain], _ = drawn(machine, checkpoint="tiny-xl")
+    [alone], _ = drawn(machine, unit(), checkpoint="tiny-xl")
+    together, _ = drawn(machine, unit(), checkpoint="tiny-xl", batch_size=2)
+    assert apart(alone, plain) > 0 and apart(together[0], alone) <= 1
+
+
+def test_an_adapter_for_another_family_is_refused_by_name(machine):
+    with pytest.raises(ModelMismatch, match=r"ip-adapter-base\.safetensors does not fit tiny-xl"):
+        drawn(machine, prompted("base"), checkpoint="tiny-xl")
