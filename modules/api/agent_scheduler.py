@@ -115,7 +115,7 @@ def add_telling(api: APIRouter, app: App) -> None:
     @api.get("/queue")
     def waiting(request: Request, limit: TaskLimit = 20, offset: Offset = 0) -> dict[str, Any]:
         """The caller's unfinished tasks, in the order of their start."""
-        records, total = listed_jobs(app, owner(request), [RUNNING, QUEUED], offset, limit)
+        records, total = listed_jobs(app, owner(request), [RUNNING, QUEUED], range(offset, offset + limit), [])
         running = app.queue.unfinished(owner(request), (RUNNING,))
         return {
             "current_task_id": running[0] if running else None,
@@ -130,7 +130,7 @@ def add_telling(api: APIRouter, app: App) -> None:
     ) -> dict[str, Any]:
         """The caller's ended tasks, newest first."""
         states = [status] if status in ENDED else sorted(ENDED)
-        records, total = listed_jobs(app, owner(request), states, offset, limit)
+        records, total = listed_jobs(app, owner(request), states, range(offset, offset + limit), [])
         return {"tasks": [told(record) for record in records], "total": total}
 
     @api.get("/task/{job}")

@@ -30,6 +30,9 @@ NEWEST_LISTED = 4      # pictures of each job in the list
 States = Annotated[str, Query(max_length=100, description=f"Of {', '.join(STATES)}, with commas between.")]
 Start = Annotated[int, Query(ge=0, le=10_000_000, description="How many jobs to leave out at the beginning.")]
 Limit = Annotated[int, Query(ge=1, le=200)]
+EndedKinds = Annotated[
+    str, Query(max_length=500, description="Kinds of ended jobs with commas between; without, all.")
+]
 
 
 class MoveBody(KnownFields):
@@ -65,7 +68,8 @@ def routes(app: App) -> APIRouter:
 def add_listing(api: APIRouter, app: App) -> None:
     @api.get("")
     def listed(
-        request: Request, states: States = f"{QUEUED},{RUNNING}", start: Start = 0, limit: Limit = 50
+        request: Request, states: States = f"{QUEUED},{RUNNING}", start: Start = 0, limit: Limit = 50,
+        kinds: EndedKinds = "",
     ) -> dict[str, Any]:
         """The caller's jobs: running ones, waiting ones in the order of their start, then ended ones, newest first.
 
@@ -73,7 +77,8 @@ def add_listing(api: APIRouter, app: App) -> None:
         until it is done, if known.
         """
         wanted = [state for state in STATES if state in states.split(",")]
-        records, total = listed_jobs(app, owner(request), wanted, start, limit)
+        of_kinds = [kind for kind in kinds.split(",") if kind]
+        records, total = listed_jobs(app, owner(request), wanted, range(start, start + limit), of_kinds)
         counts = app.jobs.store.counts(owner(request))
         return {
             **queue_state(app, account(request)),
@@ -150,13 +155,19 @@ def add_actions(api: APIRouter, app: App) -> None:
         app.queue.hide(job, owner(request))
 
 
-def listed_jobs(app: App, owner: str, states: list[str], start: int, limit: int) -> tuple[list[JobRecord], int]:
-    """Return a page of an account's jobs in these states, and the number of all."""
+def listed_jobs(
+    app: App, owner: str, states: list[str], part: range, kinds: list[str]
+) -> tuple[list[JobRecord], int]:
+    """Return a part of an account's jobs in these states, and the number of all.
+
+    kinds: of those that have ended; empty is all kinds
+    """
     unfinished = app.queue.unfinished(owner, states)
-    records = [app.jobs.brief(job, owner, NEWEST_LISTED) for job in unfinished[start : start + limit]]
-    ended, counts = [state for state in states if state in ENDED], app.jobs.store.counts(owner)
+    records = [app.jobs.brief(job, owner, NEWEST_LISTED) for job in unfinished[part.start : part.stop]]
+    ended, counts = [state for state in states if state in ENDED], app.jobs.store.counts(owner, kinds)
     total = len(unfinished) + sum(counts.get(state, 0) for state in ended)
-    if ended and len(records) < limit:
-        from_ended = max(0, start - len(unfinished))
-        records += app.jobs.store.history(owner, ended, limit - len(records), from_ended, NEWEST_LISTED)
+    if ended and len(records) < len(part):
+        from_ended = max(0, part.start - len(unfinished))
+        page = len(part) - len(records), from_ended, NEWEST_LISTED
+        records += app.jobs.store.history(owner, ended, *page, kinds)
     return records, total

@@ -307,19 +307,23 @@ class JobStore:
         return self._many("SELECT * FROM jobs WHERE ended IS NULL ORDER BY place, number")
 
     def history(
-        self, owner: str, states: Collection[str], limit: int, start: int = 0, newest: int = 1
+        self, owner: str, states: Collection[str], limit: int, start: int = 0, newest: int = 1,
+        kinds: Collection[str] = (),
     ) -> list[JobRecord]:
-        """Return an owner's ended jobs without the hidden ones, newest first, as `brief` has them."""
-        return self._many(
-            f"{BRIEF} WHERE owner = ? AND hidden = 0 AND {in_states(states)} ORDER BY number DESC LIMIT ? OFFSET ?",
-            owner, *states, limit, start, newest=newest,
-        )
+        """Return an owner's ended jobs without the hidden ones, newest first, as `brief` has them.
 
-    def counts(self, owner: str) -> dict[str, int]:
-        """Return the number of an owner's jobs in each state, without the hidden ones."""
+        kinds: of these kinds only; empty is all
+        """
+        where = f"owner = ? AND hidden = 0 AND {in_states(states)}{and_of_kinds(kinds)}"
+        query = f"{BRIEF} WHERE {where} ORDER BY number DESC LIMIT ? OFFSET ?"
+        return self._many(query, owner, *states, *kinds, limit, start, newest=newest)
+
+    def counts(self, owner: str, kinds: Collection[str] = ()) -> dict[str, int]:
+        """Return the number of an owner's jobs in each state, without the hidden ones; of all kinds, or of these."""
         with self.database.reading() as db:
-            query = "SELECT state, count(*) FROM jobs WHERE owner = ? AND hidden = 0 GROUP BY state"
-            return dict(map(tuple, db.execute(query, (owner,)).fetchall()))
+            where = f"owner = ? AND hidden = 0{and_of_kinds(kinds)}"
+            query = f"SELECT state, count(*) FROM jobs WHERE {where} GROUP BY state"
+            return dict(map(tuple, db.execute(query, (owner, *kinds)).fetchall()))
 
     def state_counts(self) -> dict[str, int]:
         """Return the number of all jobs in each state."""
@@ -343,8 +347,8 @@ class JobStore:
         self, owner: str, limit: int = 20, newest: int | None = None, kinds: Collection[str] = ()
     ) -> list[JobRecord]:
         """Return an owner's newest jobs, newest first, as `brief` has them; of all kinds, or of these."""
-        among = f"AND kind IN ({', '.join('?' * len(kinds))})" if kinds else ""
-        query = f"{BRIEF} WHERE owner = ? AND hidden = 0 {among} ORDER BY number DESC, created DESC LIMIT ?"
+        where = f"owner = ? AND hidden = 0{and_of_kinds(kinds)}"
+        query = f"{BRIEF} WHERE {where} ORDER BY number DESC, created DESC LIMIT ?"
         return self._many(query, owner, *kinds, limit, newest=newest)
 
     def _many(self, query: str, *values: Any, newest: int | None = None) -> list[JobRecord]:
@@ -370,6 +374,10 @@ def counted_vote(db: sqlite3.Connection, job: str, position: int, place: int) ->
 
 def in_states(states: Collection[str]) -> str:
     return f"state IN ({', '.join('?' * len(states))})"
+
+
+def and_of_kinds(kinds: Collection[str]) -> str:
+    return f" AND kind IN ({', '.join('?' * len(kinds))})" if kinds else ""
 
 
 def _insert_outputs(db: sqlite3.Connection, job: JobRecord) -> None:

@@ -71,4 +71,5 @@ def generate_column(words: Words) -> None:
     with gr.Column(elem_id=f"{TAB}_actions_column"), gr.Row(elem_id=f"{TAB}_generate_box"):
         gr.Button(words("Interrupt"), elem_id=f"{TAB}_interrupt")
         gr.Button(words("Skip"), elem_id=f"{TAB}_skip")
+        gr.Button(words("Add to the queue (Shift+Enter)"), elem_id=f"{TAB}_add", elem_classes="tool plus")
         gr.Button(words("Generate"), elem_id=f"{TAB}_generate", variant="primary")

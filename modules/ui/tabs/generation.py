@@ -29,6 +29,7 @@ def actions(tab: str, form: Form[Any], words: Words) -> None:
         with gr.Row(elem_id=f"{tab}_generate_box"):
             gr.Button(words("Interrupt"), elem_id=f"{tab}_interrupt")
             gr.Button(words("Skip"), elem_id=f"{tab}_skip")
+            tool(form, f"{tab}_add", "Add to the queue (Shift+Enter)", "plus", words)
             form.placing.place(
                 gr.Button(words("Generate"), elem_id=f"{tab}_generate", variant="primary", render=False)
             )

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { joined, movedBefore, stateWords, withMoved, withProgress } from "../assets/queue/order.js";
+import { joined, movedBefore, startOfDay, stateWords, withMoved, withProgress } from "../assets/queue/order.js";
 
 const job = (id, state = "queued", more = {}) => ({ id, state, ahead: 0, made: 0, asked: 1, fraction: 0, ...more });
 const LIST = [job("at work", "running"), job("a"), job("b"), job("c"), job("over", "done")];
@@ -33,6 +33,12 @@ test("progress changes the job it is of, and no other", () => {
 
 test("a job that stands on two pages is listed once", () => {
   assert.deepEqual(ids(joined([[job("a"), job("b")], [job("b"), job("c")]])), ["a", "b", "c"]);
+});
+
+test("a day begins at midnight where the person is, also where a month begins", () => {
+  const now = new Date(2026, 2, 1, 9, 30), seconds = (...date) => new Date(...date).getTime() / 1000;
+  assert.equal(startOfDay(now), seconds(2026, 2, 1));
+  assert.equal(startOfDay(now, 1), seconds(2026, 1, 28));
 });
 
 test("each state has its words", () => {

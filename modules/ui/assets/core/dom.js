@@ -25,6 +25,8 @@ const LOCALE = window.wording.locale();
 export const number = (value) => value.toLocaleString(LOCALE);
 export const moment = (date, how = {}) => date.toLocaleString(LOCALE, how);
 
+const attributeOf = (name) => name.replace(/^aria([A-Z])/, (_, letter) => `aria-${letter.toLowerCase()}`);
+
 /** An element: h("button.tool", { onclick }, "text", child …). Text is never read as HTML. */
 export function h(kind, properties = {}, ...children) {
   const [tag, ...classes] = kind.split(".");
@@ -32,7 +34,7 @@ export function h(kind, properties = {}, ...children) {
   if (classes.length) element.className = classes.join(" ");
   for (const [name, value] of Object.entries(properties)) {
     if (name in element && !name.startsWith("aria")) element[name] = value;
-    else if (value !== null && value !== undefined) element.setAttribute(name, value);
+    else if (value !== null && value !== undefined) element.setAttribute(attributeOf(name), value);
   }
   element.append(...children.flat().filter((child) => child !== null && child !== undefined));
   return element;

@@ -118,7 +118,8 @@ export const server = {
   folder: (id, index) => ask("folder", "POST", { job: id, index: Number.isInteger(index) ? index : null }),
   zip: (id) => new URL(`${job(id)}/zip`, BASE).href,
   memory: () => ask("../../sdapi/v1/memory"),
-  queue: (states, start, limit) => ask(`queue?${new URLSearchParams({ states: states.join(","), start, limit })}`),
+  queue: (states, start, limit, kinds = []) =>
+    ask(`queue?${query({ states: states.join(","), kinds: kinds.join(","), start, limit })}`),
   queueEvents: () => new URL("queue/events", BASE).href,
   everybodysQueue: () => ask("queue/everybody?limit=200"),
   tryWorkerAgain: () => ask("worker/try_again", "POST"),

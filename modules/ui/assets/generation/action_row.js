@@ -18,11 +18,11 @@ function download({ url }) {
  */
 const ACTIONS = [
   { icon: "folder", name: "Folder", says: "Open the folder of the pictures", own: true,
-    id: (tab) => `${tab}_open_folder`, act: ({ index }, { job }) => openFolder(job.current.id, index) },
+    id: (tab) => `${tab}_open_folder`, act: ({ job, index }) => openFolder(job, index) },
   { icon: "floppy", name: "Save", says: "Save a copy on the server", own: true, id: (tab) => `save_${tab}`,
-    act: ({ index }, { job }) => saveByHand(job.current.id, index) },
+    act: ({ job, index }) => saveByHand(job, index) },
   { icon: "archive", name: "Zip", says: "Download all pictures of the job as a zip", own: true,
-    id: (tab) => `save_zip_${tab}`, act: (picture, { job }) => downloadZip(job.current.id) },
+    id: (tab) => `save_zip_${tab}`, act: ({ job }) => downloadZip(job) },
   { icon: "download", name: "Download", says: "Download the picture", act: download },
   { icon: "image", name: "img2img", says: "Send to img2img", leaves: true, id: (tab) => `${tab}_send_to_img2img`,
     act: (picture) => sendToImg2img(picture, "image") },

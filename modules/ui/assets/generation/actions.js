@@ -14,6 +14,7 @@ window.easel.sendTo = sendTo;
 
 const CLICKS = {
   generate: (tab) => tab.generate(),
+  add: (tab) => tab.add(),
   interrupt: (tab) => tab.job.interrupt(),
   skip: (tab) => tab.job.skip(),
   restore_progress: (tab) => tab.job.newest(),
@@ -98,11 +99,15 @@ function shortcut(event) {
   const tab = inView();
   if (!tab || !window.easel.isReady(tab.tab) || document.querySelector("dialog[open]")) return;
   const enter = event.key === "Enter" && !event.shiftKey;
-  if (enter && (event.ctrlKey || event.metaKey)) take(event, () => tab.generate());
+  if (isAdding(event)) take(event, () => tab.add());
+  else if (enter && (event.ctrlKey || event.metaKey)) take(event, () => tab.generate());
   else if (enter && event.altKey) take(event, () => tab.job.skip());
   else if (event.key === "Escape" && tab.job.running && !event.target.matches?.("[role=combobox]"))
     take(event, () => tab.job.interrupt());
 }
+
+const isAdding = ({ key, shiftKey, ctrlKey, metaKey, altKey, isComposing }) =>
+  key === "Enter" && shiftKey && !ctrlKey && !metaKey && !altKey && !isComposing;
 
 function take(event, action) {
   event.preventDefault();

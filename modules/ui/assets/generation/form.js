@@ -76,12 +76,17 @@ export class Form {
 
   /** Set some fields; names that the form does not have are ignored. */
   fill(patch) {
-    const known = Object.entries(patch)
-      .filter(([name]) => name in this.values)
-      .map(([name, value]) => [name, fitting(name, value)]);
-    this.values = { ...this.values, ...Object.fromEntries(known) };
-    this.store.fill(Object.fromEntries(known.filter(([name]) => name in this.ids)));
+    const known = this.known(patch);
+    this.values = { ...this.values, ...known };
+    this.store.fill(Object.fromEntries(Object.entries(known).filter(([name]) => name in this.ids)));
     this.changed();
+  }
+
+  /** The part of `patch` that the form has fields for. */
+  known(patch) {
+    return Object.fromEntries(Object.entries(patch)
+      .filter(([name]) => name in this.values)
+      .map(([name, value]) => [name, fitting(name, value)]));
   }
 
   /**
@@ -128,9 +133,12 @@ export class Form {
     );
   }
 
-  /** The body of POST /easel/v1/jobs: fields and settings by name, the chosen script's arguments by theirs. */
-  request() {
-    const { script_name: script, override_settings: settings, ...values } = this.values;
+  /**
+   * The body of POST /easel/v1/jobs: fields and settings by name, the chosen script's arguments by theirs. patch: what
+   * it has otherwise than the form, which stays as it is
+   */
+  request(patch = {}) {
+    const { script_name: script, override_settings: settings, ...values } = { ...this.values, ...this.known(patch) };
     const scripts = facts.scripts[this.tab],
       own = facts.arguments[this.tab],
       apart = new Set([

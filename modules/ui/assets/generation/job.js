@@ -109,10 +109,10 @@ export class Job {
     return new Promise((resolve) => { if (this.running) this.waiting.push(resolve); else resolve(); });
   }
 
-  /** After a reload: the job this tab was following, running or ended. */
+  /** After a reload: the job this tab was following, running or ended; resolves as `follow` does. */
   resume() {
     const id = kept.get(this.key);
-    if (id) this.follow(id);
+    return id ? this.follow(id) : Promise.resolve();
   }
 
   /** The newest job of this person that makes pictures, whichever tab asked for it. */

@@ -22,13 +22,14 @@ export function snapshot(form) {
   return { values: { ...form.values }, asked: { ...form.asked }, extensions: extensions && { ...extensions } };
 }
 
-function putBack(form, { values, asked, extensions }) {
+export function putBack(form, { values, asked, extensions }) {
   form.fill(values);
   form.asked = asked;
   if (extensions) window.easel.store(`${form.tab}_extensions`).fill(extensions);
 }
 
-const same = (a, b) => JSON.stringify(a ?? "") === JSON.stringify(b ?? "") || String(a) === String(b);
+/** Are two values of a control the same? gradio may give a number back as a text. */
+export const same = (a, b) => JSON.stringify(a ?? "") === JSON.stringify(b ?? "") || String(a) === String(b);
 
 /** A control's own label; of what has none, the name under which generation data have it. */
 function labelOf(form, name) {

@@ -7,8 +7,9 @@ import { PlotGrid } from "../plots/plot_grid.js";
 import { Viewer } from "../viewer/viewer.js";
 import { ActionRow, actionTools } from "./action_row.js";
 import { dataText } from "./data_text.js";
-import { History } from "./history.js";
+import { LostJob } from "./lost_job.js";
 import { fillIn, pasteInfotext } from "./paste.js";
+import { PictureSet } from "./picture_set.js";
 import { refusalCard } from "./refusal.js";
 import { TakenLine } from "./taken.js";
 import { forgetHints, welcome } from "./welcome.js";
@@ -44,6 +45,9 @@ const gridsPlaced = (pictures) => {
 const LIVE = "preview";      // the kind of what is still being drawn
 const STACKED = matchMedia("(max-width: 899px)");      // as in layout.css
 
+/** With its address, which tells it from those of other jobs. */
+const addressed = (picture) => ({ ...picture, url: server.picture(picture.job, picture.index) });
+
 const modelLoads = () => byId("quicksettings").classList.contains("loading");
 
 const listed = (...parts) => parts.filter(Boolean).join(" · ");
@@ -74,7 +78,9 @@ export class Results {
       notes: h("div.notes", { role: "status" }),
       data: h("div.generation-data"),
     };
-    this.chosen = null;          // the picture the person clicked; null: the preview while running, else the first
+    this.chosen = null;          // the address of the picture the person clicked; null: the preview while running, else
+                                 // the first
+    this.set = new PictureSet(this.tab, () => this.draw());
     this.refusal = null;         // an error from before there was a job
     this.preparing = "";         // what is done before there is a job
     this.examples = [];          // what the loaded model draws well
@@ -87,7 +93,7 @@ export class Results {
       use: (infotext) => pasteInfotext(infotext, this.form), extend: (job) => this.extend(job),
     });
     this.viewer = new Viewer({
-      turn: (step) => { this.choose(this.neighbour(step)?.index); return this.inViewer(this.shownPicture()); },
+      turn: (step) => { this.choose(this.neighbour(step)?.url); return this.inViewer(this.shownPicture()); },
       beside: (step) => this.neighbour(step),
       panel: ({ infotext }) => (infotext ? h("p.infotext", {}, infotext) : null),
       buttons: (picture) => this.viewerButtons(picture),
@@ -97,13 +103,16 @@ export class Results {
 
   get picture() { return this.shownPicture(); }
 
+  /** Has the person chosen a picture, or is one open over the whole window? */
+  get looked() { return this.chosen !== null || this.viewer.dialog.open; }
+
   start() {
     const { stage, bar, progress, thumbs, notes } = this.parts;
     const holder = h("div.progress", { role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100 }, bar, progress);
     const { element: row } = this.row, { element: plot } = this.plot;
     byId(`${this.tab}_gallery`).replaceChildren(h("div.results", {}, stage, holder, row, plot, thumbs, notes));
     byId(`html_info_${this.tab}`).replaceChildren(
-      this.parts.data, this.taken.element, new History(this.owner).element,
+      this.parts.data, this.taken.element, new LostJob(this.job).element,
     );
     this.job.onUpdate((record) => this.update(record));
     this.form.onChange(() => this.shape());
@@ -140,6 +149,7 @@ export class Results {
 
   update(record) {
     const was = this.viewer.shows(LIVE);
+    this.set.take(record);
     if (record?.id !== this.drawn.job) this.clear();
     this.refusal = record?.error ?? null;
     this.draw();
@@ -147,37 +157,43 @@ export class Results {
   }
 
   pictures() {
-    return gridsPlaced(this.job.current?.pictures ?? [])
-      .flatMap(withReturned)
-      .map((picture) => ({ ...picture, url: server.picture(this.job.current.id, picture.index) }));
+    return gridsPlaced(this.set.pictures()).flatMap(withReturned).map(addressed);
   }
 
   shownPicture() {
     const all = this.pictures();
     return (
-      all.find((picture) => picture.index === this.chosen) ??
-      (this.job.running ? null : (this.firstOf(all) ?? null))
+      all.find(({ url }) => url === this.chosen) ??
+      (this.job.running ? this.source(all) : this.firstOf(all)) ??
+      null
     );
   }
 
-  /** What is shown until something is chosen: a grid, of a plot or as is set, else the first picture that is whole. */
+  /** The picture that the job makes another of, as long as there is nothing else to see. */
+  source(all) {
+    const beside = this.job.current.preview ? null : this.set.beside(this.job.current.id);
+    return all.find(({ job, index }) => job === beside?.job && index === beside.index);
+  }
+
+  /** What is shown until something is chosen: a grid, of a plot or as is set, else the job's first whole picture. */
   firstOf(all) {
-    const grid = this.inGrid || window.opts.grid_first ? all.find(({ kind }) => kind === "grid") : null;
-    return grid ?? all.find(({ whole }) => whole) ?? all[0];
+    const own = all.filter(({ job }) => job === this.job.current?.id);
+    const grid = this.inGrid || window.opts.grid_first ? own.find(({ kind }) => kind === "grid") : null;
+    return grid ?? own.find(({ whole }) => whole) ?? own[0] ?? all.find(({ whole }) => whole) ?? all[0];
   }
 
   /** An error stands where the picture would be, until one is chosen. */
   refused() { return this.refusal !== null && this.chosen === null; }
   onStage() { return (this.refused() || this.preparing ? null : this.shownPicture()); }
 
-  choose(index) {
-    this.chosen = index;
+  choose(url) {
+    this.chosen = url;
     this.draw();
   }
 
   neighbour(step) {
     const all = this.pictures();
-    const at = all.findIndex((picture) => picture.index === this.shownPicture()?.index);
+    const at = all.findIndex(({ url }) => url === this.shownPicture()?.url);
     return all.length ? all[(at + step + all.length) % all.length] : null;
   }
 
@@ -319,9 +335,9 @@ export class Results {
     const all = this.pictures();
     const several = all.length > 1 || this.job.running || this.refusal;
     const wanted = several && !this.inGrid ? all : [];      // a single picture needs none, nor do a plot's cells
-    const selected = this.onStage()?.index;
-    this.once("thumbs", `${record?.id} ${wanted.length} ${selected}`, () =>
-      wanted.map((picture, i) => this.thumb(picture, i + 1, picture.index === selected)),
+    const selected = this.onStage()?.url;
+    this.once("thumbs", JSON.stringify([record?.id, selected, wanted.map(({ url }) => url)]), () =>
+      wanted.map((picture, i) => this.thumb(picture, i + 1, picture.url === selected)),
     );
   }
 
@@ -331,7 +347,7 @@ export class Results {
     const said = verdict(picture);
     const name = said ? `${known}: ${said}` : known;
     const small = Number.isInteger(picture.index) && picture.whole;
-    const src = small ? server.thumbnail(this.job.current.id, picture.index) : picture.url;
+    const src = small ? server.thumbnail(picture.job, picture.index) : picture.url;
     const image = h("img", { src, alt: name, loading: "lazy" });
     return h(
       `button.thumb${picture.whole ? "" : ".half-made"}${said ? ".flagged" : ""}`,
@@ -340,7 +356,7 @@ export class Results {
         role: "option",
         "aria-selected": selected,
         title: name,
-        onclick: () => this.choose(picture.index),
+        onclick: () => this.choose(picture.url),
       },
       image,
     );
@@ -387,9 +403,8 @@ export class Results {
   }
 
   /** A button for its data; a mask that came with a picture has none. */
-  editing({ index, url, name = "" }) {
-    const { id } = this.job.current;
-    return Number.isInteger(index) ? [editButton([{ picture: `job:${id}/${index}`, name, url }])] : [];
+  editing({ job, index, url, name = "" }) {
+    return Number.isInteger(index) ? [editButton([{ picture: `job:${job}/${index}`, name, url }])] : [];
   }
 
   async copied(event, text) {

@@ -89,24 +89,24 @@ export async function sendToControl(picture, owner) {
 
 const TELLS_OF_EXTRAS = /(Postprocess upscaler|(GFPGAN|CodeFormer) visibility): /;
 
-/** The picture anew and larger, by the form's hires fix: all else is the picture's own. Then the form is as it was. */
+/** The picture anew and larger, beside itself, by the form's hires fix: all else is the picture's own. */
 export async function enlarge(picture, tab) {
   try {
-    const wanted = {
+    await tab.add({
       ...own(await server.readInfotext(picture.infotext, tab.tab)),
       enable_hr: true,
       n_iter: 1,
       batch_size: 1,
       styles: [],
       script_name: "",
-    };
-    const before = await tab.form.now();
-    await tab.generate(wanted);
-    tab.form.fill(Object.fromEntries(Object.keys(wanted).map((name) => [name, before[name]])));
+    }, placeOf(picture));
   } catch (error) {
     notice("send", error.reply?.message ?? t("The server did not answer. Please try again."));
   }
 }
+
+/** Where a picture that a tab shows stands; of what was returned with one, its place. null: it is not a tab's. */
+export const placeOf = ({ job, index }) => (index === undefined ? null : { job, index: Number.parseInt(index, 10) });
 
 /** Fields, settings and checkpoint that made a picture, without those of a second pass. */
 export function own({ fields, settings, checkpoint }) {

@@ -5,7 +5,7 @@ import { startDetailer } from "../control/detailer.js";
 import { startRegions } from "../control/regions.js";
 import { byId, pause, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
-import { Lost, server } from "../core/server.js";
+import { Lost, reasonOf, server } from "../core/server.js";
 import { PlotForm } from "../plots/plot_form.js";
 import { startPrompts } from "../prompt/boxes.js";
 import { nameStylesList, StylesDialog } from "../styles/styles.js";
@@ -16,6 +16,7 @@ import { startAnchors } from "./anchors.js";
 import { Form, formOf } from "./form.js";
 import { markField } from "./marks.js";
 import { Job } from "./job.js";
+import { Line } from "./line.js";
 import { followChoice } from "./model_choice.js";
 import { watchJob } from "./notify.js";
 import { startOverrides } from "./paste.js";
@@ -26,16 +27,19 @@ import { hasPrompt, tabs } from "./tabs.js";
 import { startVariants } from "./variants.js";
 
 const TWICE = 1000;      // ms within which a second click, before an answer, is a slip of the finger
+const AS_IT_IS = {};     // no field of the form otherwise
 
 /** A tab may have more than this, put in by what is its own: `prepare` (send its pictures), `sends` (what is said
- * meanwhile), `take` (what is
- * dropped on the page), `receive`, `detectSize`, `size`, `followed` (another model was chosen).
+ * meanwhile), `take` (what is dropped on the page), `receive`, `drawing` (what its editor has), `detectSize`, `size`,
+ * `followed` (another model was chosen).
  */
 export class GenerationTab {
   /** Once gradio has drawn it. */
   constructor(tab) {
     Object.assign(this, { tab, form: new Form(tab, formOf(tab)), job: new Job(tab), submitted: -TWICE });
     this.results = new Results(this);
+    this.line = new Line(tab);
+    this.adding = Promise.resolve();
   }
 
   /**
@@ -55,7 +59,9 @@ export class GenerationTab {
     this.busy(true);
     this.results.awaited();
     try {
-      this.follow(await this.submit());
+      const begun = await this.submit();
+      await this.line.overtake(begun.job);
+      this.follow(begun);
       return true;
     } catch (error) {
       if (!error.reply && !(error instanceof Lost)) throw error;
@@ -68,18 +74,69 @@ export class GenerationTab {
     }
   }
 
+  /**
+   * Asks for what the form says, or `patch` instead of some of it, behind the jobs that wait; the form stays as it is.
+   * While a job runs the stage stays, too. beside: the picture, { job, index }, that its pictures are shown beside
+   */
+  add(patch = AS_IT_IS, beside = null) {
+    this.adding = this.adding.then(() => this.addOne(patch, beside));      // one after another, in the order of clicks
+    return this.adding;
+  }
+
+  async addOne(patch, beside) {
+    if (patch === AS_IT_IS && !beside && !this.job.running) return this.generate();
+    try {
+      const begun = await this.submit(patch);
+      if (beside) this.results.set.add(begun.job, beside);
+      if (this.job.running) this.queued(begun);
+      else this.follow(begun);
+    } catch (error) {
+      notice("added", reasonOf(error));
+    }
+    return null;
+  }
+
+  queued({ job, notes }) {
+    this.line.join(job);
+    notice("added", [t("Added to the queue."), ...notes].join(" "), 3);
+    document.dispatchEvent(new CustomEvent("easel-added"));
+  }
+
   /** Throws Refused or Lost. */
-  async submit() {
+  async submit(patch = {}) {
     await pause(0);                // that it is busy is drawn before the work begins
     await this.prepare?.();        // pictures go to the server first
     await this.form.now();
-    return server.begin(this.form.request());
+    return server.begin(this.form.request(patch));
   }
 
-  follow({ job, notes }) {
+  follow({ job, notes = [] }) {
     if (notes.length) notice("notes", notes.join(" "));
-    this.job.follow(job, true);
+    return this.along(this.job.follow(job, true));
   }
+
+  /** Brings a job onto the stage, with the picture of that number chosen; ended: nothing follows by itself. */
+  show(id, index, ended) {
+    if (this.job.current?.id !== id) {
+      const following = this.job.follow(id);
+      if (!ended) this.along(following);
+    }
+    this.results.choose(index === null ? null : server.picture(id, index));
+  }
+
+  /**
+   * Once the followed job has ended, what was added meanwhile is followed in its turn; somebody who looks at a picture
+   * is only led on to what is made of it.
+   */
+  async along(following) {
+    const { current } = this.job, stays = () => this.job.current?.id === current?.id && !this.submitting;
+    await following;
+    if (!current || !stays()) return;
+    const next = await this.line.next(current.id);
+    if (next && stays() && (!this.results.looked || this.results.set.has(next))) this.follow({ job: next });
+  }
+
+  get submitting() { return this.submitted !== -TWICE; }
 
   busy(is) {
     const button = byId(`${this.tab}_generate`);
@@ -90,9 +147,8 @@ export class GenerationTab {
 
   /** The picture that is shown, as the cards take it for a preview. */
   newest() {
-    return this.results.picture && this.job.current
-      ? { job: this.job.current.id, index: Number.parseInt(this.results.picture.index, 10) }
-      : null;
+    const { picture } = this.results;
+    return picture ? { job: picture.job, index: Number.parseInt(picture.index, 10) } : null;
   }
 }
 
@@ -121,7 +177,7 @@ export async function startTab(name, own) {
   nameTools();
   followChoice(tab.form, meetServer);
   watchJob(tab.job, () => [...tabs.values()].map(({ job }) => job));
-  tab.job.resume();
+  tab.along(tab.job.resume());
   await tab.form.now();      // what was typed meanwhile is known
   return tab;
 }

@@ -5,7 +5,7 @@ import { startMenus } from "../core/menus.js";
 import { notice } from "../core/notices.js";
 import { reasonOf, server } from "../core/server.js";
 import { browser } from "../core/storage.js";
-import { own, receiveInputs, shown } from "./send_to.js";
+import { own, placeOf, receiveInputs, shown } from "./send_to.js";
 
 const MOST = 100;            // variants at once
 const BREATH = 1200;         // ms between two jobs, longer than what a tab takes for a second click
@@ -39,7 +39,7 @@ async function wishes(title, key, { strong, hint }) {
   return answer;
 }
 
-/** Variations of a picture: its own data with other variation seeds. Then the form is as it was. */
+/** Variations of a picture, beside it: its own data with other variation seeds. */
 export async function varyPicture(picture, tab = null) {
   const wanted = await wishes(t("Vary this"), "vary", {
     strong: true, hint: t("The same seed, other variation seeds: a small strength stays close to the picture."),
@@ -53,9 +53,7 @@ export async function varyPicture(picture, tab = null) {
       ...own(found), ...scriptless(target.form), subseed: -1, subseed_strength: wanted.strength, n_iter: wanted.count,
       batch_size: 1,
     };
-    const before = { ...await target.form.now() };
-    await target.generate(patch);
-    target.form.fill(Object.fromEntries(Object.keys(patch).map((name) => [name, before[name]])));
+    await target.add(patch, tab && placeOf(picture));
   } catch (error) {
     notice("vary", reasonOf(error));
   }
@@ -84,8 +82,10 @@ async function queueVariants(tab) {
     const request = tab.form.request(), begun = [];
     for (let i = 0; i < wanted.count; i++)
       begun.push(await server.begin({ ...request, fields: { ...request.fields, seed: -1 } }));
-    if (!tab.job.running) tab.job.follow(begun[0].job, true);
+    for (const { job } of begun) tab.line.join(job);
+    if (!tab.job.running) tab.follow(begun[0]);
     notice("variants", t("{n} jobs are queued.", { n: begun.length }));
+    document.dispatchEvent(new CustomEvent("easel-added"));
   } catch (error) {
     notice("variants", reasonOf(error));
   }
@@ -129,6 +129,7 @@ export function startVariants(tab) {
   for (const place of [`#${tab.tab}_generate`, `#${tab.tab}_interrupt`]) {
     append(place, t("Generate forever"), () => forever.start());
     append(place, t("Cancel generate forever"), () => forever.stop());
+    append(place, t("Add to the queue"), () => tab.add());
     append(place, t("Queue variants…"), () => queueVariants(tab));
   }
 }

@@ -29,6 +29,7 @@ class Images {
       pictureSize: () => this.pictureSize(),
       receive: (...given) => this.receive(...given),
       take: (files, sized) => (this.batch.active ? this.batch.take(files) : this.take(files, sized)),
+      drawing: () => this.drawing(),
       followed: () => this.followed(),
     });
     const changes = { childList: true, subtree: true, attributes: true, attributeFilter: ["style", "class"] };
@@ -148,6 +149,14 @@ class Images {
     const { image, mask, size } = await this.drawn(editor);
     const [name, maskName] = await Promise.all([server.keep(image), mask ? server.keep(mask) : { name: "" }]);
     return this.form.fill({ init_images: [name.name], mask: maskName.name, batch_source: "", batch_sent: [], ...size });
+  }
+
+  /** What the editor has, as `receive` takes it back; null without a picture. */
+  async drawing() {
+    const { kind } = this, [editor, second] = this.current.editors;
+    if (!editor.state.hasImage) return null;
+    const mask = HAS_MASK.has(kind) ? await (second ? second.image() : editor.mask()) : null;
+    return { image: await editor.image(), mask, kind: mask ? "upload" : kind };
   }
 
   /** The picture and the mask as files, and the size that a border gives them. */

@@ -1,4 +1,5 @@
 // The queue's state as it comes: told by the server while somebody looks, asked for where there is no stream.
+import { t } from "../core/dom.js";
 import { server } from "../core/server.js";
 import { JobFeed } from "../generation/job_feed.js";
 import { UNFINISHED } from "./order.js";
@@ -16,3 +17,8 @@ export class QueueFeed extends JobFeed {
 
   isNews(known, found) { return known.revision !== found.revision; }
 }
+
+/** How many jobs there are, in words. */
+export const countedJobs = ({ mine, others }) =>
+  [mine ? t("{n} of yours", { n: mine }) : t("None of yours"), others ? t("{n} of others", { n: others }) : null]
+    .filter(Boolean).join(" · ");

@@ -2,26 +2,30 @@
 import { h, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
 import { reasonOf, server } from "../core/server.js";
-import { editAgain } from "./edit.js";
-import { jobItem } from "./item.js";
+import { JobItem } from "./item.js";
 import { joined, movedBefore, UNFINISHED, waits, withMoved, withProgress } from "./order.js";
+import { showJob } from "./show.js";
 
 const PAGE = 50;       // jobs that one question answers
 const LONGEST = 200;   // and at most
 
 export class QueueList {
   states = UNFINISHED;
+  kinds = [];            // all
   jobs = [];
   total = 0;
   mode = "open";
   wanted = PAGE;         // how many are shown, if there are so many
-  drawn = new Map();     // id → { key, item }
+  drawn = new Map();     // id → its item
   asking = null;         // a question on its way
   again = false;         // there is reason for another
 
-  /** whenDone: called with the list after each answer; whenEdited: called once a form holds a job's request */
-  constructor(whenDone, whenEdited) {
-    Object.assign(this, { whenDone, whenEdited, items: h("ul.queue-jobs", {}), empty: h("p.queue-empty", {}) });
+  /**
+   * drafts: forms that jobs' requests take the place of; whenDone: called with the list after each answer; whenShown:
+   * called once a job has been brought onto its tab
+   */
+  constructor(drafts, { whenDone = () => {}, whenShown = () => {} } = {}) {
+    Object.assign(this, { drafts, whenDone, whenShown, items: h("ul.queue-jobs", {}), empty: h("p.queue-empty", {}) });
     this.more = h("button.queue-more", { type: "button", onclick: () => this.showMore() }, t("Show more"));
     this.root = h("div.queue-list", {}, this.items, this.empty, this.more);
     this.items.addEventListener("dragstart", (event) => this.lift(event));
@@ -61,7 +65,7 @@ export class QueueList {
   async askPages() {
     const { states, wanted } = this, pages = [];
     for (let start = 0; start < wanted; start += LONGEST) {
-      const found = await server.queue(states, start, Math.min(LONGEST, wanted - start));
+      const found = await server.queue(states, start, Math.min(LONGEST, wanted - start), this.kinds);
       pages.push(found.jobs);
       Object.assign(this, { total: found.total, mode: found.mode, counts: found.counts });
       if (start + LONGEST >= found.total) break;
@@ -78,26 +82,28 @@ export class QueueList {
 
   draw() {
     const focus = document.activeElement?.closest?.("[data-job]")?.dataset.job, pressed = document.activeElement?.title;
-    const items = this.jobs.map((job) => this.item(job));
+    const items = this.elements();
     const shown = new Set(this.jobs.map(({ id }) => id));
     for (const id of this.drawn.keys()) if (!shown.has(id)) this.drawn.delete(id);
     place(this.items, items);
     if (focus && !document.activeElement?.closest?.("[data-job]")) this.focus(focus, pressed);
-    const none = this.states === UNFINISHED ? "Nothing waits." : "There are none.";
-    this.empty.textContent = this.jobs.length ? "" : t(none);
+    this.empty.textContent = this.jobs.length ? "" : t(this.none);
     this.more.hidden = this.jobs.length >= this.total;
   }
 
+  elements() { return this.jobs.map((job) => this.item(job)); }
+
+  get none() { return this.states === UNFINISHED ? "Nothing waits." : "There are none."; }
+
   item(job) {
-    const key = JSON.stringify([job, this.mode]), known = this.drawn.get(job.id);
-    if (known?.key === key) return known.item;
-    const item = jobItem(job, this.mode, this.acts);
-    this.drawn.set(job.id, { key, item });
-    return item;
+    let item = this.drawn.get(job.id);
+    if (item?.fits(job, this.mode)) item.follow(job, this.mode);
+    else this.drawn.set(job.id, item = new JobItem(job, this.mode, this.acts));
+    return item.element;
   }
 
   focus(id, pressed) {
-    const buttons = [...(this.drawn.get(id)?.item.querySelectorAll("button") ?? [])];
+    const buttons = [...(this.drawn.get(id)?.element.querySelectorAll("button") ?? [])];
     (buttons.find(({ title }) => title === pressed) ?? buttons[0])?.focus();
   }
 
@@ -110,7 +116,7 @@ export class QueueList {
     again: (job) => this.ask(() => server.queued(job.id, "again", { seed: "same" }), t("It waits once more.")),
     anew: (job) => this.ask(() => server.queued(job.id, "again", { seed: "new" }), t("It waits once more.")),
     remove: (job) => this.ask(() => server.queued(job.id, "remove")),
-    edit: (job) => this.ask(() => editAgain(job).then(this.whenEdited)),
+    show: (job, index) => showJob(job, index, this.drafts).then(this.whenShown),
   };
 
   async ask(act, said = "") {

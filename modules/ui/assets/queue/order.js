@@ -20,6 +20,10 @@ export function movedBefore(jobs, id, by) {
   return waiting[by > 0 ? to + 1 : to] ?? "";
 }
 
+/** Midnight, in seconds of the epoch, of the day that began so many days before `now` (a Date). */
+export const startOfDay = (now, before = 0) =>
+  new Date(now.getFullYear(), now.getMonth(), now.getDate() - before).getTime() / 1000;
+
 /** The list once a job has been put before another: shown at once, the server tells the rest. */
 export function withMoved(jobs, id, before) {
   const moved = jobs.find((job) => job.id === id), others = jobs.filter((job) => job !== moved);
