@@ -26,6 +26,8 @@ SHEETS = (
     "variables", "page", "layout", "results", "viewer", "plots", "cards", "editor", "queue", "library", "data",
     "prompt", "extensions", "control", "training", "icons",
 )
+# scripts that run before gradio's, in this order
+BOOT = ("boot.js", "parts.js")
 CONTENT_TYPES = {"js": "text/javascript", "css": "text/css"}
 PLACE = "/easel/page"      # the assets' path below the page's address
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
@@ -78,7 +80,8 @@ class Assets:
     def build(cls, extended: bool = False) -> Assets:
         sheets = (COLOURS, *(ASSETS / f"{name}.css" for name in SHEETS))
         sheet = "\n".join(path.read_text(encoding="utf-8") for path in sheets)
-        boot = "\n".join(path.read_text(encoding="utf-8") for path in (WORDING, ASSETS / "core" / "boot.js"))
+        first = (WORDING, *(ASSETS / "core" / name for name in BOOT))
+        boot = "\n".join(path.read_text(encoding="utf-8") for path in first)
         return cls(
             Built("boot", "js", boot),
             Built("page", "css", sheet),

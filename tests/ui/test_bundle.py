@@ -54,7 +54,7 @@ def test_a_form_that_is_not_understood_is_named(folder, line):
 
 def test_every_script_but_the_first_and_the_workers_is_in_a_bundle():
     text = bundle_modules(ASSETS, "main.js") + bundle_modules(ASSETS, "a1111/main.js")
-    apart = {"core/boot.js", "editor/png_worker.js"}
+    apart = {"core/boot.js", "core/parts.js", "editor/png_worker.js"}
     missing = [path for path in ASSETS.rglob("*.js") if f'modules["{path.relative_to(ASSETS)}"] = ' not in text]
     assert {str(path.relative_to(ASSETS)) for path in missing} == apart
 

@@ -167,29 +167,30 @@ window.easel.tell = (moment, ...details) => {
     values = null;                 // as last heard; null: nobody has changed anything
     onHear = () => {};
     #owed = {};
-    #fetch = null;
+    #fetches = [];      // one of each part of the page that has some of the controls
 
     hear(names, values) {
-      this.values = Object.fromEntries(names.map((name, i) => [name, values[i]]));
-      this.onHear(this.values);
+      const heard = Object.fromEntries(names.map((name, i) => [name, values[i]]));
+      this.values = { ...this.values, ...heard };
+      this.onHear(heard);
     }
 
     connect(fetch) {
-      this.#fetch = fetch;
+      this.#fetches.push(fetch);
       if (Object.keys(this.#owed).length) fetch();
     }
 
-    /** Set some controls, before anything else happens on the page. */
+    /** Set some controls, before anything else happens on the page; those of a part not drawn yet once it is. */
     fill(patch) {
       Object.assign(this.#owed, patch);
-      this.#fetch?.();
+      for (const fetch of this.#fetches) fetch();
     }
 
     /** What is to be set, in the order of `names`; undefined changes nothing. */
     owed(names) {
-      const owed = this.#owed;
-      this.#owed = {};
-      return names.map((name) => owed[name]);
+      const owed = names.map((name) => this.#owed[name]);
+      for (const name of names) delete this.#owed[name];
+      return owed;
     }
   }
 

@@ -97,8 +97,8 @@ export class A1111Training {
 
   /** A1111's "Read parameters from txt2img". */
   previews({ preview_from_txt2img: reads }) {
-    const form = window.easel.store("txt2img").values ?? {};
-    return reads && form.prompt ? { sample_prompts: String(form.prompt).replaceAll("\n", " ") } : {};
+    const prompt = { ...window.easel.begun.txt2img.values, ...window.easel.store("txt2img").values }.prompt;
+    return reads && prompt ? { sample_prompts: String(prompt).replaceAll("\n", " ") } : {};
   }
 
   async interrupt() {

@@ -1,0 +1,131 @@
+// The page in parts: gradio is given the description of what is seen first, and of each other tab once it is opened, as
+// an application of its own inside that tab. Runs after boot.js, before gradio.
+"use strict";
+
+{
+  const { easel } = window;
+  const SMALLEST_PART = 20;      // components; a smaller tab costs less than an application
+  // what ui/store.py writes for a store: its controls' names follow
+  const OF_STORE = /^\((?:\.\.\.values)?\) => easel\.store\('(\w+)'\)\.(hear|owed)\((\[.*\])(?:, values)?\)$/s;
+  const whole = window.gradio_config;
+  const described = new Map(whole.components.map((component) => [component.id, component]));
+  let lastId = Math.max(0, ...described.keys(), ...whole.dependencies.map(({ id }) => id));
+
+  const below = ({ id, children = [] }) => [id, ...children.flatMap(below)];
+  const elementId = (id) => described.get(id)?.props.elem_id ?? "";
+
+  function nodeOf(element, node = whole.layout) {
+    if (elementId(node.id) === element) return node;
+    for (const child of node.children ?? []) {
+      const found = nodeOf(element, child);
+      if (found) return found;
+    }
+    return null;
+  }
+
+  /** An event of a store: { store, act: "hear" or "owed", names }; null for any other. */
+  function ofStore({ js }) {
+    const [, store, act, names] = (typeof js === "string" && js.match(OF_STORE)) || [];
+    return store ? { store, act, names: JSON.parse(names) } : null;
+  }
+
+  const touched = ({ targets, inputs, outputs }) => [...targets.map(([id]) => id), ...inputs, ...outputs];
+
+  /**
+   * The tabs that may wait until they are opened: large ones, which no function but a store's names. Scripts of
+   * extensions look for the whole page at its start.
+   */
+  function later() {
+    if (easel.facts.extensions) return [];
+    const [, ...others] = nodeOf("tabs")?.children ?? [];
+    const foreign = new Set(whole.dependencies.filter((event) => !ofStore(event)).flatMap(touched));
+    return others.filter((tab) => {
+      const ids = below(tab);
+      return elementId(tab.id) && ids.length >= SMALLEST_PART && !ids.some((id) => foreign.has(id));
+    });
+  }
+
+  /** A control's change is heard alone: gradio reads each value that it is asked for with much labour. */
+  const heardAlone = (event, { store, names }, own) =>
+    event.inputs.flatMap((id, i) => {
+      if (!own.has(id) || !event.targets.some(([target]) => target === id)) return [];
+      const js = `(value) => easel.store('${store}').hear(['${names[i]}'], [value])`;
+      return [{ ...event, id: ++lastId, js, inputs: [id], targets: event.targets.filter(([target]) => target === id) }];
+    });
+
+  const heardTogether = (event, own) => (event.inputs.every((id) => own.has(id)) ? [event] : []);
+
+  /** A store's way to set those of its controls that are in this part, by a bridge of the part's own. */
+  function filled(event, { store, names }, own, bridges) {
+    const mine = event.outputs.flatMap((id, i) => (own.has(id) ? [[id, names[i]]] : []));
+    if (!mine.length) return [];
+    const [[bridge, trigger]] = event.targets, id = ++lastId;
+    const { elem_id: element, ...props } = described.get(bridge).props;
+    bridges.push({ ...described.get(bridge), id, props: { ...props, elem_id: `${element}_${id}` } });
+    const js = `() => easel.store('${store}').owed(${JSON.stringify(mine.map(([, name]) => name))})`;
+    return [{ ...event, id: ++lastId, js, targets: [[id, trigger]], outputs: mine.map(([output]) => output) }];
+  }
+
+  /** gradio's description of a part: of these nodes, and of the events among their components. */
+  function partOf(children) {
+    const ids = children.flatMap(below), own = new Set(ids), bridges = [];
+    const dependencies = whole.dependencies.flatMap((event) => {
+      const found = ofStore(event);
+      if (!found) return touched(event).every((id) => own.has(id)) ? [event] : [];
+      if (found.act === "owed") return filled(event, found, own, bridges);
+      return found.store.endsWith("_extensions") ? heardTogether(event, own) : heardAlone(event, found, own);
+    });
+    const components = [...ids.map((id) => described.get(id)).filter(Boolean), ...bridges];
+    const layout = { id: whole.layout.id, children: [...children, ...bridges.map(({ id }) => ({ id, children: [] }))] };
+    const page = { layout, components: components.map(({ id }) => id), dependencies: dependencies.map(({ id }) => id) };
+    return { ...whole, components, layout, dependencies, page: { "": page } };
+  }
+
+  const filling = whole.dependencies.filter((event) => ofStore(event)?.act === "owed");
+  const bridgesOf = new Set(filling.map(({ targets: [[bridge]] }) => bridge));
+  const waiting = new Map(later().map((tab) => [elementId(tab.id), partOf(tab.children)]));
+  const emptied = (node) =>
+    waiting.has(elementId(node.id))
+      ? { ...node, children: [] }
+      : { ...node, children: (node.children ?? []).filter(({ id }) => !bridgesOf.has(id)).map(emptied) };
+
+  // gradio's scripts read this name while an application starts; all others find the whole page there.
+  let starting = { part: partOf(emptied(whole.layout).children), app: () => document.querySelector("gradio-app") };
+  Object.defineProperty(window, "gradio_config", { configurable: true, get: () => starting?.part ?? whole });
+
+  const isDrawn = (app) => Boolean(app?.querySelector("main")?.childElementCount);
+
+  /** Draw the tab in view if it is not drawn yet; one application starts after the other. */
+  function open() {
+    if (starting && !isDrawn(starting.app())) return;
+    if (starting?.inside) oneMain(starting.app());
+    starting = null;
+    for (const [id, part] of waiting) {
+      const panel = document.getElementById(id);
+      if (panel?.getAttribute("role") !== "tabpanel" || !panel.offsetParent) continue;
+      waiting.delete(id);
+      const app = applicationIn(panel);
+      starting = { part, app: () => app, inside: true };
+      return;
+    }
+  }
+
+  /** gradio's element reads its attributes as it is made, so it is made with them. */
+  function applicationIn(panel) {
+    const how = `embed="false" eager="true" theme_mode="${easel.theme.wanted}"`;
+    panel.insertAdjacentHTML("beforeend", `<gradio-app ${how}></gradio-app>`);
+    return panel.lastElementChild;
+  }
+
+  /** A page has one <main>; that of an application inside it becomes a plain element. */
+  function oneMain(app) {
+    const main = app.querySelector("main"), plain = document.createElement("div");
+    plain.className = main.className;
+    plain.append(...main.childNodes);
+    main.replaceWith(plain);
+  }
+
+  new MutationObserver(open).observe(document, {
+    subtree: true, childList: true, attributes: true, attributeFilter: ["aria-selected"],
+  });
+}
