@@ -1,10 +1,16 @@
-"""Compression of text (gzip) for clients that accept it. Plain ASGI, in front of everything."""
+"""Compression of text for clients that accept it: gzip, and Brotli for files that are kept for good.
+
+Plain ASGI, in front of everything.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import zlib
+from collections.abc import Callable
+from functools import partial
 
+import brotli
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -16,6 +22,8 @@ AS_IT_IS = ("/sdapi/", "/internal/")      # mostly base64 pictures: much work fo
 SMALLEST_COMPRESSED = 1024                           # bytes; smaller bodies are not compressed
 THREADED_LENGTH = 2**16                              # bytes; larger parts are compressed in a thread
 LEVEL = 6
+BROTLI_QUALITY = 11                       # the best, slow: so each file that is kept for good is compressed once
+MOST_KEPT = 2**25                         # bytes of them in memory
 GZIP = 16 + zlib.MAX_WBITS                # makes zlib write gzip's header
 
 
@@ -24,22 +32,83 @@ class Compressed:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
+        self.kept = KeptFiles()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        inside = scope.get("path", "").removeprefix(scope.get("root_path", ""))
-        if scope["type"] != "http" or inside.startswith(AS_IT_IS) or not takes_gzip(Headers(scope=scope)):
+        headers, path = Headers(scope=scope), scope.get("path", "")
+        inside = path.removeprefix(scope.get("root_path", ""))
+        if scope["type"] != "http" or inside.startswith(AS_IT_IS) or not takes(headers, "gzip"):
             await self.app(scope, receive, send)
-        else:
+        elif not takes(headers, "br") or scope.get("method") != "GET":
             await self.app(scope, receive, CompressingSend(send))
+        elif (known := self.kept.find(path)) is not None:
+            await reply(known, send)
+        else:
+            await self.app(scope, receive, BrotliSend(CompressingSend(send), partial(self.kept.keep, path)))
 
 
-def takes_gzip(headers: Headers) -> bool:
-    """Return whether the client accepts gzip (RFC 9110): it is named, with a weight above 0."""
+class KeptFiles:
+    """Files that are kept for good, as they were sent compressed, by path."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, tuple[Message, bytes]] = {}
+        self._room = MOST_KEPT
+
+    def find(self, path: str) -> tuple[Message, bytes] | None:
+        return self._files.get(path)
+
+    def keep(self, path: str, start: Message, body: bytes) -> None:
+        if len(body) <= self._room and path not in self._files:
+            self._room -= len(body)
+            self._files[path] = start, body
+
+
+class BrotliSend:
+    """A `send` that compresses files that are kept for good with Brotli, whole, and passes all else to `others`."""
+
+    def __init__(self, others: CompressingSend, keep: Callable[[Message, bytes], None]) -> None:
+        self.others, self.keep = others, keep
+        self.start: Message | None = None
+        self.body = b""
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start" and fit(message) and is_for_good(message):
+            self.start = message
+        elif self.start is None or message["type"] != "http.response.body":
+            await self.others(message)
+        else:
+            self.body += message.get("body", b"")
+            if not message.get("more_body", False):
+                await self.finish(self.start)
+
+    async def finish(self, start: Message) -> None:
+        body = await asyncio.to_thread(brotli.compress, self.body, quality=BROTLI_QUALITY)
+        headers = MutableHeaders(scope=start)
+        headers.add_vary_header("Accept-Encoding")
+        headers["Content-Encoding"], headers["Content-Length"] = "br", str(len(body))
+        del headers["Accept-Ranges"], headers["ETag"], headers["Last-Modified"]      # nobody asks for it again
+        self.keep(start, body)
+        await reply((start, body), self.others.send)
+
+
+async def reply(file: tuple[Message, bytes], send: Send) -> None:
+    start, body = file
+    await send({**start, "headers": list(start["headers"])})
+    await send({"type": "http.response.body", "body": body})
+
+
+def is_for_good(start: Message) -> bool:
+    keeping = Headers(raw=start["headers"]).get("cache-control", "")
+    return "public" in keeping and "immutable" in keeping
+
+
+def takes(headers: Headers, wanted: str) -> bool:
+    """Return whether the client accepts a coding (RFC 9110): it is named, with a weight above 0."""
     accepted = dict(
         coding.replace(" ", "").lower().partition(";q=")[::2]
         for coding in headers.get("accept-encoding", "").split(",")
     )
-    return (accepted.get("gzip", "0") or "1").strip("0.") != ""
+    return (accepted.get(wanted, "0") or "1").strip("0.") != ""
 
 
 class CompressingSend:

@@ -1,4 +1,7 @@
-"""Our scripts as one file: each module becomes a function that is called once, after those it imports."""
+"""Our scripts as one file: each module becomes a function that is called once, after those it imports.
+
+What only people read is left out: lines of comments.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from pathlib import Path
 
 IMPORT = re.compile(r'^import (?:\{([^}]*)\} from )?"(\.[^"]+)";$', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:async )?(?:function\*?|class|const) (\w+)|const \{([^}]*)\})", re.MULTILINE)
+COMMENT = re.compile(r"^[ \t]*(?://.*|/\*\*(?:(?!\*/)[\s\S])*\*/)[ \t]*\n", re.MULTILINE)
 OWN_ADDRESS = "import.meta.url"
 
 
@@ -45,6 +49,7 @@ def as_function(name: str, text: str) -> str:
     exported = [
         each for plain, several in EXPORT.findall(text) for each in (plain or several).replace(" ", "").split(",")
     ]
+    text = COMMENT.sub("", text)
     body = EXPORT.sub("", IMPORT.sub(lambda found: imported(found, name), text))
     if strange := re.search(r"^(?:import|export)\b.*", body, re.MULTILINE):
         raise ValueError(f"{name}: the bundle does not understand “{strange[0]}”.")

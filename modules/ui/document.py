@@ -12,7 +12,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 FOR_GOOD = "public, max-age=31536000, immutable"
 # gradio's files with a hash of the content in their names
 HASHED = re.compile(r"/assets/[\w.-]+-[\w-]{8}\.(?:js|css|woff2?)")
-MANIFEST_LINK = re.compile(rb'<link rel="manifest"[^>]*>')      # to a file that we do not have
+# a link to a file that we do not have, to a sheet that ours holds, and a script for pages inside other pages
+SPARED = re.compile(
+    rb'<link rel="manifest"[^>]*>|<link rel="stylesheet" crossorigin [^>]*>'
+    rb"|<script>(?:(?!</script>).)*iframeResizer\.contentWindow(?:(?!</script>).)*</script>", re.DOTALL,
+)
 HEAD_END = b"</head>"      # gradio's scripts stand before it and run after ours, since they are modules
 
 
@@ -71,7 +75,7 @@ class Reply:
 
         known: the ETag of the browser's copy
         """
-        before, end, after = MANIFEST_LINK.sub(b"", self.body, count=1).rpartition(HEAD_END)
+        before, end, after = SPARED.sub(b"", self.body).rpartition(HEAD_END)
         self.body = before + head + end + after
         tag = f'"{hashlib.sha256(self.body).hexdigest()[:32]}"'
         if tag in known:

@@ -17,6 +17,7 @@ from starlette.staticfiles import StaticFiles
 
 from modules.app.colours import COLOURS
 from modules.app.languages import WORDING, shipped_languages
+from modules.ui import gradio_sheets
 from modules.ui.bundle import bundle_modules
 from modules.ui.document import FOR_GOOD
 
@@ -75,10 +76,13 @@ class Assets:
     a1111: Built | None
     a1111_sheet: Built | None
     tables: Mapping[str, Built]
+    gradio: tuple[str, ...]      # the names of its sheets that ours holds, so that its scripts fetch none
 
     @classmethod
     def build(cls, extended: bool = False) -> Assets:
-        sheets = (COLOURS, *(ASSETS / f"{name}.css" for name in SHEETS))
+        gradio = gradio_sheets.gradio_sheets()
+        theirs = (gradio_sheets.FOLDER / name for name in gradio)
+        sheets = (*theirs, COLOURS, *(ASSETS / f"{name}.css" for name in SHEETS))
         sheet = "\n".join(path.read_text(encoding="utf-8") for path in sheets)
         first = (WORDING, *(ASSETS / "core" / name for name in BOOT))
         boot = "\n".join(path.read_text(encoding="utf-8") for path in first)
@@ -90,6 +94,7 @@ class Assets:
             Built("a1111", "css", (ASSETS / "a1111.css").read_text(encoding="utf-8")) if extended else None,
             {tag: Built(f"words-{tag}", "js", f"window.easelWords = {as_json(table)};")
              for tag, table in shipped_languages().items()},
+            tuple(gradio),
         )
 
     def routes(self) -> list[BaseRoute]:
@@ -107,8 +112,9 @@ class Assets:
         a1111_sheet = f'<link rel="stylesheet" href="{place}/{self.a1111_sheet.name}">' if self.a1111_sheet else ""
         table = self.tables.get(facts.get("language", ""))
         words = f'<script src="{place}/{table.name}"></script>' if table else ""
+        held = "".join(f'<link rel="stylesheet" disabled href="./assets/{name}">' for name in self.gradio)
         return (
-            f'<script id="easel_facts" type="application/json">{embedded(facts)}</script>{words}'
+            f'{held}<script id="easel_facts" type="application/json">{embedded(facts)}</script>{words}'
             f'<script src="{place}/{self.boot.name}"></script><link rel="stylesheet" href="{place}/{self.sheet.name}">'
             f"{a1111_sheet}{sheets}{a1111}{scripts}"
             f'<script type="module" src="{place}/{self.main.name}"></script>'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import zlib
 
+import brotli
 import pytest
 
 from modules.api.compression import Compressed
@@ -83,3 +84,46 @@ def test_the_door_answers_compressed_as_well(client):
     reply = client.get("/openapi.json")
     assert reply.headers["content-encoding"] == "gzip" and "/easel/v1/state" in reply.json()["paths"]
     assert "content-encoding" not in client.get("/sdapi/v1/options").headers
+
+
+KEPT = {"cache-control": "public, max-age=31536000, immutable"}
+
+
+def kept_twice(keeping: dict[str, str]) -> tuple[int, list[tuple[dict[str, str], bytes]]]:
+    """How often the application was asked for a file that a client of Brotli asks for twice, and what was answered."""
+    asks, sent = [], []
+
+    async def app(scope, receive, send):
+        asks.append(scope["path"])
+        headers = [(b"content-type", b"text/javascript"), *((k.encode(), v.encode()) for k, v in keeping.items())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": TEXT[:900], "more_body": True})
+        await send({"type": "http.response.body", "body": TEXT[900:]})
+
+    async def keep(message):
+        sent.append(message)
+
+    async def twice():
+        compressed = Compressed(app)
+        for _ in range(2):
+            scope = {"type": "http", "method": "GET", "path": "/a.js", "headers": [(b"accept-encoding", b"gzip, br")]}
+            await compressed(scope, None, keep)
+
+    run(twice())
+    bodies = b"".join(each.get("body", b"") for each in sent)
+    starts = [{k.decode(): v.decode() for k, v in each["headers"]} for each in sent if "headers" in each]
+    return len(asks), [(start, bodies) for start in starts]
+
+
+def test_what_is_kept_for_good_goes_as_brotli_and_is_compressed_once():
+    asks, answers = kept_twice(KEPT)
+    assert asks == 1 and len(answers) == 2
+    for headers, bodies in answers:
+        assert headers["content-encoding"] == "br" and "Accept-Encoding" in headers["vary"]
+        length = int(headers["content-length"])
+        assert brotli.decompress(bodies[:length]) == brotli.decompress(bodies[length:]) == TEXT
+
+
+def test_what_is_not_for_everybody_for_good_is_asked_for_each_time():
+    asks, answers = kept_twice({"cache-control": "private, max-age=31536000, immutable"})
+    assert asks == 2 and {headers["content-encoding"] for headers, _ in answers} == {"gzip"}

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from modules.ui import gradio_sheets
 from modules.ui.bundle import bundle_modules
 from modules.ui.look import ASSETS, Assets
 
@@ -50,6 +51,22 @@ def test_a_form_that_is_not_understood_is_named(folder, line):
     made = folder(main=f"{line}\n", a="export const x = 1;\n")
     with pytest.raises(ValueError, match="main.js"):
         bundle_modules(made, "main.js")
+
+
+def test_comments_of_whole_lines_are_left_out_and_nothing_else_is(folder):
+    made = folder(main='// one\n/** two\n * three */\nexport const a = "// four"; // five\n/* six */ export const b = 1;\n')
+    text = bundle_modules(made, "main.js")
+    assert not any(word in text for word in ("one", "two", "three"))
+    assert '"// four"; // five' in text
+
+
+def test_gradios_sheets_stand_before_ours_and_its_scripts_find_links_to_them():
+    assets = Assets.build()
+    assert len(assets.gradio) > 20
+    head = assets.head("/sub", {})
+    assert all(f'<link rel="stylesheet" disabled href="./assets/{name}">' in head for name in assets.gradio)
+    texts = [(gradio_sheets.FOLDER / name).read_text(encoding="utf-8") for name in assets.gradio]
+    assert assets.sheet.text.index((ASSETS / "page.css").read_text(encoding="utf-8")) > max(map(assets.sheet.text.index, texts))
 
 
 def test_every_script_but_the_first_and_the_workers_is_in_a_bundle():
