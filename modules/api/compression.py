@@ -23,7 +23,7 @@ SMALLEST_COMPRESSED = 1024                           # bytes; smaller bodies are
 THREADED_LENGTH = 2**16                              # bytes; larger parts are compressed in a thread
 LEVEL = 6
 BROTLI_QUALITY = 11                       # the best, slow: so each file that is kept for good is compressed once
-MOST_KEPT = 2**25                         # bytes of them in memory
+KEPT_BYTES = 2**25                            # bytes of them in memory
 GZIP = 16 + zlib.MAX_WBITS                # makes zlib write gzip's header
 
 
@@ -42,7 +42,7 @@ class Compressed:
         elif not takes(headers, "br") or scope.get("method") != "GET":
             await self.app(scope, receive, CompressingSend(send))
         elif (known := self.kept.find(path)) is not None:
-            await reply(known, send)
+            await send_whole(known, send)
         else:
             await self.app(scope, receive, BrotliSend(CompressingSend(send), partial(self.kept.keep, path)))
 
@@ -52,7 +52,7 @@ class KeptFiles:
 
     def __init__(self) -> None:
         self._files: dict[str, tuple[Message, bytes]] = {}
-        self._room = MOST_KEPT
+        self._room = KEPT_BYTES
 
     def find(self, path: str) -> tuple[Message, bytes] | None:
         return self._files.get(path)
@@ -88,10 +88,10 @@ class BrotliSend:
         headers["Content-Encoding"], headers["Content-Length"] = "br", str(len(body))
         del headers["Accept-Ranges"], headers["ETag"], headers["Last-Modified"]      # nobody asks for it again
         self.keep(start, body)
-        await reply((start, body), self.others.send)
+        await send_whole((start, body), self.others.send)
 
 
-async def reply(file: tuple[Message, bytes], send: Send) -> None:
+async def send_whole(file: tuple[Message, bytes], send: Send) -> None:
     start, body = file
     await send({**start, "headers": list(start["headers"])})
     await send({"type": "http.response.body", "body": body})

@@ -19,12 +19,12 @@ COMPONENTS = (
     "tabs", "tabitem", "row", "column", "form", "accordion", "button", "checkbox", "checkboxgroup", "dropdown", "html",
     "number", "radio", "slider", "textbox",
 )
-FILES = re.compile(r"m\.f=(\[[^\]]*\])")                      # what a script may load
+LOADABLE = re.compile(r"m\.f=(\[[^\]]*\])")                      # what a script may load
 LOADED = re.compile(r"__vite__mapDeps\(\[([\d,]*)\]\)")       # what one import needs, by places among these
 IMPORT_OF = r"import\(`\./{}-[\w-]+\.js`\).{{0,80}}?__vite__mapDeps\(\[[\d,]*\]\)"
 COMPONENT = r"[{{,]{}:\{{(?:\w+:\(\)=>.*?import\.meta\.url\),?)+\}}"
 # scripts, and the parts of them that load what is drawn: the frame of an application, its blocks, its components
-PLACES = (
+SHEET_LOADERS = (
     ("index-*.js", (IMPORT_OF.format("Index"),)),
     ("Index-*.js", (IMPORT_OF.format("Blocks"),)),
     ("core-*.js", tuple(COMPONENT.format(name) for name in COMPONENTS)),
@@ -35,14 +35,14 @@ def gradio_sheets() -> list[str]:
     """Return the sheets' names, in the order in which gradio loads them; none where its scripts look otherwise."""
     found = chain.from_iterable(
         sheets_of(path.read_text(encoding="utf-8"), parts)
-        for scripts, parts in PLACES for path in sorted(FOLDER.glob(scripts))
+        for scripts, parts in SHEET_LOADERS for path in sorted(FOLDER.glob(scripts))
     )
     return [name for name in dict.fromkeys(found) if plain_sheet(FOLDER / name)]
 
 
 def sheets_of(script: str, parts: tuple[str, ...]) -> Iterator[str]:
     """Yield the names of the sheets that these parts of a script load."""
-    files = FILES.search(script)
+    files = LOADABLE.search(script)
     names = json.loads(files[1]) if files else []
     for part in parts if names else ():
         for found in re.finditer(part, script):
