@@ -23,7 +23,7 @@ SMALLEST_COMPRESSED = 1024                           # bytes; smaller bodies are
 THREADED_LENGTH = 2**16                              # bytes; larger parts are compressed in a thread
 LEVEL = 6
 BROTLI_QUALITY = 11                       # the best, slow: so each file that is kept for good is compressed once
-KEPT_BYTES = 2**25                            # bytes of them in memory
+ROOM_FOR_FILES = 2**25                    # bytes of them in memory
 GZIP = 16 + zlib.MAX_WBITS                # makes zlib write gzip's header
 
 
@@ -52,7 +52,7 @@ class KeptFiles:
 
     def __init__(self) -> None:
         self._files: dict[str, tuple[Message, bytes]] = {}
-        self._room = KEPT_BYTES
+        self._room = ROOM_FOR_FILES
 
     def find(self, path: str) -> tuple[Message, bytes] | None:
         return self._files.get(path)
