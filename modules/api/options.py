@@ -22,7 +22,8 @@ from modules.settings.file import SettingsFile
 from modules.settings.foreign import A1111_SETTINGS
 from modules.settings.options import Settings
 
-HEEDED = {"localization"}        # settings of A1111's without a field that have an effect all the same
+# settings of A1111's without a field that have an effect all the same
+HEEDED = {"localization", "quicksettings_list"}
 
 
 class OptionsReply(BaseModel):

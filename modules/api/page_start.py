@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse
@@ -14,9 +14,10 @@ from modules.api.routing import KnownFields, account, owner, router, sent_as
 from modules.app.app import App
 from modules.base.accounts import Role
 from modules.base.errors import UnknownName
-from modules.base.limits import Name
+from modules.base.limits import JsonObject, Name
 from modules.requests.choices import choices_now, file_problems, missing_folder
 from modules.requests.model_choice import checkpoint_named, form_start, standing_choice
+from modules.requests.own_defaults import save_own_defaults
 from modules.settings.options import Settings
 
 SOUND = "notification.mp3"      # in the data folder, where A1111 has it
@@ -28,6 +29,11 @@ class ModelChoice(KnownFields):
     sd_model_checkpoint: Name | None = None
     sd_vae: Name | None = None
     CLIP_stop_at_last_layers: Annotated[int, Field(ge=1, le=12)] | None = None
+
+
+class FormDefaults(KnownFields):
+    tab: Literal["txt2img", "img2img", "extras"]
+    values: JsonObject = Field(description="By field; null is the program's own again.")
 
 
 def routes(app: App) -> APIRouter:
@@ -50,7 +56,7 @@ def routes(app: App) -> APIRouter:
             "queue_mode": app.jobs.mode,
             "sound": sound_volume(app, app.data_of(owner(request)).settings.current),
             "choice": choice,
-            **form_start(app, checkpoint_named(app, checkpoint or choice["sd_model_checkpoint"] or "")),
+            **form_start(app, checkpoint_named(app, checkpoint or choice["sd_model_checkpoint"] or ""), owner(request)),
         }
 
     @api.post("/choice", status_code=204)
@@ -62,6 +68,11 @@ def routes(app: App) -> APIRouter:
         if choice.sd_model_checkpoint:
             app.models.checkpoints.find(choice.sd_model_checkpoint)
         app.choices.remember(owner(request), choice.model_dump(exclude_none=True))
+
+    @api.post("/form-defaults", status_code=204)
+    def form_defaults(body: FormDefaults, request: Request) -> None:
+        """Let a tab's form begin with these values from now on: they are written into your ui-config.json."""
+        save_own_defaults(app, owner(request), body.tab, body.values)
 
     @api.get("/choices")
     def choices(request: Request) -> dict[str, Any]:

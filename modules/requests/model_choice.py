@@ -16,6 +16,7 @@ from modules.library.library import not_here
 from modules.library.safety_checkers import find_safety_checker
 from modules.params.hires import LATENT_MODES
 from modules.requests.kinds import JOB_KINDS, JobKind
+from modules.requests.own_defaults import own_defaults
 from modules.requests.resolve import ALWAYS_VAES, NO_FILE_NAMES
 from modules.settings.account_options import SAFETY_OFF
 from modules.settings.choices import MODEL_SETTINGS
@@ -103,12 +104,16 @@ def first_checkpoint(app: App) -> ModelFile | None:
     return (checkpoint_named(app, mine) if mine else None) or standing_checkpoint(app, app.settings.current)
 
 
-def form_start(app: App, checkpoint: ModelFile | None) -> dict[str, Any]:
-    """Return the forms' defaults with that model, by tab, prompts that suit it, and whether it edits by instruction."""
-    sidecar = checkpoint.sidecar if checkpoint else {}
+def form_start(app: App, checkpoint: ModelFile | None, owner: str = LOCAL_OWNER) -> dict[str, Any]:
+    """Return the forms' defaults with that model, by tab, prompts that suit it, and whether it edits by instruction.
+
+    owner: whose own defaults come first
+    """
+    sidecar, mine = checkpoint.sidecar if checkpoint else {}, app.data_of(owner)
     return {
         "defaults": {
-            kind.name: own_start(app, kind) | suggested(app, sidecar, kind) for kind in JOB_KINDS if kind.draws
+            kind.name: own_start(app, kind) | suggested(app, sidecar, kind) | own_defaults(mine, kind)
+            for kind in JOB_KINDS if kind.draws
         },
         "examples": sidecar.get("examples", []),
         "edits": bool(checkpoint and checkpoint.edits_pictures),

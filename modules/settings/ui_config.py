@@ -22,12 +22,16 @@ log = logging.getLogger(__name__)
 
 
 class UiConfig:
-    """The file as it was at the start of the program."""
+    """The file as it was at the start of the program, or when it was last reread."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.told = read_ui_config(path)
         self._noted: dict[str, Any] = {}
+
+    def reread(self) -> None:
+        """Take what the file says now, where another has written it."""
+        self.told = read_ui_config(self.path)
 
     def value(self, place: str, usual: Any) -> Any:
         """Return what the control at "txt2img/Sampling steps" begins with: `usual`, unless the file has its like."""

@@ -25,7 +25,7 @@ ASSETS = Path(__file__).parent / "assets"
 # later ones win
 SHEETS = (
     "variables", "page", "layout", "results", "viewer", "plots", "cards", "editor", "queue", "library", "data",
-    "prompt", "extensions", "control", "training", "icons",
+    "prompt", "extensions", "control", "training", "quick_list", "icons",
 )
 # scripts that run before gradio's, in this order
 BOOT = ("boot.js", "parts.js")

@@ -117,6 +117,7 @@ def build_whole(app: App) -> tuple[gr.Blocks, dict[str, Any]]:
             build_declared_tabs(host, lists, words)
             with gr.Tab(words("Settings"), id="settings", elem_id="tab_settings"):
                 controls = settings.build(lists, words) | build_localization(app, words)
+                controls |= quicksettings.build_quick_list(settings.labels(words), words)
                 controls |= build_extension_settings(host, app.settings.foreign, words)
             with gr.Tab(words("Extensions"), id="extensions", elem_id="tab_extensions"):
                 gr.HTML(elem_id="extensions_page", padding=False)
@@ -243,6 +244,7 @@ def document(app: App, assets: Assets, mounted: ASGIApp, standing: Mapping[str, 
 def facts(app: App, forms: Mapping[str, Form[Any]], making: Mapping[str, Form[Any]]) -> dict[str, Any]:
     """Return the facts that the scripts need, the same for every account."""
     declared, localization = declared_options(app.extensions), localization_facts(Words())
+    quick = quicksettings.quick_list_facts(Words())
     return {
         "title": TITLE,
         "theme": app.flags.theme,
@@ -253,9 +255,9 @@ def facts(app: App, forms: Mapping[str, Form[Any]], making: Mapping[str, Form[An
         "scripts": {tab: argument_ids(scripts_of(form)) for tab, form in forms.items()},
         "arguments": {tab: argument_ids(arguments_of_extensions(form)) for tab, form in forms.items()},
         "script_arguments": {each.name: [field.name for field in fields(each.arguments)] for each in SCRIPTS},
-        "settings": defaults(Settings) | localization["settings"]
+        "settings": defaults(Settings) | localization["settings"] | quick["settings"]
         | {name: option.default for name, option in declared.items()},
-        "labels": settings.labels(Words()) | localization["labels"]
+        "labels": settings.labels(Words()) | localization["labels"] | quick["labels"]
         | {name: option.label or name for name, option in declared.items()},
         "data_fields": {tab: list(field_keys(cls).values()) for tab, cls in REQUESTS.items()},
         "keys": {name: param.infotext for name, param in declared_params(Settings).items() if param.infotext},
@@ -309,8 +311,9 @@ def beginning(app: App, account: Account) -> dict[str, Any]:
         "choices": choices_now(app, mine),
         "settings": {name: getattr(mine.settings.current, name) for name in settings.labels(Words())}
         | {name: mine.settings.foreign.get(name) for name in localization_facts(Words())["settings"]}
+        | {quicksettings.QUICK_LIST: mine.settings.foreign.get(quicksettings.QUICK_LIST)}
         | {name: app.settings.foreign.get(name) for name in declared_options(app.extensions)},
         "problems": file_problems(app, mine),
         "missing_folder": missing_folder(app, mine),
-        **form_start(app, checkpoint_named(app, choice["sd_model_checkpoint"] or "")),
+        **form_start(app, checkpoint_named(app, choice["sd_model_checkpoint"] or ""), account.name),
     }

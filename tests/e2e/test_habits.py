@@ -99,3 +99,37 @@ def watched(context: BrowserContext) -> Page:
     page.add_init_script(BROWSER)
     page.goto("/")
     return ready(page)
+
+
+def test_settings_above_the_tabs_hold_at_once(page: Page) -> None:
+    options = "/sdapi/v1/options"
+    wanted = ["sd_model_checkpoint", "live_previews_enable", "jpeg_quality"]
+    page.request.post(options, data={"quicksettings_list": wanted})
+    try:
+        page.reload()
+        ready(page)
+        expect(page.locator(".quick-setting")).to_have_text(["Live preview", "Quality of JPEG, WebP and AVIF"])
+        page.fill("[name=quick_jpeg_quality]", "77")
+        with page.expect_response("**/sdapi/v1/options*"):
+            page.press("[name=quick_jpeg_quality]", "Tab")
+        assert page.request.get(options).json()["jpeg_quality"] == 77
+    finally:
+        page.request.post(options, data={"quicksettings_list": ["sd_model_checkpoint"], "jpeg_quality": 80})
+
+
+def test_a_form_is_saved_as_what_it_begins_with_and_given_back(page: Page) -> None:
+    page.fill("#txt2img_neg_prompt textarea", "grey")
+    page.click("#tab_settings-button")
+    try:
+        page.click("#defaults_view")
+        expect(page.locator("#settings_defaults .differences")).to_contain_text("Negative prompt")
+        page.click("#defaults_apply")
+        expect(page.locator(".easel-notices")).to_contain_text("begin with from now on")
+        start = page.request.get("/easel/v1/state").json()["defaults"]["txt2img"]
+        assert start["negative_prompt"] == "grey"
+        page.click("#defaults_reset")
+        expect(page.locator(".easel-notices")).to_contain_text("own values again")
+        start = page.request.get("/easel/v1/state").json()["defaults"]["txt2img"]
+        assert start["negative_prompt"] == ""
+    finally:
+        page.request.post("/easel/v1/form-defaults", data={"tab": "txt2img", "values": {"negative_prompt": None}})

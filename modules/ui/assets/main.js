@@ -11,6 +11,7 @@ import { startActions, startListening } from "./generation/actions.js";
 import { startPageAnchors } from "./generation/anchors.js";
 import { startMarks } from "./generation/marks.js";
 import { startNotices } from "./generation/notify.js";
+import { startQuickList } from "./generation/quick_list.js";
 import { meetServer, showEditing, watchServer } from "./generation/server_status.js";
 import { startTab } from "./generation/tab.js";
 import { waiting } from "./generation/tabs.js";
@@ -32,6 +33,7 @@ async function startPage() {
   window.easel.theme.apply();
   startAddress();
   startNotices();
+  startQuickList();
   byId("quicksettings").before(h("h1.unseen", {}, facts.title));      // where a screen reader's list of headings begins
   showProblems(facts.start);
   startHelp();

@@ -61,6 +61,9 @@ def build(lists: Lists, words: Words) -> dict[str, Component]:
             for name, param in params:
                 value, placing = defaults(Settings)[name], {"elem_id": f"setting_{name}", "elem_classes": "setting"}
                 controls[name] = component(param, value, lists, words, **placing)
+    # filled by assets/tabs/defaults.js
+    with gr.Column(elem_id="settings_defaults", elem_classes="settings-section"):
+        gr.HTML(f"<h2>{escape(words('Defaults'))}</h2>", padding=False)
     return controls
 
 

@@ -129,6 +129,7 @@ export const server = {
   queuedRequest: (id) => ask(`queue/${encodeURIComponent(id)}/request`),
   queuedInput: (id, place) => new URL(`queue/${encodeURIComponent(id)}/inputs/${place}`, BASE).href,
   thumbnail: (id, index) => new URL(`${job(id)}/pictures/${index}/thumbnail`, BASE).href,
+  saveDefaults: (tab, values) => ask("form-defaults", "POST", { tab, values }),
   settings: () => ask("../../sdapi/v1/options"),
   changeSettings: (values, mine) => ask(`../../sdapi/v1/options${mine ? "?mine=true" : ""}`, "POST", values),
   tokens: (prompt, steps, is_positive) => ask("tokens", "POST", { prompt, steps, is_positive }),

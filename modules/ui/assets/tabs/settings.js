@@ -3,6 +3,7 @@ import { bringIntoView, byId, facts, h, t, visible } from "../core/dom.js";
 import { notice } from "../core/notices.js";
 import { server } from "../core/server.js";
 import { Form } from "../generation/form.js";
+import { startDefaults } from "./defaults.js";
 
 
 let form = null;
@@ -62,6 +63,7 @@ async function apply() {
 /** Called again and again: gradio draws the tab once it is opened, and its controls one after another. */
 export function startSettings() {
   addWaysBack();
+  startDefaults();
   const place = byId("settings_search");
   if (!place || place.querySelector("input")) return;
   const box = h("input", {
