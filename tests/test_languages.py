@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 
 from modules.app.languages import LANGUAGE_NAMES, SHIPPED_TABLES, read_table, shipped_languages
+from modules.base.errors import Invalid
 from tools.words.scripts import texts_of
 from tools.words.texts import read_texts
 
@@ -52,3 +53,10 @@ def test_texts_are_found_where_a_script_hands_them_on_and_where_its_tables_hold_
         "in two lines"), t(KINDS.one), h("button, input"));
     """
     assert set(texts_of(script)) == {"Of one kind", 'made "so"', "A long text, in two lines"}
+
+
+def test_a_table_of_words_that_is_none_is_refused(tmp_path):
+    path = tmp_path / "zh-CN.json"
+    path.write_text("[]")
+    with pytest.raises(Invalid, match="zh-CN.json"):
+        read_table(path)

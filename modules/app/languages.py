@@ -116,5 +116,5 @@ def from_browser(accepted: str) -> str:
 
 def quality(text: str) -> float:
     """Return the weight in "q=0.8"; 1 if none is given."""
-    found = re.fullmatch(r"\s*q=([01](?:\.\d{0,3})?)\s*", text)
+    found = re.fullmatch(r"q=([01](?:\.\d{0,3})?)", text.strip())
     return float(found[1]) if found else 1.0

@@ -8,7 +8,6 @@ from collections import defaultdict
 import gradio as gr
 import pytest
 
-from modules.base.errors import Invalid
 from modules.base.fields import declared_params, form_defaults
 from modules.params.txt2img import Txt2Img
 from modules.requests.read_fields import read_fields
@@ -63,13 +62,6 @@ def test_embedded_facts_cannot_end_their_script_element():
     facts = {"title": "</script><script>alert(1)</script>"}
     assert "<" not in embedded(facts)
     assert json.loads(embedded(facts)) == facts
-
-
-def test_a_table_of_words_that_is_none_is_refused(tmp_path):
-    path = tmp_path / "zh-CN.json"
-    path.write_text("[]")
-    with pytest.raises(Invalid, match="zh-CN.json"):
-        Words.read(path)
 
 
 @pytest.mark.parametrize("kind", ["merge", "convert", "extract_lora"])

@@ -173,7 +173,7 @@ def test_guidance_is_an_extensions_where_it_replaces_it(shop):
             found.append(pixels(made))
         _, [made], _ = shop.made(small("low", sampler_name="DPM++ 2M", cfg_scale=3.5, prompt=own["prompt"]))
     plain, same, weak, denoiser = found
-    assert np.array_equal(plain, same)
+    assert np.abs(plain - same).max() <= 1      # torch rounds otherwise on some processors
     assert np.abs(weak - pixels(made)).max() <= 1 and np.array_equal(weak, denoiser)
 
 
