@@ -141,6 +141,7 @@ class Jobs:
                     if error:
                         log.error("Job %s cannot be resumed", record.id, exc_info=error)
                         self.hear(events.Ended(record.id, FAILED, error_data(error)))
+        self.unfinished.tell_all()      # pages that came back before that know of none
 
     def _resume(self, record: JobRecord) -> None:
         """Queue a recorded job, or end one that cannot be carried out: none may block the others."""

@@ -113,6 +113,14 @@ def test_a_paused_job_waits_over_a_restart_until_it_is_let_go_on(jobs, queue, tm
     assert handed(after) == [last, paused]
 
 
+def test_who_came_back_before_the_jobs_did_is_told_of_them(jobs, tmp_path):
+    ask(jobs)
+    after = Jobs(JobStore(tmp_path / "easel.sqlite"))
+    seen = after.unfinished.revision
+    after.attach(Scribe())
+    assert after.unfinished.revision > seen
+
+
 def test_what_has_begun_or_ended_is_neither_moved_nor_paused(jobs, queue):
     first, second = ask(jobs), ask(jobs)
     for act in (lambda job: queue.move(job, ""), lambda job: queue.pause(job, True)):
