@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -38,6 +39,8 @@ class Raises(scripts.Script):
         raise ValueError("on purpose")
 """
 ENDS = "import os\nos._exit(7)\n"
+LOOPS = "while True:\n    pass\n"
+LOOP_SECONDS = 40.0         # until somebody loses patience with a start that does not end
 
 
 def with_extensions(sources: Mapping[str, str], data: Path) -> None:
@@ -111,6 +114,21 @@ def broken_extensions(target: Target) -> str:
     return f"{len(BROKEN)} broken ones named; one that ends Easel was left out at start {starts}"
 
 
+def endless_import(target: Target) -> str:
+    """An extension whose import never ends costs the one start that is broken off over it; the next leaves it out."""
+    target.end()
+    with_extensions({"loops": LOOPS}, target.data)
+    breaker = threading.Timer(LOOP_SECONDS, lambda: target.process.kill())
+    breaker.start()
+    first = started(target)
+    breaker.cancel()
+    must(first or started(target), "it did not start at the second attempt")
+    listed = {each["name"]: each for each in target.clients["admin"].get("/easel/v1/extensions").json()}
+    must(listed["loops"]["state"] == "off" and listed["loops"]["why"], f"it is {listed['loops']}")
+    must(target.draw("alice").status_code == 200, "no picture beside it")
+    return f"left out at start {1 if first else 2}: {listed['loops']['why']:.120}"
+
+
 def started(target: Target) -> bool:
     try:
         target.begin()
@@ -143,4 +161,5 @@ ROWS = (
         Start(prepare=partial(with_extensions, BROKEN)), keeps=False, calm=True, logged=True),
     Row("EXT-07", "a hook raises", raising_callback, Start(prepare=partial(with_extensions, {"raises": RAISES})),
         keeps=False, logged=True),
+    Row("EXT-06b", "an extension whose import never ends", endless_import, keeps=False, calm=True, long=True),
 )
