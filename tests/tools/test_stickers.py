@@ -8,6 +8,7 @@ from tools.stickers.__main__ import stream_of, write
 from tools.stickers.captions import CAPTIONS, captions, plural, with_article
 from tools.stickers.colours import HUES, held_out, recoloured
 from tools.stickers.compositions import Mix, composed, drawn
+from tools.stickers.kept import OF_EACH, SHAPES, shape_captions
 from tools.stickers.sources import Concept, Emoji
 
 CONCEPTS = tuple(Concept(noun, (Emoji("1F408", noun, "animal-mammal", chinese),)) for noun, chinese in
@@ -86,3 +87,17 @@ def test_articles(words, said):
 @pytest.mark.parametrize(("noun", "several"), [("cat", "cats"), ("fox", "foxes"), ("mouse", "mice"), ("leaf", "leaves")])
 def test_plurals(noun, several):
     assert plural(noun) == several
+
+
+def test_a_share_of_the_things_is_mirrored_none_or_all_if_that_is_asked():
+    shares = {share: [thing.place.mirrored for each in compositions(200, mirrored=share) for thing in each.things]
+              for share in (0, 0.5, 1)}
+    assert not any(shares[0]) and all(shares[1]) and 0.3 < np.mean(shares[0.5]) < 0.7
+
+
+def test_captions_of_shapes_name_two_different_colours():
+    lines = shape_captions(stream_of(1, 0))
+    assert len(lines) == OF_EACH * len(SHAPES)
+    for line in lines:
+        _, shape_colour, shape, *_, behind, _ = line.split()
+        assert shape in SHAPES and shape_colour != behind

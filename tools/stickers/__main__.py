@@ -57,7 +57,8 @@ def main() -> None:
     options.add_argument("--side", type=int, default=128, help="pixels of a picture's side")
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--styles", nargs="+", choices=tuple(STYLES), default=["3d", "flat"])
-    options.add_argument("--nouns", type=int, help="only so many of concepts.txt, from its top")
+    options.add_argument("--concepts", type=Path, default=HERE / "concepts.txt", help="the nouns and their drawings")
+    options.add_argument("--nouns", type=int, help="only so many of them, from the top")
     for name, share in asdict(Mix()).items():
         options.add_argument(f"--{name}", type=float, default=share, help="share from 0 to 1")
     options.add_argument("--cache", type=Path, default=Path("cache/stickers"), help="where fetched packages lie")
@@ -67,8 +68,8 @@ def main() -> None:
     if any(given.folder.iterdir()):
         options.error(f"{given.folder} is not empty: name a new folder")
     fetch(given.cache)
-    sources, mix = Sources(given.cache), Mix(given.jitter, given.dyed, given.pairs, given.several)
-    concepts = sources.concepts((HERE / "concepts.txt").read_text("utf-8"))[: given.nouns]
+    sources, mix = Sources(given.cache), Mix(**{name: getattr(given, name) for name in asdict(Mix())})
+    concepts = sources.concepts(given.concepts.read_text("utf-8"))[: given.nouns]
     sprites = sprites_of(sources, concepts, tuple(given.styles))
     for number in range(given.pictures):
         stream = stream_of(given.seed, number)

@@ -58,6 +58,7 @@ class Mix:
     dyed: float = 0.4  # things in a colour that the caption names
     pairs: float = 0.2  # two different things
     several: float = 0.1  # two to four of one noun
+    mirrored: float = 0.5  # things the other way round
 
 
 Sprites = Mapping[tuple[str, int, str], Image.Image]  # noun, number of the drawing, style
@@ -85,19 +86,19 @@ def _thing(concepts: Sequence[Concept], mix: Mix, stream: np.random.Generator) -
     return Thing(
         concept,
         int(stream.integers(len(concept.emoji))),
-        _place(mix.jitter, stream),
+        _place(mix, stream),
         colours[int(stream.integers(len(colours)))] if dyed else None,
     )
 
 
-def _place(jitter: float, stream: np.random.Generator) -> Place:
-    """Half of them mirrored; with `jitter` size, place and turn leave the usual; one in twenty goes over the edge."""
+def _place(mix: Mix, stream: np.random.Generator) -> Place:
+    """With `jitter` size, place and turn leave the usual; one in twenty goes over the edge."""
+    jitter = mix.jitter
     size = stream.uniform(USUAL_SIZE - 0.32 * jitter, USUAL_SIZE + 0.12 * jitter)
     free = max(0.0, 1 - size) / 2 + (0.12 * jitter if stream.random() < 0.05 else 0)
     x, y = 0.5 + free * jitter * stream.uniform(-1, 1, 2)
-    return Place(
-        float(x), float(y), float(size), float(14 * jitter * stream.uniform(-1, 1)), bool(stream.random() < 0.5)
-    )
+    turn, mirrored = 14 * jitter * stream.uniform(-1, 1), stream.random() < mix.mirrored
+    return Place(float(x), float(y), float(size), float(turn), bool(mirrored))
 
 
 def _related(first: Thing, second: Thing, relation: str, stream: np.random.Generator) -> tuple[Thing, Thing]:

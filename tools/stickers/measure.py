@@ -213,13 +213,14 @@ def main() -> None:
     options.add_argument("--models", type=Path, help="the folder of models; Easel's own if left out")
     options.add_argument("--checkpoint", help="the name of the model in it")
     options.add_argument("--captions", type=int, default=100)
+    options.add_argument("--concepts", type=Path, default=HERE / "concepts.txt", help="the nouns and their drawings")
     options.add_argument("--nouns", type=int)
     options.add_argument("--cache", type=Path, default=Path("cache/stickers"))
     given = options.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     fetch(given.cache)
     sources = Sources(given.cache)
-    concepts = sources.concepts((HERE / "concepts.txt").read_text("utf-8"))[: given.nouns]
+    concepts = sources.concepts(given.concepts.read_text("utf-8"))[: given.nouns]
     sprites = sprites_of(sources, concepts, ("3d", "flat"))
     known = recogniser(sprites)
     print(f"drawings themselves recognised: {recognised_drawings(known, concepts, sprites, 300):.0%}")
