@@ -66,11 +66,28 @@ async def measure(
         watching = asyncio.create_task(memory.watch(server))
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as elsewhere:
             probe = asyncio.get_running_loop().run_in_executor(elsewhere, pings, address, seconds)
+            asked, spent = jobs_of(ledger), cpu_seconds(server)
             await crowd(people, seconds)
             tell_pings(await probe)
+            tell_cost(cpu_seconds(server) - spent, jobs_of(ledger) - asked)
         watching.cancel()
     tell_memory(memory)
     tell_ledger(ledger, [*ledger.faults, *differences(ledger, data)], seconds / 60)
+
+
+def jobs_of(ledger: Ledger) -> int:
+    return sum(map(len, ledger.jobs.values()))
+
+
+def cpu_seconds(server: psutil.Process) -> float:
+    """Of the server's own process, without the worker's."""
+    times = server.cpu_times()
+    return float(times.user + times.system)
+
+
+def tell_cost(seconds: float, jobs: int) -> None:
+    each = 1000 * seconds / max(1, jobs)
+    print(f"  the server's own CPU time, streams and pings included: {each:.0f} ms a job")
 
 
 async def crowd(people: Sequence[Person], seconds: float) -> None:
