@@ -101,6 +101,7 @@ def test_an_account_is_made_used_and_closed(people, address):
     bob.goto("./")
     bob.wait_for_selector("html.easel-ready")
     expect(bob.locator("#easel_account summary")).to_have_text("bob")
+    bob.click("#easel_quick_more")      # on a phone the rest of the row is folded
     assert fits(bob) and ends_flush(bob)
     assert "Checkpoint Merger" not in tabs(bob)
     ann.locator("#accounts li", has_text="bob").get_by_role("button", name="Disable").click()
