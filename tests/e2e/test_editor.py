@@ -12,16 +12,19 @@ import pytest
 from PIL import Image, ImageChops, ImageDraw
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
 
+from modules.app.languages import WORDING
 from tests.e2e.conftest import PATIENCE
 
 ASSETS = Path(__file__).resolve().parents[2] / "modules" / "ui" / "assets"
 PLACE = "http://localhost/"      # answered by the tests themselves; a secure context, so the clipboard works
 PAGE = """<!doctype html><html lang="en" data-theme="{theme}"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <link rel="icon" href="data:,">{sheets}
+<script>{wording}</script>
 <script>
 const memory = (storage) => ({{
   get: (name) => JSON.parse(storage().getItem(name)), set: (name, value) => storage().setItem(name, JSON.stringify(value)),
 }});
+window.opts = {{}};
 window.easel = {{ facts: {{ words: {{}} }}, kept: {{ tab: memory(() => sessionStorage), browser: memory(() => localStorage) }} }};
 </script>
 <body style="margin: 16px; background: var(--ground); font-family: sans-serif"><div id="host"></div><p><textarea id="elsewhere"></textarea></p>
@@ -49,13 +52,17 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     assert not troubles
 
 
+def page_of(kind: str, theme: str) -> str:
+    return PAGE.format(kind=kind, theme=theme, sheets=SHEETS, wording=WORDING.read_text("utf-8"))
+
+
 def answer(route: Route) -> None:
     path, _, query = route.request.url.removeprefix(PLACE).partition("?")
     if path:
         route.fulfill(path=ASSETS / path)
     else:
         kind, theme = (query or "mask&light").split("&")
-        route.fulfill(content_type="text/html", body=PAGE.format(kind=kind, theme=theme, sheets=SHEETS))
+        route.fulfill(content_type="text/html", body=page_of(kind, theme))
 
 
 Opened = Callable[..., Page]

@@ -233,7 +233,8 @@ def test_what_a_browser_remembers_is_remembered_for_one_account(
     def log_in(account: str) -> None:
         def answer(route: Route) -> None:
             reply = route.fetch()
-            route.fulfill(response=reply, body=reply.text().replace('"account": ""', f'"account": "{account}"'))
+            assert '"account":""' in reply.text()
+            route.fulfill(response=reply, body=reply.text().replace('"account":""', f'"account":"{account}"'))
 
         page.unroute("**/")
         page.route("**/", answer)
