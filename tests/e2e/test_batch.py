@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
 def batch(page: Page) -> Page:
     """img2img's Batch tab, and few steps to draw."""
     page.get_by_role("tab", name="img2img", exact=True).first.click()
-    page.wait_for_function("document.querySelector('#img2img_width [type=number]').value === '128'")
+    page.wait_for_function("document.querySelector('#img2img_width [type=number]')?.value === '128'")
     page.locator("#img2img_steps [type=number]").fill("3")
     page.click("#img2img_batch_tab-button")
     page.wait_for_selector("#img2img_batch_upload .drop-zone")

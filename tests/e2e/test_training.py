@@ -25,7 +25,7 @@ def zorbs(tmp_path: Path) -> Iterator[list[Path]]:
 
 def open_training(page: Page) -> Page:
     page.wait_for_selector("html.easel-ready")
-    page.get_by_role("tab", name="Train", exact=True).click()
+    page.get_by_role("tab", name="Train", exact=True).first.click()      # A1111's own is inside it
     page.wait_for_selector("#training_page .training-place > *")
     return page
 

@@ -11,7 +11,7 @@ const current = () => window.get_uiCurrentTab()?.dataset.tabId ?? "";
 
 /** The page's own tabs, by the name that gradio has for them; those inside a tab come after it. */
 function labelOf(name) {
-  const tabs = window.gradio_config.components.filter(({ type }) => type === "tabitem");
+  const tabs = window.easel.page.components.filter(({ type }) => type === "tabitem");
   return tabs.find(({ props }) => props.id === name && /^tab_/.test(props.elem_id ?? ""))?.props.label;
 }
 

@@ -7,7 +7,7 @@
   const SMALLEST_PART = 20;      // components; a smaller tab costs less than an application
   // what ui/store.py writes for a store: its controls' names follow
   const OF_STORE = /^\((?:\.\.\.values)?\) => easel\.store\('(\w+)'\)\.(hear|owed)\((\[.*\])(?:, values)?\)$/s;
-  const whole = window.gradio_config;
+  const whole = easel.page = window.gradio_config;      // of all tabs, whatever gradio is given
   const described = new Map(whole.components.map((component) => [component.id, component]));
   let lastId = Math.max(0, ...described.keys(), ...whole.dependencies.map(({ id }) => id));
 

@@ -4,7 +4,7 @@ import { facts } from "../core/dom.js";
 /** Fields of a tab's form that generation data hold, by name, in the form's order. */
 export function declaredFields(tab) {
   const drawn = new Map(
-    (window.gradio_config?.components ?? []).map(({ type, props }) => [props.elem_id, { ...props, type }]),
+    (window.easel.page?.components ?? []).map(({ type, props }) => [props.elem_id, { ...props, type }]),
   );
   const known = facts.forms[tab]?.ids ?? {};
   const found = Object.entries(known).map(([name, id]) => [name, drawn.get(id)]);

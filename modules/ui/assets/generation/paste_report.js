@@ -34,7 +34,7 @@ export const same = (a, b) => JSON.stringify(a ?? "") === JSON.stringify(b ?? ""
 /** A control's own label; of what has none, the name under which generation data have it. */
 function labelOf(form, name) {
   const id = form.ids[name];
-  const control = id && window.gradio_config.components.find(({ props }) => props.elem_id === id);
+  const control = id && window.easel.page.components.find(({ props }) => props.elem_id === id);
   return control?.props.label || facts.labels[name] || facts.keys[name] || name;
 }
 

@@ -8,7 +8,7 @@ const WAIT = 300;      // ms after the last change of a text or a slider
 
 /** gradio's description of a setting's own control in the Settings tab; undefined for none that may be shown here. */
 const described = (name) =>
-  window.gradio_config.components.find(({ type, props }) => props.elem_id === `setting_${name}` && type in MAKERS);
+  window.easel.page.components.find(({ type, props }) => props.elem_id === `setting_${name}` && type in MAKERS);
 
 const withheld = (name) => facts.start.server_settings.includes(`setting_${name}`);
 

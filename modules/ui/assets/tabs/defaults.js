@@ -16,7 +16,7 @@ function ownFields({ tab, base }) {
 }
 
 const label = ({ ids }, name) =>
-  window.gradio_config.components.find(({ props }) => props.elem_id === ids[name])?.props.label || name;
+  window.easel.page.components.find(({ props }) => props.elem_id === ids[name])?.props.label || name;
 
 /** What the forms hold now and do not begin with: [{ tab, name, label, then, now }]. */
 async function changes() {
