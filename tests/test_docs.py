@@ -168,7 +168,8 @@ OTHERS = {      # curl's, pytest's, those of `users`, of `data`, of `train`, `wo
     "--list", "--write", "--stop", "--pause", "--watch", "--fresh",
     "--value", "--unset", "--author", "--rating", "--replace", "--regex", "--part", "--dry-run",
     "--rows", "--passes", "--lanes", "--table",      # of `bench attacks`
-    "--pictures", "--jitter", "--dyed", "--pairs", "--several", "--nouns", "--mirrored", "--concepts",      # of tools.stickers
+    # of tools.stickers
+    "--pictures", "--jitter", "--dyed", "--pairs", "--several", "--nouns", "--mirrored", "--concepts",
 }
 
 
