@@ -202,11 +202,11 @@ class Catalog:
             self._default = self._first_of(usable, named=bool(outside))
 
     def _first_of(self, usable: Sequence[Path], named: bool) -> Path | None:
-        """Return what draws until somebody chooses: of a collection's own files one that welcomes newcomers, if any.
+        """Return what draws until somebody chooses: of the first folder's files one that welcomes newcomers, if any.
 
         named: a file was named at the start, and is the first
         """
-        own = () if named else (path for path in usable if any(path.is_relative_to(root) for root in self.roots))
+        own = () if named else (path for path in usable if path.is_relative_to(self.roots[0]))
         return next(filter(welcomes, own), next(iter(usable), None))
 
     def _without_copies(self, files: Sequence[ModelFile]) -> Iterator[ModelFile]:

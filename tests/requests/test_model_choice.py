@@ -22,7 +22,7 @@ from modules.requests.model_choice import (
 from modules.settings.flags import parse_flags
 from tests.servers import with_tiny_model
 
-WELCOMING = "easel-stickers-128.safetensors"      # it ships, for those who have not chosen
+WELCOMING = "other.safetensors"      # the first of the first folder, which has none that says it welcomes
 
 
 @pytest.fixture
