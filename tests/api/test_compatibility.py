@@ -71,8 +71,8 @@ def test_generation_data_that_name_what_is_not_here_still_make_a_picture(client)
     assert reply.status_code == 200, reply.text
     info = told(reply.json())
     assert (
-        "Made with v1-5 [cc6cb27103], gone.pt, the sampler dpmpp_9s, the refiner gone and the upscaler 4x-Gone (not "
-        "here): "
+        "Made with v1-5 [cc6cb27103], gone.pt, the sampler dpmpp_9s, the refiner gone [cc6cb27103] and the upscaler "
+        "4x-Gone (not here): "
         "using tiny-sd1, Automatic, Euler, none and Latent."
     ) in info["warnings"]
     assert "Hires sampler: DPM++ 2M" in info["infotexts"][0]
