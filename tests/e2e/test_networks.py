@@ -100,11 +100,12 @@ def test_more_than_three_checkpoints_are_merged_and_what_is_wrong_is_said(page: 
     tab(page, "Checkpoint Merger")
     result = page.locator("#modelmerger_results")
     chosen(page, "modelmerger_primary_model_name", "easel-stickers-128")
-    chosen(page, "modelmerger_secondary_model_name", "other")
-    page.get_by_role("radio", name="Add difference").click()
-    page.click("#modelmerger_merge")
-    expect(result.get_by_role("alert")).to_contain_text("Add difference needs 3 checkpoints, not 2.")
     chosen(page, "modelmerger_tertiary_model_name", "other")
+    page.evaluate("easel.store('merge').fill({ b: null })")      # which was suggested
+    page.wait_for_function("easel.store('merge').values?.b === null")
+    page.click("#modelmerger_merge")      # C does not move up into the place of B
+    expect(result.get_by_role("alert")).to_contain_text("Weighted sum needs 2 checkpoints, not 1.")
+    chosen(page, "modelmerger_secondary_model_name", "other")
     page.get_by_role("radio", name="Sum of more").click()
     expect(page.locator("#modelmerger_interp_amount")).to_be_hidden()
     chosen(page, "modelmerger_other_model_names", "other")

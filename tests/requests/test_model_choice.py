@@ -22,8 +22,6 @@ from modules.requests.model_choice import (
 from modules.settings.flags import parse_flags
 from tests.servers import with_tiny_model
 
-WELCOMING = "other.safetensors"      # the first of the first folder, which has none that says it welcomes
-
 
 @pytest.fixture
 def app(tmp_path):
@@ -98,9 +96,13 @@ def test_a_sidecar_that_makes_no_sense_suggests_nothing(app, sidecar):
 
 def test_where_the_settings_checkpoint_is_gone_another_draws_and_that_is_said(app):
     app.settings.change(sd_model_checkpoint="gone.safetensors")
-    assert first_checkpoint(app).name == standing_choice(app, "bob")["sd_model_checkpoint"] == WELCOMING
+    assert first_checkpoint(app).name == standing_choice(app, "bob")["sd_model_checkpoint"] == "other.safetensors"
     settings, [note] = with_checkpoint_here(app, app.settings.current)
-    assert settings.sd_model_checkpoint == WELCOMING and "gone.safetensors" in note and WELCOMING in note
+    assert (
+        settings.sd_model_checkpoint == "other.safetensors"
+        and "gone.safetensors" in note
+        and "other.safetensors" in note
+    )
 
 
 def test_a_checkpoint_that_a_request_names_itself_must_be_here(app):
