@@ -19,7 +19,7 @@ from modules.api.routing import KnownFields, router
 from modules.app.app import App
 from modules.app.authentication import Credential
 from modules.app.colours import COLOURS
-from modules.app.languages import LANGUAGE_COOKIE, WORDING, language_of, shipped_languages
+from modules.app.languages import LANGUAGE_COOKIE, WORDING, language_of, shipped_words
 from modules.app.passwords import check_password_form
 from modules.base.accounts import LOCAL_OWNER, Role, account_name
 from modules.base.errors import Conflict, Forbidden, NotFound, Unauthenticated
@@ -83,8 +83,8 @@ def login_routes(app: App) -> APIRouter:
         owner = account.name if account.role >= Role.GUEST else LOCAL_OWNER
         accepted, cookie = request.headers.get("accept-language", ""), request.cookies.get(LANGUAGE_COOKIE, "")
         language = language_of(app, owner, cookie, accepted)
-        spoken = language.tag, shipped_languages().get(language.tag, {}), language.own
-        script = f"window.wording.use({', '.join(json.dumps(each, ensure_ascii=False) for each in spoken)});"
+        tag, own = (json.dumps(each, ensure_ascii=False) for each in (language.tag, language.own))
+        script = f"window.wording.use({tag}, {shipped_words(language.tag)}, {own});"
         return Response(script, media_type=PAGE_TYPES[".js"], headers=PAGE_FILE_HEADERS)
 
     @api.get("/login/{name}", include_in_schema=False)

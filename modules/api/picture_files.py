@@ -22,7 +22,7 @@ from modules.base.limits import Id, Index
 from modules.gallery.bundles import zip_of
 from modules.imaging.folders import content_of
 from modules.requests.patterns import OUTPUTS_PREFIX, below_outputs
-from modules.requests.saving_by_hand import zip_name
+from modules.requests.saving_by_hand import pictures_there, zip_name
 from modules.store.jobs import JobRecord
 
 FILE_MANAGERS = {"Darwin": ("open",), "Windows": ("explorer",)}
@@ -47,10 +47,11 @@ def routes(app: App) -> APIRouter:
     def zipped(job: Id, request: Request) -> StreamingResponse:
         """All pictures of a job as one zip, each file as it is; named by `grid_zip_filename_pattern`."""
         record = app.jobs.get(job, owner(request))
-        files = [Path(picture.path) for picture in record.pictures if Path(picture.path).is_file()]
+        there = pictures_there(record.pictures)
+        files = [Path(picture.path) for picture in there]
         if not files:
             raise UnknownName("picture", job, [])
-        name = quote(zip_name(record, app.data_of(owner(request)).settings.current))
+        name = quote(zip_name(record, there, app.data_of(owner(request)).settings.current))
         return StreamingResponse(
             zip_of((PurePosixPath(path.name), partial(content_of, path)) for path in files),
             media_type="application/zip",

@@ -115,11 +115,12 @@ def routes(app: App) -> APIRouter:
         standing = mine.settings.current
         pairs = told_of_paste(app.extensions, body.text, pasted_pairs(body.text, standing))
         found = clamp_to_form(read_infotext(body.text, app.models, standing, body.tab, body.now, pairs))
-        manifest = body.manifest or sent_manifest(app, owner(request), body.picture)
-        same = picture_likeness(found, manifest, app.models, standing, app.jobs.status.device)
         found = with_script_controls(app.extensions, found, pairs)
         found = with_units_here(found, app.models, mine.paths.inputs)
         found = with_pasted_extensions(app.extensions, with_pasted_templates(found))
+        manifest = body.manifest or sent_manifest(app, owner(request), body.picture)
+        # last: whatever is not as it was has left its note
+        same = picture_likeness(found, manifest, app.models, standing, app.jobs.status.device)
         return with_found_styles(found, mine.styles(), standing.infotext_styles) | {"likeness": same.as_json()}
 
     @api.post("/compare-manifest")

@@ -1,10 +1,10 @@
 """The answer to `/` for the second or two until the page is built."""
 
 # by a script: to an address with a tab's name behind "#" a <meta http-equiv="refresh"> goes without asking the server
-AGAIN = "<script>setTimeout(() => location.reload(), 1000)</script>"
+RELOADING = "<script>setTimeout(() => location.reload(), 1000)</script>"
 STARTING = f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-{AGAIN}<title>Easel is starting</title>
+{RELOADING}<title>Easel is starting</title>
 <style>
   :root {{ color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }}
   body {{ display: grid; place-content: center; min-height: 90vh; text-align: center }}
@@ -13,7 +13,7 @@ STARTING = f"""<!doctype html>
 """
 
 BROKEN_PAGE = STARTING.replace(
-    AGAIN, "",
+    RELOADING, "",
 ).replace(
     "<title>Easel is starting</title>", "<title>Easel</title>",
 ).replace(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 from modules.app.app import App
 from modules.base.errors import Invalid
+from modules.base.files import kept_while_unchanged
 from modules.plugins.manifest import LOCALIZATIONS
 from modules.settings.flags import ROOT
 
@@ -59,6 +60,12 @@ def shipped_languages(folder: Path = SHIPPED_TABLES) -> Mapping[str, Mapping[str
     }
 
 
+@cache
+def shipped_words(tag: str) -> str:
+    """Return the table of a language that ships as JSON; an empty one for English."""
+    return json.dumps(shipped_languages().get(tag, {}), ensure_ascii=False, separators=(",", ":"))
+
+
 def localization_files(app: App) -> dict[str, Path]:
     """Return the tables beside those that ship, by name; a file of the data folder comes before an extension's."""
     own = sorted((app.flags.paths.data_dir / LOCALIZATIONS).glob("*.json"))
@@ -77,20 +84,26 @@ def language_of(app: App, owner: str, cookie: str = "", accepted: str = "") -> L
 
     cookie: what this browser chose last, where nobody has logged in; accepted: its Accept-Language
     """
+    files = localization_files(app)
     setting = str(app.data_of(owner).settings.foreign.get(LANGUAGE_SETTING) or NO_LANGUAGE)
     chosen = next((each for each in (setting, cookie) if each not in ("", NO_LANGUAGE)), "")
-    if chosen in localization_files(app):
-        return Language(language_tag(chosen), own_table(localization_files(app)[chosen]))
+    if chosen in files:
+        return Language(language_tag(chosen), own_table(files[chosen]))
     return Language(nearest(chosen) or from_browser(accepted))
 
 
 def own_table(path: Path) -> Mapping[str, str]:
     """Return a table's words; none if it cannot be read, which the log says."""
     try:
-        return read_table(path)
+        return unchanged_table(path)
     except (Invalid, OSError) as error:
         log.warning("The page does without a table of words: %s", error)
         return {}
+
+
+@kept_while_unchanged
+def unchanged_table(path: Path) -> Mapping[str, str]:
+    return read_table(path)
 
 
 def language_tag(name: str) -> str:
@@ -98,9 +111,9 @@ def language_tag(name: str) -> str:
     return nearest(name) or (name.replace("_", "-") if TAG.fullmatch(name) else ENGLISH)
 
 
-def nearest(wanted: str, offered: Collection[str] = ()) -> str:
+def nearest(wanted: str) -> str:
     """Return the language that ships for a tag such as "zh_TW" or "de-AT"; "" if there is none."""
-    known = offered or (ENGLISH, *shipped_languages())
+    known = (ENGLISH, *shipped_languages())
     whole, main = wanted.replace("_", "-").lower(), re.split(r"[-_ ]", wanted.lower(), maxsplit=1)[0]
     return next((tag for tag in known if tag.lower() == whole), "") or next(
         (tag for tag in known if tag.lower().partition("-")[0] == main), ""

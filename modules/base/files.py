@@ -11,14 +11,34 @@ import re
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 from modules.base.errors import DiskFull, Forbidden, Invalid, Unwritable, WebUIError
 
 WITHOUT_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)      # errors of disks without links
 
 UNFINISHED = re.compile(r"\.[0-9a-f]{32}\.tmp")      # names of unfinished files
+MOST_FILES_KEPT = 256      # files that a reader keeps
+Content = TypeVar("Content")
 NoteName = Callable[[Path, Path], None]      # called with a whole file, and the name that it is about to get
+
+
+def kept_while_unchanged(read: Callable[[Path], Content]) -> Callable[[Path], Content]:
+    """Return a reader of the same files that reads one again only once its time or size has changed.
+
+    Raises OSError for a file that is not there.
+    """
+    @lru_cache(maxsize=MOST_FILES_KEPT)
+    def kept(path: Path, modified: int, size: int) -> Content:
+        return read(path)
+
+    def read_now(path: Path) -> Content:
+        now = path.stat()
+        return kept(path, now.st_mtime_ns, now.st_size)
+
+    return read_now
 
 
 def no_note(whole: Path, path: Path) -> None:

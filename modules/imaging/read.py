@@ -68,11 +68,13 @@ def opened_by_pillow(file: BinaryIO) -> Image.Image:
             return Image.open(file, formats=READABLE_FORMATS)
         except UnidentifiedImageError:
             file.seek(start)
-            content = file.read(MAX_FILE + 1)
-            mended = with_true_checksums(content) if content.startswith(PNG_SIGNATURE) else content
-            if mended == content:
+            if file.read(len(PNG_SIGNATURE)) != PNG_SIGNATURE:
                 raise
-            return Image.open(io.BytesIO(mended), formats=READABLE_FORMATS)
+            file.seek(start)
+            content = file.read(MAX_FILE + 1)
+            if not has_wrong_checksum(content):
+                raise
+            return Image.open(io.BytesIO(with_true_checksums(content)), formats=READABLE_FORMATS)
 
 
 def check_chunks(file: BinaryIO) -> None:
@@ -201,6 +203,11 @@ def checked_chunks(content: memoryview) -> Iterator[tuple[bytes, memoryview, boo
 def is_ancillary(kind: bytes) -> bool:
     """Return whether a picture can be shown without the chunk: its kind begins with a small letter (§5.4)."""
     return bool(kind[0] & 0x20)
+
+
+def has_wrong_checksum(content: bytes) -> bool:
+    """Return whether an ancillary chunk of a PNG has one. Raises InvalidImage for a truncated file."""
+    return any(is_ancillary(kind) and not right for kind, _, right in checked_chunks(memoryview(content)))
 
 
 def with_true_checksums(content: bytes) -> bytes:

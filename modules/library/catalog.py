@@ -129,11 +129,6 @@ class ModelFile:
         return small_json(self.path.with_suffix(".json"))
 
 
-def welcomes(path: Path) -> bool:
-    """Return whether a model is meant for newcomers, as the one that ships: its .json has `"welcomes": true`."""
-    return bool(small_json(path.with_suffix(".json")).get("welcomes"))
-
-
 def small_json(path: Path) -> dict[str, Any]:
     """Return the JSON object in a small file; {} if there is none that can be read."""
     try:
@@ -197,17 +192,20 @@ class Catalog:
         abroad = (entry for root in self.others for entry in files_among_others(root, self.kind))
         found = {entry.path: entry for entry in chain(outside, at_home, abroad)}
         self._files = tuple(self._without_copies([listed_file(entry, known) for entry in found.values()]))
-        usable = [file.path for file in self._files if not file.problem]
-        if self._default not in usable:
+        usable = [file for file in self._files if not file.problem]
+        if self._default not in {file.path for file in usable}:
             self._default = self._first_of(usable, named=bool(outside))
 
-    def _first_of(self, usable: Sequence[Path], named: bool) -> Path | None:
+    def _first_of(self, usable: Sequence[ModelFile], named: bool) -> Path | None:
         """Return what draws until somebody chooses: of the first folder's files one that welcomes newcomers, if any.
 
+        Its .json has `"welcomes": true`, as that of the model that ships. Other kinds are not asked.
         named: a file was named at the start, and is the first
         """
-        own = () if named else (path for path in usable if path.is_relative_to(self.roots[0]))
-        return next(filter(welcomes, own), next(iter(usable), None))
+        asked = self.kind is CHECKPOINT and not named
+        own = (file for file in usable if asked and file.path.is_relative_to(self.roots[0]))
+        found = next((file for file in own if file.sidecar.get("welcomes")), next(iter(usable), None))
+        return found.path if found else None
 
     def _without_copies(self, files: Sequence[ModelFile]) -> Iterator[ModelFile]:
         """Yield the files; of copies with the same name in several folders, such as the shipped model's, the first.

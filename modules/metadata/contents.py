@@ -10,7 +10,7 @@ from PIL import Image
 from modules.base.errors import InvalidImage
 from modules.base.limits import MAX_INFOTEXT
 from modules.imaging.exif_values import COMMENT_TAG, COMMENTED, FIRST_IMAGE, ExifValue, exif_values
-from modules.imaging.read import comment_of, open_image, too_much_text, with_true_checksums
+from modules.imaging.read import comment_of, has_wrong_checksum, open_image, too_much_text
 from modules.metadata.descriptive import Descriptive, descriptive_of
 from modules.metadata.dialects.dialect import (
     HIDDEN,
@@ -88,7 +88,7 @@ def picture_contents(content: bytes) -> PictureContents:
     if hidden:
         texts[HIDDEN] = hidden
         notes = (*notes, IN_PIXELS)
-    if image.format == "PNG" and with_true_checksums(content) != content:
+    if editable and image.format == "PNG" and has_wrong_checksum(content):
         notes = (*notes, WRONG_CHECKSUM)
     iptc = iptc_pairs(metadata.iptc or profiles.iptc)
     told = {f"iptc:{label}": value for label, value in iptc}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -16,6 +17,7 @@ from modules.settings.options import Settings
 
 MANIFEST_KEY = "easel"               # the key of the PNG text
 FORMAT = 1
+MOST_HASHED = 40      # models of a manifest that are looked for by their content
 LIBRARIES = ("torch", "diffusers", "transformers", "tokenizers", "torchsde", "numpy", "pillow")
 SHAPES_PICTURES = frozenset(
     {
@@ -61,17 +63,33 @@ def differences(
     then: Mapping[str, Any], library: Library, settings: Settings, device: Mapping[str, str]
 ) -> list[Difference]:
     """Return the differences between a manifest and now. Raises Invalid if it is no manifest."""
+    return [*itertools.chain(*split_differences(then, library, settings, device))]
+
+
+def split_differences(
+    then: Mapping[str, Any], library: Library, settings: Settings, device: Mapping[str, str]
+) -> tuple[list[Difference], list[Difference]]:
+    """Return what models and settings differ in, and what the machine and its programs do.
+
+    Raises Invalid if it is no manifest.
+    """
     try:
-        return [
-            *missing_models(then["models"], library),
-            *changed_settings(then["settings"], settings),
-            *changed_environment(then, device),
-        ]
+        learn_models(then["models"], library)
+        chosen = [*missing_models(then["models"], library), *changed_settings(then["settings"], settings)]
+        return chosen, [*changed_environment(then, device)]
     except (KeyError, TypeError, AttributeError) as error:
         raise Invalid(
             "That is no manifest of Easel's.",
             "It is the text called `easel` in a picture made with manifests switched on.",
         ) from error
+
+
+def learn_models(then: Sequence[Mapping[str, Any]], library: Library) -> None:
+    """Hash small files that may be those of a manifest."""
+    for model in then[:MOST_HASHED]:
+        for catalog in library.catalogs.values():
+            if model["kind"] in (catalog.kind.label, "refiner"):
+                catalog.learn(str(model["sha256"]).lower())
 
 
 def missing_models(then: Any, library: Library) -> Iterator[Difference]:

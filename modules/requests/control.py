@@ -40,11 +40,11 @@ def with_units_here(found: Mapping[str, Any], library: Library, inputs: Path) ->
     units, notes = [], list(found["notes"])
     for place, told in enumerate(found["fields"].get("control", ())):
         unit = dict(told)
-        for name in UNIT_PICTURES:
-            unit[name] = kept_like(inputs, unit[name]) if unit[name] else ""
-        unit["more_images"] = tuple(filter(None, (kept_like(inputs, each) for each in told["more_images"])))
-        lost = [told[name] for name in UNIT_PICTURES if told[name] and not unit[name]]
-        lost += [each for each in told["more_images"] if not kept_like(inputs, each)]
+        asked = [*(told[name] for name in UNIT_PICTURES), *told["more_images"]]
+        here = {each: kept_like(inputs, each) if each else "" for each in asked}
+        unit |= {name: here[told[name]] for name in UNIT_PICTURES}
+        unit["more_images"] = tuple(filter(None, (here[each] for each in told["more_images"])))
+        lost = [each for each in asked if each and not here[each]]
         notes += [f"ControlNet {place}: a picture of its ({each[:12]}) is no longer here." for each in lost]
         if unit["model"] != NO_CONTROL_MODEL:
             try:

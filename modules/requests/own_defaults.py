@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from modules.app.account_data import AccountData
 from modules.app.app import App
 from modules.base.errors import Unwritable, sentence
 from modules.base.fields import declared_params, form_defaults
-from modules.base.files import write_atomically
+from modules.base.files import kept_while_unchanged, write_atomically
 from modules.requests.kinds import JOB_KINDS, JobKind
 from modules.requests.read_fields import check_known, read_fields
 from modules.settings.ui_config import UI_CONFIG, is_like, read_ui_config, ui_config_in
@@ -66,14 +65,13 @@ def save_own_defaults(app: App, owner: str, tab: str, values: Mapping[str, Any])
 
 
 def told_now(path: Path) -> Mapping[str, Any]:
-    """Return what the file says now; it is read again only once it has changed."""
+    """Return what the file says now."""
     try:
-        now = path.stat()
+        return read_unchanged(path)
     except OSError:
         return {}
-    return read_unchanged(path, now.st_mtime_ns, now.st_size)
 
 
-@lru_cache(maxsize=256)
-def read_unchanged(path: Path, modified: int, size: int) -> Mapping[str, Any]:
+@kept_while_unchanged
+def read_unchanged(path: Path) -> Mapping[str, Any]:
     return read_ui_config(path)

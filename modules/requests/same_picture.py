@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from modules.base.errors import Invalid
 from modules.base.fields import defaults
 from modules.library.library import Library
-from modules.requests.compare_manifest import (
-    MANIFEST_KEY,
-    Difference,
-    changed_environment,
-    changed_settings,
-    missing_models,
-)
+from modules.requests.compare_manifest import MANIFEST_KEY, Difference, split_differences
 from modules.requests.picture_data import picture_metadata
 from modules.settings.options import Settings
 
 AS_BEFORE, NEARLY_SAME, ANOTHER, UNCERTAIN = "same", "close", "other", "untold"
-MOST_HASHED = 40      # models of a manifest that are looked for by their content
 
 
 @dataclass(frozen=True)
@@ -47,8 +42,10 @@ def picture_likeness(
     found: the data as they were read; each of their notes tells something that is not as it was
     """
     seedless = found["fields"].get("seed", -1) == -1
-    told = split_differences(manifest, library, with_pasted(standing, found["settings"]), device) if manifest else None
-    chosen, machine = told or ((), ())
+    told = None
+    with suppress(Invalid):      # then it is as if there were none
+        told = split_differences(manifest or {}, library, with_pasted(standing, found["settings"]), device)
+    chosen, machine = told or ([], [])
     if found["notes"] or seedless or chosen:
         return Likeness(ANOTHER, (*chosen, *machine))
     if told is None:
@@ -60,26 +57,6 @@ def with_pasted(standing: Settings, pasted: Mapping[str, Any]) -> Settings:
     """Return the settings as a job of the pasted form will have them."""
     known = defaults(Settings)
     return replace(standing, **{name: value for name, value in pasted.items() if name in known})
-
-
-def split_differences(
-    then: Mapping[str, Any], library: Library, settings: Settings, device: Mapping[str, str]
-) -> tuple[Sequence[Difference], Sequence[Difference]] | None:
-    """Return what models and settings differ in, and what the machine and its programs do; None for no manifest."""
-    try:
-        learn_models(then["models"], library)
-        chosen = [*missing_models(then["models"], library), *changed_settings(then["settings"], settings)]
-        return chosen, list(changed_environment(then, device))
-    except (KeyError, TypeError, AttributeError):
-        return None
-
-
-def learn_models(then: Sequence[Mapping[str, Any]], library: Library) -> None:
-    """Hash small files that may be those of a manifest."""
-    for model in then[:MOST_HASHED]:
-        for catalog in library.catalogs.values():
-            if model["kind"] in (catalog.kind.label, "refiner"):
-                catalog.learn(str(model["sha256"]).lower())
 
 
 def manifest_in(content: bytes) -> dict[str, Any] | None:

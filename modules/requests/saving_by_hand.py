@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
@@ -39,7 +39,7 @@ def save_by_hand(record: JobRecord, index: int, settings: Settings, outputs: Pat
     Raises UnknownName for a picture that is missing, DiskFull or Unwritable.
     """
     found = [each for each in record.pictures if each.index == index or not settings.save_selected_only]
-    there = [each for each in found if Path(each.path).is_file()]
+    there = pictures_there(found)
     if not there:
         raise UnknownName("picture", str(index), [str(each.index) for each in record.pictures])
     folder = outputs.joinpath(*below_outputs(settings.outdir_save))
@@ -51,6 +51,11 @@ def save_by_hand(record: JobRecord, index: int, settings: Settings, outputs: Pat
             with logging:
                 append_whole(folder / LOG, row, as_csv(LOG_COLUMNS))
     return copies
+
+
+def pictures_there(pictures: Iterable[OutputRecord]) -> list[OutputRecord]:
+    """Return those whose files have not been deleted or moved."""
+    return [each for each in pictures if Path(each.path).is_file()]
 
 
 def copied(record: JobRecord, picture: OutputRecord, settings: Settings, folder: Path) -> Path:
@@ -68,13 +73,13 @@ def copied(record: JobRecord, picture: OutputRecord, settings: Settings, folder:
     return path
 
 
-def zip_name(record: JobRecord, settings: Settings) -> str:
-    """Return the name of a zip of the job's pictures, without its ending: by the settings' pattern, if they have one.
+def zip_name(record: JobRecord, pictures: Sequence[OutputRecord], settings: Settings) -> str:
+    """Return the name of a zip of these pictures of a job, without its ending: by the settings' pattern, if any.
 
     Raises OSError or ValueError for a first picture that cannot be read.
     """
-    first = record.pictures[0]
-    usual = f"{Path(first.path).stem}-{len(record.pictures)}"
+    first = pictures[0]
+    usual = f"{Path(first.path).stem}-{len(pictures)}"
     if not settings.grid_zip_filename_pattern:
         return usual
     with Image.open(first.path) as image:

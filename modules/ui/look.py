@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from modules.app.colours import COLOURS
-from modules.app.languages import WORDING, shipped_languages
+from modules.app.languages import WORDING, shipped_languages, shipped_words
 from modules.ui import gradio_sheets
 from modules.ui.bundle import bundle_modules
 from modules.ui.document import FOR_GOOD
@@ -44,7 +45,7 @@ class Fresh(StaticFiles):
         return response
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Built:
     """A text served under a name that contains its hash, so that browsers may keep it for good."""
 
@@ -52,7 +53,7 @@ class Built:
     ending: str
     text: str
 
-    @property
+    @cached_property
     def name(self) -> str:
         return f"{self.stem}-{hashlib.sha256(self.text.encode()).hexdigest()[:12]}.{self.ending}"
 
@@ -92,8 +93,8 @@ class Assets:
             Built("main", "js", bundle_modules(ASSETS, "main.js")),
             Built("a1111", "js", bundle_modules(ASSETS, "a1111/main.js")) if extended else None,
             Built("a1111", "css", (ASSETS / "a1111.css").read_text(encoding="utf-8")) if extended else None,
-            {tag: Built(f"words-{tag}", "js", f"window.easelWords = {as_json(table)};")
-             for tag, table in shipped_languages().items()},
+            {tag: Built(f"words-{tag}", "js", f"window.easelWords = {shipped_words(tag)};")
+             for tag in shipped_languages()},
             tuple(gradio),
         )
 
@@ -123,11 +124,7 @@ class Assets:
 
 def embedded(value: Any) -> str:
     """Return JSON that cannot end its script element."""
-    return as_json(value).replace("<", "\\u003c")
-
-
-def as_json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def theme() -> gr.themes.Base:

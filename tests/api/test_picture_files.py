@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +34,18 @@ def test_the_zip_is_called_as_the_settings_pattern_says(client):
         told = client.get("/easel/v1/jobs/zip-2/zip").headers["content-disposition"]
     assert "77" in told and told.endswith(".zip")
     assert client.get("/easel/v1/jobs/no-such-job/zip").status_code == 404
+
+
+@pytest.mark.slow
+def test_a_picture_that_has_been_deleted_is_left_out_of_zip_and_name(client):
+    post(client, force_task_id="zip-5", save_images=True, n_iter=2, seed=77)
+    first, second = [each for each in client.app.jobs.get("zip-5").pictures if "grid" not in each.kind]
+    Path(first.path).unlink()
+    with set_to(client, grid_zip_filename_pattern="[seed]"):
+        reply = client.get("/easel/v1/jobs/zip-5/zip")
+    assert "78" in reply.headers["content-disposition"]
+    with zipfile.ZipFile(io.BytesIO(reply.content)) as found:
+        assert Path(second.path).name in found.namelist() and Path(first.path).name not in found.namelist()
 
 
 @pytest.mark.slow

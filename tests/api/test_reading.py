@@ -7,6 +7,7 @@ import io
 import json
 import struct
 import zlib
+from dataclasses import asdict
 from urllib.parse import quote
 
 import numpy as np
@@ -15,7 +16,9 @@ from PIL import Image
 
 from modules.api.info import decode_base64
 from modules.base.fields import declared_params
+from modules.base.version import VERSION
 from modules.params.txt2img import Txt2Img
+from modules.requests.compare_manifest import environment
 from tests.api.test_generate import post
 
 
@@ -208,3 +211,18 @@ def same_pixels(one, other):
         np.asarray(Image.open(io.BytesIO(base64.b64decode(each))).convert("RGB"), np.int16) for each in (one, other)
     )
     return np.abs(first - second).max() <= 1
+
+
+def test_what_is_no_longer_here_makes_another_picture_whatever_the_manifest_says(client):
+    """Also what is looked for last, as a unit's model."""
+    text = "x\nSteps: 5, Sampler: Euler, CFG scale: 7, Seed: 4, Size: 64x64"
+    now = environment(client.app.jobs.status.device)
+    manifest = {"version": VERSION, "models": [], "settings": asdict(client.app.settings.current), "environment": now}
+
+    def verdict(text):
+        found = client.post("/easel/v1/read-infotext", json={"text": text, "manifest": manifest}).json()
+        return found["likeness"]["verdict"], found["notes"]
+
+    assert verdict(text) == ("same", [])
+    told, notes = verdict(f'{text}, ControlNet 0: "Module: none, Model: gone [00000000], Weight: 1"')
+    assert told == "other" and any("gone" in note for note in notes)

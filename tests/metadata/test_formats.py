@@ -382,6 +382,12 @@ def test_a_png_text_with_a_wrong_checksum_is_read_edited_and_told():
     assert picture_digest(changed) == picture_digest(content) and pixels(changed) == pixels(encoded("png"))
 
 
+def test_a_png_that_is_cut_off_tells_what_can_be_read_and_is_not_edited():
+    content = encoded("png", DATA)
+    said = picture_contents(content[: content.index(b"IDAT") + 30])
+    assert not said.editable and said.format == "PNG"
+
+
 @pytest.mark.parametrize("kind", [b"IHDR", b"IDAT"])
 def test_a_png_whose_pixels_have_a_wrong_checksum_is_refused(kind):
     with pytest.raises(InvalidImage):
