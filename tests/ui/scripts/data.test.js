@@ -42,7 +42,7 @@ test("keywords are typed with commas between", () => {
 });
 
 test("a declared field is what the page's form draws; a box's own type says nothing of it", () => {
-  globalThis.gradio_config = { components: [
+  globalThis.easel.page = { components: [
     { type: "slider", props: { elem_id: "steps", label: "Sampling steps", minimum: 1, maximum: 150, step: 1 } },
     { type: "textbox", props: { elem_id: "prompt", type: "text", label: "Prompt", lines: 3 } },
   ] };

@@ -1,6 +1,6 @@
 // A1111's functions that open a tab, draw or choose: each presses the button that a person would.
 
-import { openTab } from "../core/dom.js";
+import { described, openTab } from "../core/dom.js";
 
 const press = (id) => document.getElementById(id)?.click();
 
@@ -16,7 +16,7 @@ function opening(tab, mode = null) {
 /** Press a tab's button; a narrow window has it among "More tabs", without an id. */
 function openPageTab(name) {
   const button = document.getElementById(`tab_${name}-button`);
-  const title = window.gradio_config.components.find(({ props }) => props.elem_id === `tab_${name}`)?.props.label;
+  const title = described(`tab_${name}`)?.props.label;
   if (button) button.click();
   else if (title) openTab(title);
 }

@@ -36,7 +36,7 @@ export function startSelectors() {
 
 /** gradio 3 marked each component with its kind: .gradio-textbox, .gradio-slider … */
 function nameComponents() {
-  for (const { type, props } of window.gradio_config.components) {
+  for (const { type, props } of window.easel.page.components) {
     if (props.elem_id) document.getElementById(props.elem_id)?.classList.add(`gradio-${type}`);
   }
 }

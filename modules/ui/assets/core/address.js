@@ -5,14 +5,20 @@ const USUAL = "txt2img";      // the tab of an address that names none
 
 let awaited = null;      // the tab that is being opened because the address names it
 
-const named = () => decodeURIComponent(location.hash.slice(1)) || USUAL;
+function named() {
+  try {
+    return decodeURIComponent(location.hash.slice(1)) || USUAL;
+  } catch {      // "#50%" names no tab
+    return USUAL;
+  }
+}
 
 const current = () => window.get_uiCurrentTab()?.dataset.tabId ?? "";
 
 /** The page's own tabs, by the name that gradio has for them; those inside a tab come after it. */
 function labelOf(name) {
   const tabs = window.easel.page.components.filter(({ type }) => type === "tabitem");
-  return tabs.find(({ props }) => props.id === name && /^tab_/.test(props.elem_id ?? ""))?.props.label;
+  return tabs.find(({ props }) => props.id === name && props.visible !== false && /^tab_/.test(props.elem_id ?? ""))?.props.label;
 }
 
 /** Opens what the address names; a name that is none stays there, and changes nothing. */

@@ -1,6 +1,9 @@
 // Small helpers: elements, words, figures.
 export const facts = window.easel.facts;
 
+/** gradio's description of a control, by its id: { type, props }. */
+export const described = (id) => window.easel.page.components.find(({ props }) => props.elem_id === id);
+
 export const byId = (id) => document.getElementById(id);
 
 /** Is it there, in a tab that is open? */

@@ -100,14 +100,12 @@
     if (starting && !isDrawn(starting.app())) return;
     if (starting?.inside) oneMain(starting.app());
     starting = null;
-    for (const [id, part] of waiting) {
-      const panel = document.getElementById(id);
-      if (panel?.getAttribute("role") !== "tabpanel" || !panel.offsetParent) continue;
-      waiting.delete(id);
-      const app = applicationIn(panel);
-      starting = { part, app: () => app, inside: true };
-      return;
-    }
+    if (!waiting.size) return observer.disconnect();
+    const panel = window.get_uiCurrentTabContent(), part = waiting.get(panel?.id);
+    if (!part) return;
+    waiting.delete(panel.id);
+    const app = applicationIn(panel);
+    starting = { part, app: () => app, inside: true };
   }
 
   /** gradio's element reads its attributes as it is made, so it is made with them. */
@@ -125,7 +123,8 @@
     main.replaceWith(plain);
   }
 
-  new MutationObserver(open).observe(document, {
+  const observer = new MutationObserver(open);
+  observer.observe(document, {
     subtree: true, childList: true, attributes: true, attributeFilter: ["aria-selected"],
   });
 }

@@ -5,7 +5,7 @@ const one = (id) => `library/pictures/${encodeURIComponent(id)}`;
 const album = (id) => `library/albums/${encodeURIComponent(id)}`;
 
 /** A picture as other endpoints name it. */
-export const refOf = ({ id }) => `library:${id}`;
+const refOf = ({ id }) => `library:${id}`;
 
 /** A picture as the editor of its data takes it. */
 export const forEditor = (picture) =>

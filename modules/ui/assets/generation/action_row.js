@@ -1,16 +1,12 @@
 // The row under a picture: what can be done with it, by name, in A1111's order and with A1111's ids. It is always
 // there; without a picture it waits.
 import { h, iconButton, t } from "../core/dom.js";
+import { saveAs } from "../core/save_as.js";
 import { downloadZip, openFolder, saveByHand } from "./keeping.js";
 import { enlarge, sendToControl, sendToExtras, sendToImg2img } from "./send_to.js";
 import { varyPicture } from "./variants.js";
 
-function download({ url }) {
-  const link = h("a", { href: url, download: "", hidden: true });
-  document.body.append(link);
-  link.click();
-  link.remove();
-}
+const download = ({ url }) => saveAs(url, "");
 
 /**
  * name: the word on the button; says: all of it; act(picture, tab); own: only for a job's own pictures, not for a mask

@@ -1,6 +1,7 @@
 // What keeps a picture: its folder, a copy of it saved by hand, all of the job as one zip.
 import { t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
+import { saveAs } from "../core/save_as.js";
 import { reasonOf, server } from "../core/server.js";
 
 /** Tells how it went; what `work` resolves with is said, an error too. */
@@ -27,9 +28,4 @@ export const openFolder = (job, index) => told(async () => {
 });
 
 /** All pictures of the job; the browser keeps them where it keeps what it downloads. */
-export function downloadZip(job) {
-  const link = Object.assign(document.createElement("a"), { href: server.zip(job), download: "" });
-  document.body.append(link);
-  link.click();
-  link.remove();
-}
+export const downloadZip = (job) => saveAs(server.zip(job), "");

@@ -1,8 +1,9 @@
 // The jobs that a tab has added while one ran, oldest first: it shows each when its turn comes.
 import { server } from "../core/server.js";
 import { tab as kept } from "../core/storage.js";
+import { UNFINISHED } from "../queue/order.js";
 
-const UNFINISHED = ["queued", "running"], MOST = 200;      // jobs looked at
+const MOST = 200;      // jobs looked at
 
 export class Line {
   constructor(tab) {

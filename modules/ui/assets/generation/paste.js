@@ -21,7 +21,8 @@ export async function pasteInfotext(text, form, source = {}) {
     notice("paste", t("That is not generation data."));
     return false;
   }
-  const before = snapshot({ ...form, values: await form.now() });
+  await form.now();
+  const before = snapshot(form);
   await fillIn(found, form);
   report(form, found, before, offers(form, found));
   return true;

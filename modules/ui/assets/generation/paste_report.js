@@ -1,6 +1,6 @@
 // What pasted data did to a form: one panel above the settings that says what was filled in, what is not here, and
 // whether it will be the same picture, with a way back.
-import { facts, h, t } from "../core/dom.js";
+import { bringIntoView, described, facts, h, t } from "../core/dom.js";
 
 const LONGEST = 80, MOST = 30;      // characters of a value, and how many are shown
 
@@ -32,10 +32,9 @@ export function putBack(form, { values, asked, extensions }) {
 export const same = (a, b) => JSON.stringify(a ?? "") === JSON.stringify(b ?? "") || String(a) === String(b);
 
 /** A control's own label; of what has none, the name under which generation data have it. */
-function labelOf(form, name) {
+export function labelOf(form, name) {
   const id = form.ids[name];
-  const control = id && window.easel.page.components.find(({ props }) => props.elem_id === id);
-  return control?.props.label || facts.labels[name] || facts.keys[name] || name;
+  return (id && described(id)?.props.label) || facts.labels[name] || facts.keys[name] || name;
 }
 
 /** What differs from before, as [label, value]: nested values, such as units, only by their labels. */
@@ -86,5 +85,5 @@ export function report(form, found, before, offers) {
       likeness.differences.length ? differencesTable(likeness.differences) : null),
     h("div.paste-acts", {}, undo, away),
   );
-  place(form).scrollIntoView({ block: "nearest" });
+  bringIntoView(place(form));
 }

@@ -1,5 +1,5 @@
 // The settings that somebody wants above the tabs (quicksettings_list): what is changed there holds at once.
-import { byId, facts, h, t } from "../core/dom.js";
+import { byId, described, facts, h, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
 import { reasonOf, server } from "../core/server.js";
 
@@ -7,15 +7,17 @@ const NAME = "quicksettings_list";
 const WAIT = 300;      // ms after the last change of a text or a slider
 
 /** gradio's description of a setting's own control in the Settings tab; undefined for none that may be shown here. */
-const described = (name) =>
-  window.easel.page.components.find(({ type, props }) => props.elem_id === `setting_${name}` && type in MAKERS);
+function shownSetting(name) {
+  const control = described(`setting_${name}`);
+  return control?.type in MAKERS ? control : undefined;
+}
 
 const withheld = (name) => facts.start.server_settings.includes(`setting_${name}`);
 
 const shownNames = () => {
   const wanted = [window.opts[NAME]].flat().filter((name) => typeof name === "string");
   return [...new Set(wanted)].filter((name) =>
-    name !== NAME && !facts.quick.includes(name) && name in facts.settings && described(name) && !withheld(name));
+    name !== NAME && !facts.quick.includes(name) && name in facts.settings && shownSetting(name) && !withheld(name));
 };
 
 /** A setting's control: an input, how its value is read, and how it is put in. */
@@ -53,7 +55,7 @@ async function apply(name, value) {
 }
 
 function labelled(name) {
-  const { type, props } = described(name);
+  const { type, props } = shownSetting(name);
   const made = MAKERS[type](props);
   if (!made) return [];
   const { input, read, put } = made;

@@ -79,7 +79,8 @@ export class GenerationTab {
    * While a job runs the stage stays, too. beside: the picture, { job, index }, that its pictures are shown beside
    */
   add(patch = AS_IT_IS, beside = null) {
-    this.adding = this.adding.then(() => this.addOne(patch, beside));      // one after another, in the order of clicks
+    // one after another, in the order of clicks, whatever became of the one before
+    this.adding = this.adding.catch(() => {}).then(() => this.addOne(patch, beside));
     return this.adding;
   }
 

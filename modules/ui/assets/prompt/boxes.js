@@ -1,5 +1,5 @@
 // The two prompt boxes: colours, completion, token counters, bracket marks, weights and order by keyboard.
-import { byId, debounced, t } from "../core/dom.js";
+import { byId, debounced, replaceKeepingFocus, t } from "../core/dom.js";
 import { server } from "../core/server.js";
 import { moveElement, reweigh } from "./attention.js";
 import { Colours } from "./colours.js";
@@ -54,14 +54,14 @@ async function countTokens(tab, form, name) {
   }
   if (prompt !== (form.get(name) ?? "")) return;      // typed on meanwhile
   const title = t(TITLES[name]);
-  counter.replaceChildren(Object.assign(document.createElement("button"), {
+  replaceKeepingFocus(counter, [Object.assign(document.createElement("button"), {
     type: "button",
     className: problem ? "counter wrong" : "counter",
     textContent: problem && wrong ? `${problem} · ${tokens}/${limit}` : `${tokens}/${limit}`,
     title: [problem, t("Tokens used, of those that fit before another part is begun. A click shows them.")]
       .filter(Boolean).join("\n"),
     onclick: () => showReading(title, form.get(name) ?? "", stepsOf(form)),
-  }));
+  })]);
 }
 
 const stepsOf = (form) => Number(form.get("steps")) || 20;
@@ -84,11 +84,7 @@ function edit(event) {
   const box = event.target;
   if (!box.matches?.("[id$=_prompt_row] textarea") || !ARROWS[event.key]) return;
   const [change, sign] = ARROWS[event.key];
-  const TITLES = {
-  prompt: "What the model reads of the prompt", negative_prompt: "What the model reads of the negative prompt",
-};
-
-const wanted =
+  const wanted =
     change === reweigh ? (event.ctrlKey || event.metaKey) && !event.altKey : event.altKey && !event.ctrlKey;
   if (!wanted) return;
   event.preventDefault();

@@ -1,5 +1,5 @@
 // The jobs that have ended: those of today, earlier ones when asked for, under the names of their days.
-import { h, t } from "../core/dom.js";
+import { h, moment, t } from "../core/dom.js";
 import { QueueList } from "./list.js";
 import { startOfDay } from "./order.js";
 import { FORMS } from "./show.js";
@@ -49,6 +49,5 @@ function dayOf(created) {
   const now = new Date();
   if (created >= startOfDay(now)) return t("Today");
   if (created >= startOfDay(now, 1)) return t("Yesterday");
-  return new Date(created * 1000).toLocaleDateString(document.documentElement.lang || undefined,
-    { weekday: "short", day: "numeric", month: "long" });
+  return moment(new Date(created * 1000), { weekday: "short", day: "numeric", month: "long" });
 }

@@ -1,5 +1,5 @@
 // One job in a list: built once, and kept up to date while it is worked on.
-import { duration, h, iconButton, t } from "../core/dom.js";
+import { duration, h, iconButton, moment, t } from "../core/dom.js";
 import { server } from "../core/server.js";
 import { hasEnded } from "../generation/job_feed.js";
 import { stateWords, waits } from "./order.js";
@@ -72,8 +72,7 @@ function title(job, acts) {
 }
 
 /** created: seconds of the epoch */
-const clock = (created) => new Date(created * 1000).toLocaleTimeString(document.documentElement.lang || undefined,
-  { hour: "2-digit", minute: "2-digit" });
+const clock = (created) => moment(new Date(created * 1000), { hour: "2-digit", minute: "2-digit" });
 
 function told(job, mode) {
   const [words, gaps] = stateWords(job, mode);

@@ -2,6 +2,7 @@
 import { byId, facts, h, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
 import { reasonOf, server } from "../core/server.js";
+import { labelOf } from "../generation/paste_report.js";
 import { meetServer } from "../generation/server_status.js";
 import { tabs } from "../generation/tabs.js";
 
@@ -15,16 +16,13 @@ function ownFields({ tab, base }) {
   return Object.keys(base).filter((name) => !apart.has(name) && isPlain(base[name]));
 }
 
-const label = ({ ids }, name) =>
-  window.easel.page.components.find(({ props }) => props.elem_id === ids[name])?.props.label || name;
-
 /** What the forms hold now and do not begin with: [{ tab, name, label, then, now }]. */
 async function changes() {
   await Promise.all([...tabs.values()].map(({ form }) => form.now()));
   return [...tabs.values()].flatMap(({ tab, form }) => {
     const edited = form.edited();
     return ownFields(form).filter((name) => name in edited && isPlain(edited[name])).map((name) => ({
-      tab, name, label: label(form, name), then: form.base[name],
+      tab, name, label: labelOf(form, name), then: form.base[name],
       now: typeof form.base[name] === "number" ? Number(edited[name]) : edited[name],
     }));
   });

@@ -42,6 +42,7 @@ export function startMerger() {
   });
   window.onUiTabChange(showTab);
   document.addEventListener("visibilitychange", () => feeds[0]?.wake());
+  showTab();      // it may be open already, as the address says
 }
 
 let resumed = false;
@@ -88,7 +89,6 @@ async function make(kind) {
     bringIntoView(refusal);
   }
 }
-
 
 /** After a reload or a restart: what is still being made. */
 async function resume() {

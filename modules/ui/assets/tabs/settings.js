@@ -5,7 +5,6 @@ import { server } from "../core/server.js";
 import { Form } from "../generation/form.js";
 import { startDefaults } from "./defaults.js";
 
-
 let form = null;
 
 function watchEdits() {
