@@ -78,7 +78,8 @@ def test_a_machine_without_the_server_s_files_makes_its_pictures_and_grids(serve
         assert [Path(each.path).name for each in told if each.saved] == [Path(each.path).name for each in expected if each.saved]
         pairs = zip(told, expected, strict=True)
         # company in a call may change a picture's last bit
-        assert max(np.abs(pixels(one.path) - pixels(other.path)).max() for one, other in pairs) <= 1
+        differences = {Path(one.path).name: np.abs(pixels(one.path) - pixels(other.path)).max() for one, other in pairs}
+        assert max(differences.values()) <= 1, differences
     kept = [path for path in (machines.folder / "first").rglob("*.png") if path.is_file()]
     assert kept == []      # the machine keeps nothing of a job that has ended
 

@@ -14,7 +14,7 @@ from modules.imaging.control.maps import MAPS, MapOptions, rgb_on_white
 from modules.imaging.control.resampling import AREA, CUBIC, NEAREST, resampled
 from modules.imaging.control.thinning import binary_by_otsu, is_of_thin_lines, thinned
 from modules.params.control import MAP_RESIZE_MODES
-from modules.params.preprocessors import PREPROCESSORS, REFERENCE, find_preprocessor
+from modules.params.preprocessors import IMAGE_PROMPT, PREPROCESSORS, find_preprocessor
 from tests.golden_data import GOLDEN
 
 REPLIES = json.loads((GOLDEN / "controlnet-api/detect.json").read_text())
@@ -39,8 +39,8 @@ def test_a_map_is_the_extensions_to_the_pixel(name):
 
 
 def test_the_two_tables_agree():
-    """What runs here is declared to need no file, and the reverse; a reference has no map."""
-    assert MAPS.keys() == {each.name for each in PREPROCESSORS if not each.file} - {*REFERENCE}
+    """What runs here is declared to need no file, and the reverse; a picture for an image encoder has no map."""
+    assert MAPS.keys() == {each.name for each in PREPROCESSORS if not each.file} - {*IMAGE_PROMPT}
 
 
 def test_canny_finds_the_border_of_a_square_and_nothing_in_grey():

@@ -18,7 +18,8 @@ const current = () => window.get_uiCurrentTab()?.dataset.tabId ?? "";
 /** The page's own tabs, by the name that gradio has for them; those inside a tab come after it. */
 function labelOf(name) {
   const tabs = window.easel.page.components.filter(({ type }) => type === "tabitem");
-  return tabs.find(({ props }) => props.id === name && props.visible !== false && /^tab_/.test(props.elem_id ?? ""))?.props.label;
+  const isIt = ({ id, visible, elem_id: element }) => id === name && visible !== false && element?.startsWith("tab_");
+  return tabs.find(({ props }) => isIt(props))?.props.label;
 }
 
 /** Opens what the address names; a name that is none stays there, and changes nothing. */

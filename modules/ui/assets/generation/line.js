@@ -1,7 +1,7 @@
 // The jobs that a tab has added while one ran, oldest first: it shows each when its turn comes.
+import { UNFINISHED } from "../core/job_states.js";
 import { server } from "../core/server.js";
 import { tab as kept } from "../core/storage.js";
-import { UNFINISHED } from "../queue/order.js";
 
 const MOST = 200;      // jobs looked at
 

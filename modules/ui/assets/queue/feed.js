@@ -1,8 +1,8 @@
 // The queue's state as it comes: told by the server while somebody looks, asked for where there is no stream.
 import { t } from "../core/dom.js";
+import { UNFINISHED } from "../core/job_states.js";
 import { server } from "../core/server.js";
 import { JobFeed } from "../generation/job_feed.js";
-import { UNFINISHED } from "./order.js";
 
 const TIMES = { poll: 1500, unseen: 10000, lost: 1500, first: 3000, silent: 20000 };      // ms, as in job_feed.js
 

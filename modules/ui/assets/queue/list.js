@@ -1,9 +1,10 @@
 // The queue's list: pages of jobs, drawn so that what has not changed stays as it is.
 import { h, t } from "../core/dom.js";
+import { UNFINISHED } from "../core/job_states.js";
 import { notice } from "../core/notices.js";
 import { reasonOf, server } from "../core/server.js";
 import { JobItem } from "./item.js";
-import { joined, movedBefore, UNFINISHED, waits, withMoved, withProgress } from "./order.js";
+import { joined, movedBefore, waits, withMoved, withProgress } from "./order.js";
 import { showJob } from "./show.js";
 
 const PAGE = 50;       // jobs that one question answers

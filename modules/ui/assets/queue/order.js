@@ -1,6 +1,6 @@
 // What the queue's list shows and in which order, without a page.
+import { UNFINISHED } from "../core/job_states.js";
 
-export const UNFINISHED = ["queued", "running"];
 export const FILTERS = [
   ["Waiting and at work", UNFINISHED],
   ["Done", ["done"]],

@@ -1,0 +1,2 @@
+// States of jobs, as the server names them.
+export const UNFINISHED = ["queued", "running"];
