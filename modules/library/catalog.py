@@ -25,7 +25,8 @@ SHORTEST_HASH = 8            # digits
 LARGEST_SIDECAR = 2**20      # bytes
 SMALL_COPY = 64 * 2**20      # bytes; larger files without a hash are not compared as copies
 FEWEST_LETTERS = 3           # letters and digits in a part of a name that is enough to find a file
-IN_CONVOLUTION = "model.diffusion_model.input_blocks.0.0.weight"
+# of a checkpoint's UNet: (width, channels it sees, 3, 3)
+FIRST_CONVOLUTION = "model.diffusion_model.input_blocks.0.0.weight"
 PICTURE_AND_LATENT = 8       # channels that a UNet sees which edits pictures
 HASH_IN_TITLE = re.compile(r"\[([0-9a-f]{8,64})\]\Z")
 HASH_OF_NOTHING = hashlib.sha256(b"").hexdigest()      # some trainers write it into every file
@@ -96,7 +97,7 @@ class ModelFile:
         if self.problem or not is_named_safetensors(self.path):
             return "pix2pix" in self.name.casefold()
         try:
-            return read_header(self.path).shapes.get(IN_CONVOLUTION, (0, 0))[1] == PICTURE_AND_LATENT
+            return read_header(self.path).shapes.get(FIRST_CONVOLUTION, ())[1:2] == (PICTURE_AND_LATENT,)
         except (ModelError, OSError):
             return False
 

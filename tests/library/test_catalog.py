@@ -12,7 +12,7 @@ import pytest
 from modules.base.errors import ModelError, UnknownName
 from modules.library import catalog as catalog_module
 from modules.library import model_folders
-from modules.library.catalog import Catalog
+from modules.library.catalog import FIRST_CONVOLUTION, Catalog
 from modules.library.model_kinds import VAE
 from modules.library.safetensors_header import sniff
 from modules.store.hashes import HashCache
@@ -59,9 +59,14 @@ def test_a_model_that_welcomes_newcomers_is_the_default_wherever_it_stands_in_th
 
 @pytest.mark.parametrize("channels", [4, 8, 9])
 def test_a_model_edits_pictures_whose_unet_sees_one_beside_the_latent(folder, channels):
-    shapes = {"model.diffusion_model.input_blocks.0.0.weight": (32, channels, 3, 3)}
-    safetensors(folder / "seen.safetensors", {}, shapes)
+    safetensors(folder / "seen.safetensors", {}, {FIRST_CONVOLUTION: (32, channels, 3, 3)})
     assert catalog_of(folder).find("seen").edits_pictures is (channels == 8)
+
+
+@pytest.mark.parametrize("shape", [(), (8,)])
+def test_a_first_convolution_that_is_none_edits_no_pictures(folder, shape):
+    safetensors(folder / "odd.safetensors", {}, {FIRST_CONVOLUTION: shape})
+    assert catalog_of(folder).find("odd").edits_pictures is False
 
 
 def test_what_comes_later_does_not_become_the_default(folder):

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from modules.base.errors import ModelUnsupported
 from modules.base.families import WIDTHS, KnownFamily, spoken_family
+from modules.library.catalog import FIRST_CONVOLUTION
 from modules.models.checkpoint.hints import Hints
-from modules.models.checkpoint.key_mapping import CONTEXT, FIRST_CONVOLUTION, UNET_PREFIX
+from modules.models.checkpoint.key_mapping import CONTEXT, UNET_PREFIX
 from modules.sampling.latent import SD_LATENT, LatentFormat
 from modules.sampling.schedules import ALIGNED
 

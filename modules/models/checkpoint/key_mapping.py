@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 Prefixes = dict[str, str]      # LDM prefix → module prefix; the rest of the name is translated by a table
 
 UNET_PREFIX = "model.diffusion_model."
-# of its first convolution: (width, channels it sees, 3, 3)
-FIRST_CONVOLUTION = f"{UNET_PREFIX}input_blocks.0.0.weight"
 CONTEXT = f"{UNET_PREFIX}middle_block.1.transformer_blocks.0.attn2.to_k.weight"      # (width, width of the text)
 VAE_PREFIX = "first_stage_model."
 VAE_PARTS = ("encoder.", "decoder.", "quant_conv.", "post_quant_conv.")

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from modules.base.errors import Invalid, ModelMismatch
-from modules.models.checkpoint.key_mapping import FIRST_CONVOLUTION, UNET_PREFIX, VAE_PREFIX
+from modules.library.catalog import FIRST_CONVOLUTION
+from modules.models.checkpoint.key_mapping import UNET_PREFIX, VAE_PREFIX
 from modules.models.files.tensor_stream import Source, TensorEntry
 from modules.models.merging.discarding import found
 from modules.models.merging.recipe import Recipe

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from modules.base.files import write_atomically
-from modules.models.checkpoint.key_mapping import FIRST_CONVOLUTION
+from modules.library.catalog import FIRST_CONVOLUTION
 from modules.models.files.tensor_stream import Source
 from modules.models.merging.mixing import Mixer
 from modules.models.merging.recipe import Recipe

@@ -13,8 +13,9 @@ from safetensors.torch import load_file, save_file
 
 from modules.base.errors import Invalid, ModelCorrupt, ModelMismatch
 from modules.base.files import new_file
+from modules.library.catalog import FIRST_CONVOLUTION
 from modules.models.merging import Recipe, discarding, merge
-from modules.models.merging.mixing import FIRST_CONVOLUTION, block_index
+from modules.models.merging.mixing import block_index
 from modules.models.merging.sources import averaged
 from modules.params.merge import BLOCKS, Merge
 from tests.golden_data import GOLDEN, assemble_models
