@@ -46,10 +46,10 @@ def projection(kind, seen=SEEN, width=WIDTH):
 def tables(unet, kind, width=WIDTH, seen=SEEN):
     """An IP-Adapter for a UNet, as its makers' two tables."""
     noise, attention = torch.Generator().manual_seed(4), {}
-    for place, layer in enumerate(cross_attention(unet)[0]):
+    for each in cross_attention(unet):
         for part in "kv":
-            attention[f"{2 * place + 1}.to_{part}_ip.weight"] = torch.randn(
-                layer.to_k.out_features, width, generator=noise
+            attention[f"{2 * each.number + 1}.to_{part}_ip.weight"] = torch.randn(
+                each.layer.to_k.out_features, width, generator=noise
             ) * 0.3
     return {"image_proj": projection(kind, seen, width), "ip_adapter": attention}
 

@@ -16,7 +16,7 @@ from modules.imaging.colour import to_lab, to_rgb
 from modules.imaging.control.recolouring import grown_and_blurred, with_intensity
 from modules.imaging.control.resampling import Levels
 from modules.params.control import UNION_TYPES, ControlUnit
-from modules.pipelines.control_maps import StartPicture, map_for_pass, shown_map
+from modules.pipelines.control_maps import StartPicture, levels_tensor, map_for_pass, shown_map
 from modules.pipelines.control_pictures import image_prompt, reference
 from modules.pipelines.plan import ImagePlan, Pass, PlannedUnit
 from modules.sampling.control import Control, ControlTimeline, TimedControl
@@ -72,11 +72,6 @@ def hint_of(levels: Levels) -> Tensor:
         return hint
     painted = (hint[3:] > MASKED).float()
     return hint[:3] * (1 - painted) - painted
-
-
-def levels_tensor(levels: Levels) -> Tensor:
-    """Convert (H, W, C) uint8 to (C, H, W) in [0, 1]."""
-    return torch.from_numpy(levels.astype(np.float32) / 255).permute(2, 0, 1).contiguous()
 
 
 def region_of(planned: PlannedUnit) -> Tensor | None:

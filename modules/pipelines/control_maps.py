@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image
+from torch import Tensor
 
 from modules.base.errors import Invalid
 from modules.imaging.control.fitting import fitted_map, pixel_perfect_resolution
@@ -128,6 +130,11 @@ def map_for_pass(pass_: Pass[Any], planned: PlannedUnit, start: StartPicture | N
     """Return a unit's map at the size of a pass, whole cells of its latent: (H, W, 3), or (H, W, 4) with a mask."""
     size = pass_.params.width // cell * cell, pass_.params.height // cell * cell
     return fitted_map(planned.maps.of(planned, start), size, mode_of(planned.unit, start))
+
+
+def levels_tensor(levels: Levels) -> Tensor:
+    """Convert (H, W, C) uint8 to (C, H, W) in [0, 1]."""
+    return torch.from_numpy(levels.astype(np.float32) / 255).permute(2, 0, 1).contiguous()
 
 
 def shown_map(levels: Levels) -> Image.Image:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,6 +41,17 @@ class CondExtra(Protocol):
 
     def blank(self) -> CondExtra:
         """Return the same extra without content, for guidance that measures an extra's effect."""
+
+
+class ReadElsewhere:
+    """An extra that something else than the network's inputs has: rows without it may share its call."""
+
+    __slots__ = ()
+
+    key: ClassVar[None] = None
+
+    def apply(self, inputs: UNetInputs, extras: Sequence[Any]) -> UNetInputs:
+        return inputs
 
 
 @dataclass(frozen=True, slots=True, eq=False)

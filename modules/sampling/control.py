@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from modules.sampling.cond_extras import CondExtras, UNetInputs
+from modules.sampling.cond_extras import CondExtras, ReadElsewhere
 from modules.sampling.control_changes import EstimateChange
 from modules.sampling.references import REFERENCES, Moment, References, TimedReference
 
@@ -38,19 +38,13 @@ class Control:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Controls:
-    """The controls of one row, an extra of its conditioning. Rows without any may share its call.
+class Controls(ReadElsewhere):
+    """The controls of one row, an extra of its conditioning: ControlNets are asked beside the UNet's call.
 
-    ControlNets are networks of their own, asked beside the UNet's call (`models/control`): nothing is applied to its
-    inputs here.
+    See `models/control`.
     """
 
-    key: ClassVar[None] = None
-
     controls: tuple[Control, ...]
-
-    def apply(self, inputs: UNetInputs, extras: Sequence[Any]) -> UNetInputs:
-        return inputs
 
     def blank(self) -> Controls:
         return Controls(())

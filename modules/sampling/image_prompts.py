@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
@@ -30,13 +30,14 @@ class ReadPictures:
     """Ask what an IP-Adapter reads of pictures. Answer: an ImagePrompt.
 
     sha256: the adapter's; names: of the pictures' contents, by which the answer may be remembered; () if there are none
+    images: reads the pictures, where the answer is not known
     """
 
     quick: ClassVar = True
 
     weights: Weights
     sha256: str
-    images: tuple[Image, ...]
+    images: Callable[[], Sequence[Image]]
     names: tuple[str, ...] = ()
 
     @property
@@ -45,4 +46,4 @@ class ReadPictures:
 
     @property
     def rows(self) -> int:
-        return len(self.images)
+        return max(1, len(self.names))

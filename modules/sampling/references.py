@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from modules.sampling.cond_extras import UNetInputs
+from modules.sampling.cond_extras import ReadElsewhere
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,18 +38,10 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class References:
-    """The references of one row, an extra of its conditioning. Rows without any may share its call.
-
-    They are read by the UNet's layers (`models/control/references.py`): nothing is applied to its inputs here.
-    """
-
-    key: ClassVar[None] = None
+class References(ReadElsewhere):
+    """The references of one row, an extra of its conditioning, read by layers (`models/control/references.py`)."""
 
     references: tuple[Reference, ...]
-
-    def apply(self, inputs: UNetInputs, extras: Sequence[Any]) -> UNetInputs:
-        return inputs
 
     def blank(self) -> References:
         return References(())
@@ -66,32 +58,28 @@ class Moment(NamedTuple):
 class TimedReference:
     """A reference that counts from one share of a pass's steps to another, with the noise that it gets.
 
+    reference: as it is without noise
     levels: the model's, whose nearest timestep says how noisy it is
     """
 
-    picture: Tensor
+    reference: Reference
     levels: ModelSigmas
     noise: Stream
     start: float = 0.0
     end: float = 1.0
-    fidelity: float = 0.0
-    layers: float = 1.0
-    attention: bool = True
-    statistics: bool = False
     _drawn: tuple[int, Tensor] | None = field(default=None, init=False)
 
     def at(self, moment: Moment, rows: int) -> list[Tensor]:
         """Return the noised picture for each row of an evaluation of the model, on the network's scale."""
+        picture = self.reference.picture
         if self._drawn is None or self._drawn[0] != moment.evaluation or len(self._drawn[1]) < rows:
-            self._drawn = moment.evaluation, self.noise.randn((rows, *self.picture.shape))
+            self._drawn = moment.evaluation, self.noise.randn((rows, *picture.shape))
         level = self.levels.sigma(round(self.levels.timestep(moment.sigma)))
         scale = self.levels.parametrization.input_scale(level)
-        return [(self.picture + noise.to(self.picture) * level) * scale for noise in self._drawn[1]]
+        return [(picture + noise.to(picture) * level) * scale for noise in self._drawn[1]]
 
     def of_row(self, noised: Tensor, negative: bool) -> Reference:
-        return Reference(
-            noised, self.picture, self.fidelity, self.layers, self.attention, self.statistics, negative
-        )
+        return replace(self.reference, noised=noised, negative=negative)
 
 
 def references_of(extras: Mapping[str, Any]) -> tuple[Reference, ...]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from modules.sampling.cond_extras import CondExtras, UNetInputs
+from modules.sampling.cond_extras import CondExtras, ReadElsewhere
 from modules.sampling.questions import Cond
 from modules.sampling.weights import NetworkUse
 
@@ -20,39 +20,29 @@ Networks = tuple[NetworkUse, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RegionTexts:
-    """The texts of one row beside its own, an extra of its conditioning. Rows without any may share its call.
+class RegionTexts(ReadElsewhere):
+    """The texts of one row beside its own, an extra of its conditioning, read by cross-attention.
 
-    They are read by the UNet's cross-attention (`models/control/contexts.py`): nothing is applied to its inputs here.
+    See `models/control/contexts.py`.
 
     texts: each (tokens, width), as long as the row's own
     shares: (1 + texts, h, w), how much the row's own text and each of these count in a cell; they sum to 1
     networks: the LoRAs of each text, which count where it does; () if none has any
     """
 
-    key: ClassVar[None] = None
-
     texts: tuple[Tensor, ...]
     shares: Tensor
     networks: tuple[Networks, ...] = ()
-
-    def apply(self, inputs: UNetInputs, extras: Sequence[Any]) -> UNetInputs:
-        return inputs
 
     def blank(self) -> RegionTexts:
         return replace(self, texts=(), shares=self.shares[:1] * 0 + 1, networks=())
 
 
 @dataclass(frozen=True, slots=True)
-class OwnNetworks:
+class OwnNetworks(ReadElsewhere):
     """The LoRAs of one row beside those of its question, an extra of its conditioning."""
 
-    key: ClassVar[None] = None
-
     networks: Networks
-
-    def apply(self, inputs: UNetInputs, extras: Sequence[Any]) -> UNetInputs:
-        return inputs
 
     def blank(self) -> OwnNetworks:
         return OwnNetworks(())

@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 
 from modules.base.errors import ModelMismatch, ModelMissing
@@ -17,6 +18,7 @@ from modules.params.control import ControlUnit
 from modules.params.txt2img import Txt2Img
 from modules.prompts.tokenizer import load_tokenizer
 from modules.requests.resolve import resolve_request
+from modules.sampling.image_prompts import ReadPictures
 from modules.sampling.weights import Weights
 from modules.settings.options import Settings
 from tests.golden_data import GOLDEN, assemble_models, golden_library, kept, with_folders
@@ -104,6 +106,32 @@ def test_tokens_of_a_picture_are_read_once(machine):
     drawn(machine, prompted(), batch_size=2)
     drawn(machine, prompted(), unit_that_is_off())
     assert len(networks._prompts) == 1
+
+
+def test_what_a_kept_encoder_and_a_known_answer_give_is_not_read_from_files(machine, monkeypatch):
+    networks, weights = machine.control_networks, weights_of(machine)
+    networks._prompts.clear()
+    file = machine.library.of("controlnet").hashed(machine.library.of("controlnet").find("ip-adapter-base"))
+    asked = []
+
+    def images():
+        asked.append(None)
+        return [Image.new("RGB", (40, 30), "red")]
+
+    [first] = machine.answer([ReadPictures(weights, file.sha256, images, ("one",))])
+    monkeypatch.setattr("modules.models.control.networks.encoder_of", None)
+    for name in ("one", "two"):
+        [found] = machine.answer([ReadPictures(weights, file.sha256, images, (name,))])
+        assert torch.equal(found.tokens, first.tokens)
+    assert len(asked) == 2
+
+
+def test_beyond_the_limit_encoders_go_before_adapters(machine, monkeypatch):
+    networks = machine.control_networks
+    drawn(machine, prompted())
+    monkeypatch.setattr(networks, "kept", networks._size - 1)
+    drawn(machine, prompted(image=picture("init_b")))
+    assert not networks._encoders and networks._loaded
 
 
 def unit_that_is_off():

@@ -15,9 +15,8 @@ import torch
 from diffusers import ControlNetModel, ControlNetUnionModel, UNet2DConditionModel
 from torch import Tensor, nn
 
-from modules.base.errors import ModelMismatch, ModelUnsupported
+from modules.base.errors import ModelUnsupported
 from modules.library.catalog import ModelFile
-from modules.library.safetensors_header import sniff
 from modules.models.checkpoint import key_mapping as layout
 from modules.models.checkpoint.key_mapping import count
 from modules.models.checkpoint.loaded_model import LoadedModel, config_of
@@ -26,7 +25,8 @@ from modules.models.control.control_lora import CONTROL_LORA_MARK, whole_control
 from modules.models.control.ip_adapter import IP_PROJECTION, IpAdapter, is_ip_adapter, load_ip_adapter
 from modules.models.control.lllite import Lllite, is_lllite, load_lllite
 from modules.models.control.t2i_adapter import T2iAdapter, is_t2i_adapter, load_t2i_adapter
-from modules.models.files.state_dict import read_pickle, read_state_dict, tensors_in, tensors_within
+from modules.models.control.weighing import another_family, bytes_of
+from modules.models.files.state_dict import read_plain_object, tensors_in, tensors_within
 
 WRAPPINGS = ("control_model.", "module.control_model.", "controlnet.")      # before all names of some files
 LDM_MARK, DIFFUSERS_MARK = "input_hint_block.0.weight", "controlnet_cond_embedding.conv_in.weight"
@@ -68,7 +68,7 @@ class ControlNetwork:
     @property
     def size(self) -> int:
         """Its weights in bytes."""
-        return sum(weight.numel() * weight.element_size() for weight in self.module.parameters())
+        return bytes_of(self.module.parameters())
 
 
 AnyControl: TypeAlias = "ControlNetwork | T2iAdapter | IpAdapter | Lllite"
@@ -109,9 +109,7 @@ def load_controlnet(name: str, tensors: Mapping[str, Tensor], model: LoadedModel
 
 def read_control_tensors(path: Path) -> Mapping[str, Tensor]:
     """Return a file's tensors by name; of IP-Adapters' tables, `table.name`. Raises as `read_state_dict` does."""
-    if sniff(path) == "safetensors":
-        return read_state_dict(path).tensors
-    content = read_pickle(path)
+    content = read_plain_object(path)
     if isinstance(content, dict) and isinstance(content.get(IP_PROJECTION[:-1]), dict):
         return dict(tensors_within("", content, set()))
     return tensors_in(path.name, content)
@@ -230,11 +228,7 @@ def check_family(name: str, tensors: Mapping[str, Tensor], model: LoadedModel) -
         text = context_width(tensors) in (0, unet.cross_attention_dim)
         if told and text and first.shape[0] == unet.block_out_channels[0]:
             return
-    raise ModelMismatch(
-        f"{name} does not fit {model.checkpoint.model_name}: it was made for another family than "
-        f"{model.family.title}.",
-        CHOOSE_CONTROLNET,
-    )
+    raise another_family(name, model, CHOOSE_CONTROLNET)
 
 
 # Differences ------------------------------------------------------------------------------------------

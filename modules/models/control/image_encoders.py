@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from PIL.Image import Image
@@ -17,6 +17,7 @@ from modules.library.model_kinds import CLIP_VISION
 from modules.library.safetensors_header import read_header, sniff
 from modules.models.clip_vision import PATCHES, VISUAL_PROJECTION, encoder_pixels, load_image_encoder
 from modules.models.control.ip_adapter import IpAdapter
+from modules.models.control.weighing import bytes_of
 from modules.models.files.state_dict import read_state_dict
 from modules.sampling.image_prompts import ImagePrompt
 
@@ -34,12 +35,15 @@ class ImageEncoder:
 
     module: Any
 
-    asked_beside: ClassVar[bool] = False
-
     @property
     def size(self) -> int:
         """Its weights in bytes."""
-        return sum(weight.numel() * weight.element_size() for weight in self.module.parameters())
+        return bytes_of(self.module.parameters())
+
+    def fits(self, adapter: IpAdapter) -> bool:
+        """Return whether it gives what an adapter reads."""
+        config = self.module.config
+        return adapter.encoder_width == (config.hidden_size if adapter.reads_states else config.projection_dim)
 
     def read(self, adapter: IpAdapter, images: Sequence[Image]) -> ImagePrompt:
         """Return the pictures as an adapter reads them."""

@@ -19,6 +19,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 from modules.base.errors import ModelMismatch, ModelUnsupported
 from modules.models.checkpoint.key_mapping import count
 from modules.models.checkpoint.loaded_model import LoadedModel, config_of
+from modules.models.control.weighing import another_family, bytes_of
 from modules.params.image_prompts import IN_DECODER, IN_ENCODER, IN_MIDDLE
 
 IP_PROJECTION, IP_ATTENTION = "image_proj.", "ip_adapter."
@@ -55,8 +56,7 @@ class IpAdapter:
     @property
     def size(self) -> int:
         """Its weights in bytes."""
-        weights = (*self.projection.values(), *self.keys, *self.values)
-        return sum(weight.numel() * weight.element_size() for weight in weights)
+        return bytes_of((*self.projection.values(), *self.keys, *self.values))
 
     @property
     def reads_states(self) -> bool:
@@ -138,35 +138,27 @@ def load_ip_adapter(name: str, tensors: Mapping[str, Tensor], model: LoadedModel
             f"{name} is an IP-Adapter for {what}, which needs insightface's models; Easel does not run these.",
             "Choose a base, plus or full-face one: ip-adapter_sd15, ip-adapter-plus_sd15, ip-adapter-full-face_sd15 …",
         )
-    layers, groups = cross_attention(model.unet)
+    layers = cross_attention(model.unet)
     numbers = sorted({int(number) for key in tensors if key.startswith(IP_ATTENTION)
                       and (number := key.split(".")[1]).isdecimal()})
     try:
         keys, values = (
             tuple(tensors[f"{IP_ATTENTION}{number}.to_{part}_ip.weight"] for number in numbers) for part in "kv"
         )
-        adapter = IpAdapter(name, projection, keys, values, places_of(groups))
-        whole = adapter.to(torch.device("cpu"), torch.float32)
+        adapter = IpAdapter(name, projection, keys, values, places_of(layers))
+        whole = IpAdapter(name, {part: each.float() for part, each in projection.items()}, (), (), ())
         with torch.inference_mode():
             patches = (1, adapter.encoder_width) if adapter.reads_states else (adapter.encoder_width,)
             width = whole.tokens(torch.zeros(patches)).shape[-1]
     except (RuntimeError, LookupError, StopIteration) as error:
         raise ModelMismatch(f"{name}: its weights do not fit together.", CHOOSE_IP_ADAPTER) from error
     fits = width == config_of(model.unet).cross_attention_dim and len(keys) == len(layers) and all(
-        one.shape == other.shape == (layer.to_k.out_features, width)
-        for one, other, layer in zip(keys, values, layers, strict=True)
+        one.shape == other.shape == (place.layer.to_k.out_features, width)
+        for one, other, place in zip(keys, values, layers, strict=True)
     )
     if not fits:
-        raise ModelMismatch(
-            f"{name} does not fit {model.checkpoint.model_name}: it was made for another family than "
-            f"{model.family.title}.",
-            CHOOSE_IP_ADAPTER,
-        )
+        raise another_family(name, model, CHOOSE_IP_ADAPTER)
     return adapter
-
-
-def places_of(groups: Sequence[str]) -> tuple[str, ...]:
-    return tuple(PLACE_OF_PART[each.partition(".")[0]] for each in groups)
 
 
 def of_faces(projection: Mapping[str, Tensor]) -> str:
@@ -177,19 +169,44 @@ def of_faces(projection: Mapping[str, Tensor]) -> str:
     return "InstantID" if first is not None and first.shape[-1] == FACE_WIDTH else ""
 
 
-def cross_attention(unet: nn.Module) -> tuple[list[Attention], list[str]]:
-    """Return a UNet's cross-attention layers as IP-Adapters count them, and the names of their groups in its order."""
-    named = [
-        (name, part) for name, part in unet.named_modules()
-        if isinstance(part, Attention) and part.is_cross_attention
-    ]
-    in_files = sorted(named, key=lambda each: ORDER_IN_FILES.index(each[0].partition(".")[0]))
-    groups = dict.fromkeys(transformer_of(name) for name, _ in named)
+@dataclass(frozen=True)
+class PromptedLayer:
+    """A cross-attention layer.
+
+    number: in IP-Adapters' files; group: its transformer's number from the UNet's first to last
+    place: where its group is, in the encoder, the middle or the decoder
+    """
+
+    layer: Attention
+    number: int
+    group: int
+    place: str
+
+
+def cross_attention(unet: nn.Module) -> list[PromptedLayer]:
+    """Return a UNet's cross-attention layers as IP-Adapters count them."""
+    named = {
+        name: part for name, part in unet.named_modules() if isinstance(part, Attention) and part.is_cross_attention
+    }
     order = list(PLACE_OF_PART)
-    return [part for _, part in in_files], sorted(groups, key=lambda each: order.index(each.partition(".")[0]))
+    groups = sorted(dict.fromkeys(map(transformer_of, named)), key=lambda each: order.index(part_of(each)))
+    in_files = sorted(named, key=lambda each: ORDER_IN_FILES.index(part_of(each)))
+    return [
+        PromptedLayer(named[name], number, groups.index(transformer_of(name)), PLACE_OF_PART[part_of(name)])
+        for number, name in enumerate(in_files)
+    ]
+
+
+def places_of(layers: Sequence[PromptedLayer]) -> tuple[str, ...]:
+    """Return where each group of layers is, from the UNet's first to last."""
+    return tuple(dict(sorted((each.group, each.place) for each in layers)).values())
+
+
+def part_of(name: str) -> str:
+    """Return the part of the UNet that a layer belongs to: `down_blocks`, `mid_block` or `up_blocks`."""
+    return name.partition(".")[0]
 
 
 def transformer_of(name: str) -> str:
     """Return the name of the transformer that a layer belongs to."""
     return name.partition(".transformer_blocks")[0]
-

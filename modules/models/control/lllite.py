@@ -18,6 +18,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from modules.base.errors import ModelMismatch
 from modules.models.checkpoint.loaded_model import LoadedModel
+from modules.models.control.weighing import bytes_of
 
 LLLITE_MARK, LLLITE_PREFIX = "lllite", "lllite_unet_"
 CHOOSE_LLLITE = "Choose a ControlLLLite for this checkpoint's family in the unit."
@@ -41,7 +42,7 @@ class Lllite:
     @property
     def size(self) -> int:
         """Its weights in bytes."""
-        return sum(each.numel() * each.element_size() for own in self.modules.values() for each in own.values())
+        return bytes_of(each for own in self.modules.values() for each in own.values())
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Lllite:
         return Lllite(self.name, {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import torch
 
@@ -29,7 +29,8 @@ class ControlNetworks:
     def __init__(self, library: Library, device: torch.device, dtype: torch.dtype, kept: int = KEPT_BYTES) -> None:
         self.library, self.device, self.dtype, self.kept = library, device, dtype, kept
         # by file and checkpoint, whose differences and head widths a network may have; least recently used first
-        self._loaded: OrderedDict[tuple[str, str], AnyControl | ImageEncoder] = OrderedDict()
+        self._loaded: OrderedDict[tuple[str, str], AnyControl] = OrderedDict()
+        self._encoders: list[ImageEncoder] = []      # asked once a job
         self._prompts: OrderedDict[tuple[str, str, tuple[str, ...]], ImagePrompt] = OrderedDict()
 
     def of_rows(self, rows: Sequence[Mapping[str, Any]], model: LoadedModel) -> Mapping[str, AnyControl]:
@@ -50,7 +51,7 @@ class ControlNetworks:
             network = load_control_network(self.library.of("controlnet").find(sha256), model)
             self._loaded[key] = network.to(self.device, self.dtype)
         self._loaded.move_to_end(key)
-        return cast("AnyControl", self._loaded[key])
+        return self._loaded[key]
 
     def read_pictures(self, ask: ReadPictures, model: LoadedModel) -> ImagePrompt:
         """Return pictures as an IP-Adapter reads them; those read last are remembered by their contents."""
@@ -64,7 +65,7 @@ class ControlNetworks:
                 f"{adapter.name} is no IP-Adapter, but the unit's preprocessor is one's.",
                 "Choose an IP-Adapter as the unit's model, or another preprocessor.",
             )
-        found = self.encoder(adapter).read(adapter, ask.images)
+        found = self.encoder(adapter).read(adapter, ask.images())
         if ask.names:
             self._prompts[key] = found
             while len(self._prompts) > KEPT_PROMPTS:
@@ -74,21 +75,28 @@ class ControlNetworks:
 
     def encoder(self, adapter: IpAdapter) -> ImageEncoder:
         """Return the image encoder that an adapter reads pictures by. Raises ModelError."""
-        file = encoder_of(self.library, adapter)
-        key = str(file.path), ""
-        if key not in self._loaded:
-            self._loaded[key] = load_encoder(file, self.device, self.dtype)
-        self._loaded.move_to_end(key)
-        return cast(ImageEncoder, self._loaded[key])
+        found = next((each for each in self._encoders if each.fits(adapter)), None)
+        if found is None:
+            found = load_encoder(encoder_of(self.library, adapter), self.device, self.dtype)
+            self._encoders.append(found)
+        return found
 
     def _drop(self, needed: set[str]) -> None:
-        """Drop the least recently used networks beyond the limit; those that are needed stay."""
+        """Drop encoders, then the least recently used networks, beyond the limit; those that are needed stay."""
+        while self._encoders and self._size > self.kept:
+            del self._encoders[0]
+            release_memory()
         for key in list(self._loaded):
-            if sum(network.size for network in self._loaded.values()) <= self.kept:
+            if self._size <= self.kept:
                 return
             if key[0] not in needed:
                 del self._loaded[key]
                 release_memory()
+
+    @property
+    def _size(self) -> int:
+        """All weights in bytes."""
+        return sum(each.size for each in (*self._encoders, *self._loaded.values()))
 
 
 def check_use(network: AnyControl, control: Control) -> None:

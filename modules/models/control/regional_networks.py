@@ -7,8 +7,8 @@ while its own text is read. What has no place in the picture, such as the time e
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -39,10 +39,11 @@ class FurtherUpdate(NamedTuple):
     text: int = 0
 
 
+@contextmanager
 def further_updates(
     unet: nn.Module, updates: UpdatesOf, extras: Sequence[Mapping[str, Any]], turn: Turn
-) -> AbstractContextManager[Any]:
-    """Return the context of a call in which its rows have their own LoRAs, and their regions'."""
+) -> Iterator[None]:
+    """Have a call's rows have their own LoRAs, and their regions'."""
     found: dict[str, list[FurtherUpdate]] = defaultdict(list)
     for place, row in enumerate(extras):
         for path, own in updates(own_networks_of(row)).items():
@@ -52,11 +53,12 @@ def further_updates(
         for text, (share, networks) in enumerate(pairs):
             for path, own in updates(networks).items():
                 found[path] += [FurtherUpdate(place, update, share, text) for update in own]
-    stack = ExitStack()
-    for path, further in found.items():
-        module = unet.get_submodule(path.removeprefix("unet.").removesuffix(".weight"))
-        stack.enter_context(module.register_forward_hook(partial(add_further, path.endswith(OF_TEXT), turn, further)))
-    return stack
+    with ExitStack() as stack:
+        for path, further in found.items():
+            module = unet.get_submodule(path.removeprefix("unet.").removesuffix(".weight"))
+            hook = partial(add_further, path.endswith(OF_TEXT), turn, further)
+            stack.enter_context(module.register_forward_hook(hook))
+        yield
 
 
 def add_further(

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
@@ -19,7 +18,7 @@ from torch.nn.functional import interpolate, scaled_dot_product_attention
 
 from modules.models.checkpoint.family import CallArguments
 from modules.models.control.contexts import RegionalAttention, Turn, cells_of_layer
-from modules.models.control.ip_adapter import IpAdapter, cross_attention, in_heads, transformer_of
+from modules.models.control.ip_adapter import IpAdapter, PromptedLayer, cross_attention, in_heads
 from modules.models.control.lllite import Lllite
 from modules.models.control.references import ReferenceLayers
 from modules.models.control.regional_networks import UpdatesOf, further_updates, no_updates
@@ -40,15 +39,6 @@ class PromptedRow(NamedTuple):
     control: Control
 
 
-@dataclass(frozen=True)
-class PromptedLayer:
-    """A cross-attention layer: its number in IP-Adapters' files, and its group's from the UNet's first to last."""
-
-    layer: nn.Module
-    number: int
-    group: int
-
-
 class RowAttention:
     """The attention of a UNet as rows of its calls have it."""
 
@@ -56,12 +46,7 @@ class RowAttention:
         self.unet = unet
         self.regional = RegionalAttention(unet)
         self.references = ReferenceLayers(unet)
-        layers, groups = cross_attention(unet)
-        names = {id(part): name for name, part in unet.named_modules()}
-        self.layers = [
-            PromptedLayer(layer, number, groups.index(transformer_of(names[id(layer)])))
-            for number, layer in enumerate(layers)
-        ]
+        self.layers = cross_attention(unet)
 
     def with_networks(
         self, networks: Mapping[str, Any], under: Under, updates: UpdatesOf = no_updates
@@ -72,21 +57,22 @@ class RowAttention:
         """
         return partial(self.around, networks, updates, under)
 
+    @contextmanager
     def around(
         self, networks: Mapping[str, Any], updates: UpdatesOf, under: Under, call: CallArguments, extras: RowExtras,
         sets: Sequence[NetworkUses],
-    ) -> AbstractContextManager[Any]:
-        """Return the context of a call; rows with references are first looked at in a call of their own."""
-        stack = ExitStack()
+    ) -> Iterator[None]:
+        """Have a call's rows attend to what they have; references are first looked at in a call of their own."""
         cells = tuple(call[0][0].shape[2:])
         within = partial(self.within, networks, updates, cells)
-        if any(map(references_of, extras)):
-            read = self.references.read(self.unet, call, extras, lambda places: self.looked_at(
-                within, under, [extras[place] for place in places], [sets[place] for place in places]
-            ))
-            stack.enter_context(read)
-        stack.enter_context(within(extras))
-        return stack
+        with ExitStack() as stack:
+            if any(map(references_of, extras)):
+                read = self.references.read(self.unet, call, extras, lambda places: self.looked_at(
+                    within, under, [extras[place] for place in places], [sets[place] for place in places]
+                ))
+                stack.enter_context(read)
+            stack.enter_context(within(extras))
+            yield
 
     @contextmanager
     def looked_at(
@@ -96,14 +82,12 @@ class RowAttention:
         with under(sets), within(extras):
             yield
 
+    @contextmanager
     def within(
         self, networks: Mapping[str, Any], updates: UpdatesOf, cells: tuple[int, int], extras: RowExtras
-    ) -> AbstractContextManager[Any]:
-        """Return the context of a call of rows with these extras, without their references."""
-        stack, turn = ExitStack(), Turn()
-        stack.enter_context(self.regional.under(extras, turn))
-        stack.enter_context(further_updates(self.unet, updates, extras, turn))
-        prompted, hinted = [], defaultdict(list)
+    ) -> Iterator[None]:
+        """Have a call's rows attend to what they have, without their references."""
+        turn, prompted, hinted = Turn(), [], defaultdict(list)
         for place, row in enumerate(extras):
             for control in controls_of(row):
                 network = networks[control.sha256]
@@ -112,21 +96,23 @@ class RowAttention:
                 elif isinstance(network, Lllite):
                     for path in network.modules:
                         hinted[path].append((place, network, control))
-        for layer in self.layers if prompted else ():
-            stack.enter_context(image_prompts(layer, prompted, cells))
-        for path, rows in hinted.items():
-            hook = partial(with_hints, path, rows, (len(extras), *cells))
-            stack.enter_context(self.unet.get_submodule(path).register_forward_pre_hook(hook))
-        return stack
+        with ExitStack() as stack:
+            stack.enter_context(self.regional.under(extras, turn))
+            stack.enter_context(further_updates(self.unet, updates, extras, turn))
+            for layer in self.layers if prompted else ():
+                stack.enter_context(image_prompts(layer, prompted, cells))
+            for path, rows in hinted.items():
+                hook = partial(with_hints, path, rows, (len(extras), *cells))
+                stack.enter_context(self.unet.get_submodule(path).register_forward_pre_hook(hook))
+            yield
 
 
 # Image prompts ----------------------------------------------------------------------------------------
 
 
-def image_prompts(
-    place: PromptedLayer, rows: Sequence[PromptedRow], cells: tuple[int, int]
-) -> AbstractContextManager[Any]:
-    """Return the context in which a layer's output has the rows' image prompts, before its last projection."""
+@contextmanager
+def image_prompts(place: PromptedLayer, rows: Sequence[PromptedRow], cells: tuple[int, int]) -> Iterator[None]:
+    """Have a layer's output contain the rows' image prompts, before its last projection."""
     queries: list[Tensor] = []      # of the layer's newest call
     layer: Any = place.layer
 
@@ -140,10 +126,8 @@ def image_prompts(
                 answer = prompted_answer(layer.heads, queries[0][row.place], row, place.number)
                 args[0][row.place] += answer * strength * region_of_layer(row.control.region, cells, answer)
 
-    stack = ExitStack()
-    stack.enter_context(layer.to_q.register_forward_hook(remember))
-    stack.enter_context(layer.to_out[0].register_forward_pre_hook(add))
-    return stack
+    with layer.to_q.register_forward_hook(remember), layer.to_out[0].register_forward_pre_hook(add):
+        yield
 
 
 def prompted_answer(heads: int, query: Tensor, row: PromptedRow, number: int) -> Tensor:

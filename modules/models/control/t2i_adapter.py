@@ -18,6 +18,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 from modules.base.errors import ModelMismatch
 from modules.models.checkpoint.key_mapping import count
 from modules.models.checkpoint.loaded_model import LoadedModel, config_of
+from modules.models.control.weighing import another_family, bytes_of
 
 FULL_MARK = "body.0.block1.weight"
 ADAPTER_MARKS = (FULL_MARK, "body.0.in_conv.weight", "body.0.resnets.0.block1.weight")
@@ -46,7 +47,7 @@ class T2iAdapter:
     @property
     def size(self) -> int:
         """Its weights in bytes."""
-        return sum(weight.numel() * weight.element_size() for weight in self.tensors.values())
+        return bytes_of(self.tensors.values())
 
     def to(self, device: torch.device, dtype: torch.dtype) -> T2iAdapter:
         return T2iAdapter(self.name, {name: tensor.to(device, dtype) for name, tensor in self.tensors.items()})
@@ -100,11 +101,7 @@ def load_t2i_adapter(name: str, tensors: Mapping[str, Tensor], model: LoadedMode
     except (RuntimeError, LookupError, AssertionError) as error:
         raise ModelMismatch(f"{name}: its weights do not fit together.", CHOOSE_ADAPTER) from error
     if not all(each[0] == width for each, width in zip(shapes, config.block_out_channels, strict=False)):
-        raise ModelMismatch(
-            f"{name} does not fit {model.checkpoint.model_name}: it was made for another family than "
-            f"{model.family.title}.",
-            CHOOSE_ADAPTER,
-        )
+        raise another_family(name, model, CHOOSE_ADAPTER)
     return adapter
 
 

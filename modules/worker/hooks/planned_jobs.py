@@ -88,7 +88,7 @@ def save_told(job: PlannedJob, index: int, result: Result, spec: JobSpec, where:
     place = place_of(job, index, result.pixels, spec, saving.outputs)
     path = outcome(saving.save, job.p, file, place, s, where.note(made))
     if isinstance(path, Exception) or path is None:     # the file shows another picture, or there is none
-        shown = save_image(plain, index, result, replace(spec, save=False), where)
-        return replace(shown, problem=path or shown.problem)
+        shown = save_image(plain, index, replace(result, returned=(), maps=()), replace(spec, save=False), where)
+        return Saved(replace(shown.event, facts=facts), path or shown.problem or lost)
     unsaved = outcome(save_starts, result, saving.outputs, s)
     return Saved(replace(made, path=str(path)), unsaved or lost)
