@@ -45,6 +45,8 @@ LONGEST_PATH, LONGEST_PATH_PART = 2000, 255      # characters of an address, byt
 LONGEST_HOST = 300      # characters of a Host header
 HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[\w.-]+)(:[0-9]{1,5})?", re.ASCII)      # a name or address, and a port
 MOST_HEADERS = 200
+# headers of which a second one would be believed by some and the first by others
+SINGLE_HEADERS = ("host", "origin", "authorization", "content-type", "content-encoding", "sec-fetch-site")
 CONTROLS = frozenset(map(chr, (*range(32), 127)))
 
 
@@ -176,13 +178,18 @@ def client_address(scope: Scope) -> str:
 
 
 def check_head(headers: Headers) -> None:
-    """Raise WebUIError for more headers than any client needs."""
+    """Raise WebUIError for more headers than any client needs, and for two that contradict each other."""
     if len(headers) > MOST_HEADERS:
         raise WebUIError("That request has too many headers.", f"Send at most {MOST_HEADERS}.")
+    for name in SINGLE_HEADERS:
+        if len(headers.getlist(name)) > 1:
+            raise WebUIError(f"That request has two headers {name}.", "Send one.")
 
 
 def check_form(scope: Scope, headers: Headers) -> None:
-    """Check the content type of a posted form; plain text is what `fetch` sends a text as. Raises UnsupportedMedia."""
+    """Check how a body is written; plain text is what `fetch` sends a text as. Raises UnsupportedMedia."""
+    if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):      # nothing is unpacked
+        raise UnsupportedMedia("The request's body is compressed.", "Send it as it is, without Content-Encoding.")
     kind = headers.get("content-type", "").split(";")[0].strip().lower()
     of_our_page = kind == "text/plain" and normal_origin(headers.get("origin", "")) == own_origin(scope, headers)
     form = kind in FORM_CONTENT_TYPES and not of_our_page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import socket
 import tempfile
@@ -224,6 +225,21 @@ def test_what_is_no_request_is_refused_in_the_same_shape(client, head):
     assert (
         status == 400 and json.loads(body)["error"] == "bad_request" and headers["x-content-type-options"] == "nosniff"
     )
+
+
+@pytest.mark.parametrize("name", ["Origin", "Authorization", "Content-Type", "Content-Encoding", "Sec-Fetch-Site"])
+def test_of_two_headers_that_contradict_each_other_neither_is_believed(client, name):
+    own = str(client.base_url).rstrip("/")
+    reply = client.post("/sdapi/v1/options", content=b"{}", headers=[(name, own), (name, "http://evil.example")])
+    assert (reply.status_code, reply.json()["error"]) == (400, "bad_request") and name.lower() in reply.text
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "gzip, identity", "zstd", "GZIP"])
+def test_a_packed_body_is_not_unpacked(client, coding):
+    bomb = gzip.compress(json.dumps({"prompt": "a" * 10_000_000}).encode())
+    reply = client.post("/sdapi/v1/png-info", content=bomb, headers={
+        "Content-Encoding": coding, "Content-Type": "application/json"})
+    assert (reply.status_code, reply.json()["error"]) == (415, "unsupported_media_type")
 
 
 def test_more_than_may_come_is_refused_before_it_is_read_whatever_the_route(client):
