@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,10 @@ from modules.app.account_data import AccountData
 from modules.app.app import App
 from modules.base.errors import Unwritable, sentence
 from modules.base.fields import declared_params, form_defaults
-from modules.base.files import kept_while_unchanged, write_atomically
+from modules.base.files import kept_while_unchanged
 from modules.requests.kinds import JOB_KINDS, JobKind
 from modules.requests.read_fields import check_known, read_fields
-from modules.settings.ui_config import UI_CONFIG, is_like, read_ui_config, ui_config_in
+from modules.settings.ui_config import UI_CONFIG, is_like, read_ui_config, ui_config_in, write_ui_config
 
 ONE_VALUE = bool | int | float | str
 
@@ -49,19 +48,20 @@ def save_own_defaults(app: App, owner: str, tab: str, values: Mapping[str, Any])
     check_known(values, [name for name, value in usual.items() if isinstance(value, ONE_VALUE)])
     read_fields(kind.request, {name: value for name, value in values.items() if value is not None})
     path = own_defaults_file(app.data_of(owner))
-    try:
-        told = ui_config_in(path)
-    except (OSError, ValueError, RecursionError) as error:
-        raise Unwritable(f"{path.name} cannot be read: {sentence(error)}", "Mend it, or move it away.") from error
-    for name, value in values.items():
-        key = config_key(kind, params[name].label)
-        if value is None:
-            told.pop(key, None)
-        else:
-            told[key] = value
-    write_atomically(path, json.dumps(told, indent=4, ensure_ascii=False).encode("utf-8"))
+    changed = {config_key(kind, params[name].label): value for name, value in values.items()}
+    with app.extensions.ui_config.writing:
+        told = told_before(path) | changed
+        write_ui_config(path, {key: value for key, value in told.items() if value is not None or key not in changed})
     if path == app.extensions.ui_config.path:
         app.extensions.ui_config.reread()
+
+
+def told_before(path: Path) -> dict[str, Any]:
+    """Return what the file says, to change some of it. Raises Unwritable for one that cannot be read."""
+    try:
+        return ui_config_in(path)
+    except (OSError, ValueError, RecursionError) as error:
+        raise Unwritable(f"{path.name} cannot be read: {sentence(error)}", "Mend it, or move it away.") from error
 
 
 def told_now(path: Path) -> Mapping[str, Any]:

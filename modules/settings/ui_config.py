@@ -10,6 +10,7 @@ import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from modules.base.errors import WebUIError
@@ -27,6 +28,7 @@ class UiConfig:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.told = read_ui_config(path)
+        self.writing = Lock()      # held while such a file, this or an account's, is read, changed and written
         self._noted: dict[str, Any] = {}
 
     def reread(self) -> None:
@@ -55,9 +57,10 @@ class UiConfig:
     def write(self) -> None:
         """Add to the file what was noted; what is in it stays. A file that cannot be read or written stays as it is."""
         try:
-            now = ui_config_in(self.path)
-            if new := {key: value for key, value in self._noted.items() if key not in now}:
-                write_atomically(self.path, json.dumps(now | new, indent=4, ensure_ascii=False).encode("utf-8"))
+            with self.writing:
+                now = ui_config_in(self.path)
+                if new := {key: value for key, value in self._noted.items() if key not in now}:
+                    write_ui_config(self.path, now | new)
         except (OSError, ValueError, RecursionError, WebUIError) as error:
             log.warning("%s is not written: %s", self.path.name, error)
 
@@ -91,6 +94,11 @@ def ui_config_in(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError("it is no JSON object")
     return found
+
+
+def write_ui_config(path: Path, told: Mapping[str, Any]) -> None:
+    """Write the file. Raises DiskFull or Unwritable."""
+    write_atomically(path, json.dumps(told, indent=4, ensure_ascii=False).encode("utf-8"))
 
 
 def is_like(value: Any, usual: Any) -> bool:

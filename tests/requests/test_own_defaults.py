@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from threading import Barrier, Thread
 
 import pytest
 
@@ -68,3 +69,25 @@ def test_what_the_file_said_at_the_start_is_given_back_at_once(tmp_path):
     assert begins(app)["steps"] == 33
     save_own_defaults(app, LOCAL_OWNER, "txt2img", {"steps": None})
     assert begins(app)["steps"] == 20
+
+
+def test_what_is_chosen_at_the_same_moment_is_all_kept(app):
+    """Each of many fields from a thread of its own, and the page that notes its controls meanwhile."""
+    chosen = {"steps": 33, "width": 640, "height": 704, "cfg_scale": 9.0, "batch_size": 2, "n_iter": 3}
+    app.extensions.ui_config.value("customscript/x.py/txt2img/Words", "fog")      # noted
+    begin = Barrier(len(chosen) + 1)
+
+    def choose(name):
+        begin.wait(10)
+        save_own_defaults(app, LOCAL_OWNER, "txt2img", {name: chosen[name]})
+
+    threads = [Thread(target=choose, args=[name]) for name in chosen]
+    for thread in threads:
+        thread.start()
+    begin.wait(10)
+    app.extensions.ui_config.write()
+    for thread in threads:
+        thread.join(10)
+    assert {name: begins(app)[name] for name in chosen} == chosen
+    kept = json.loads(own_defaults_file(app.data_of(LOCAL_OWNER)).read_text("utf-8"))
+    assert kept["customscript/x.py/txt2img/Words/value"] == "fog"
