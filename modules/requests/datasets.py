@@ -29,7 +29,7 @@ from modules.imaging.filename import truncate_utf8
 from modules.imaging.read import open_image
 from modules.params.merge import LONGEST_NAME
 from modules.params.training import Training
-from modules.requests.merge import FORBIDDEN
+from modules.requests.new_names import is_new_name
 from modules.requests.training_data import datasets_of, subset_of
 from modules.settings.account_limits import MEGABYTE, account_limits
 from modules.settings.account_paths import TRAINING_PICTURES
@@ -97,7 +97,7 @@ def dataset_facts(mine: AccountData, path: Path) -> dict[str, Any]:
 def new_dataset(mine: AccountData, name: str) -> str:
     """Make an empty data set; returns its folder. Raises Invalid or Conflict."""
     name = name.strip()
-    if not name or not name.isprintable() or FORBIDDEN.search(name) or len(name.encode()) > LONGEST_NAME:
+    if not is_new_name(name) or len(name.encode()) > LONGEST_NAME:
         raise Invalid(
             f"A data set cannot be called {name[:80]!r}.", "Use letters, digits, spaces and -_.+() only.", "name"
         )

@@ -12,8 +12,8 @@ from modules.app.app import App
 from modules.base.errors import Invalid
 from modules.library.catalog import Catalog, ModelFile
 from modules.params.merge import LONGEST_NAME, NO_VAE, Conversion, Extraction, Merge, check_merge, merged_name
+from modules.requests.new_names import is_new_name
 
-FORBIDDEN = re.compile(r"[/\\:*?\"<>|]|^\.|\.$")      # in a name that must be valid on every system
 # endings of VAEs and previews, which no checkpoint or LoRA may have
 ELSEWHERE = re.compile(r"\.vae$|\.preview(\.|$)")
 
@@ -56,7 +56,7 @@ def free_file_name(wanted: str, otherwise: str, catalog: Catalog, source: Path |
     Raises Invalid for a name that is not allowed or taken.
     """
     stem = (wanted or shortened(otherwise)).removesuffix(".safetensors").strip()
-    if not stem or not stem.isprintable() or FORBIDDEN.search(stem) or ELSEWHERE.search(stem):
+    if not is_new_name(stem) or ELSEWHERE.search(stem):
         raise Invalid(
             f"A file cannot be called {stem[:80]!r}.", "Use letters, digits, spaces and -_.+() only.", field="name"
         )

@@ -23,7 +23,8 @@ from modules.params.merge import LONGEST_NAME
 from modules.params.training import Training
 from modules.params.training_course import OPTIMIZER_PACKAGES, OPTIMIZERS
 from modules.params.training_methods import method_of, with_method_defaults
-from modules.requests.merge import ELSEWHERE, FORBIDDEN
+from modules.requests.merge import ELSEWHERE
+from modules.requests.new_names import FORBIDDEN, is_new_name
 from modules.requests.recorded import known_fields
 from modules.requests.training_data import data_set_of
 
@@ -179,7 +180,7 @@ def free_training_name(plan: Training, catalog: Catalog) -> str:
     """Return the name of the new file: the plan's, else from its pictures' folder. Raises Invalid."""
     folder = plan.train_data_dir or next((each.subsets[0].image_dir for each in plan.datasets if each.subsets), "")
     name = (plan.output_name or plan.token_string or REPEATS.sub("", Path(folder).name) or "training").strip()
-    if not name.isprintable() or FORBIDDEN.search(name) or ELSEWHERE.search(name):
+    if not is_new_name(name) or ELSEWHERE.search(name):
         raise Invalid(
             f"A file cannot be called {name[:80]!r}.", "Use letters, digits, spaces and -_.+() only.", "output_name"
         )

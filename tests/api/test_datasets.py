@@ -204,3 +204,9 @@ def test_a_member_s_data_sets_count_to_its_room(guarded):
     finally:
         guarded.post("/easel/v1/datasets/delete", json={"folder": "datasets/large"}, auth=BOB)
         guarded.app.settings.change(**kept)
+
+
+@pytest.mark.parametrize("name", ["~", "${HOME}", "../x", "a/b", "nul"])
+def test_a_name_that_would_surprise_is_refused(client, name):
+    reply = client.post("/easel/v1/datasets", json={"name": name})
+    assert reply.status_code == 422 and "cannot be called" in reply.text
