@@ -29,10 +29,12 @@ def check_allowed(account: Account, members: bool, setting: str) -> None:
 
     members: may they? setting: the one that decides
     """
-    if not is_allowed(account, members):
-        raise Forbidden(
-            "The model files are the administrator's.", f"An administrator can let members, by the setting {setting}."
-        )
+    if is_allowed(account, members):
+        return
+    hint = f"An administrator can let members, by the setting {setting}."
+    if setting == TRAIN:
+        raise Forbidden("Training is the administrator's.", hint)
+    raise Forbidden("The model files are the administrator's.", hint)
 
 
 def is_allowed(account: Account, members: bool) -> bool:
