@@ -97,6 +97,7 @@ def test_an_account_is_made_used_and_closed(people, address):
     bob.click("#change button")
     expect(bob.locator("#changed")).to_be_visible()
     expect(bob.locator("#tokens li")).to_contain_text("No tokens yet.")
+    expect(bob.locator("#made")).to_be_hidden()      # a token that has ended is no longer shown
 
     bob.goto("./")
     bob.wait_for_selector("html.easel-ready")

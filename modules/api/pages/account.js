@@ -1,5 +1,5 @@
 // One's own account: password, tokens, sessions.
-import { ask, attempt, byId, greet, h, onSubmit, reveal, t, time } from "./common.js";
+import { ask, attempt, byId, forgetSecret, greet, h, onSubmit, reveal, t, time } from "./common.js";
 
 const account = await greet();
 byId("name").value = account.name;
@@ -10,6 +10,7 @@ byId("password_part").hidden = byId("tokens_part").hidden = account.by_flag;
 onSubmit("change", "wrong", async (form) => {
   byId("changed").hidden = true;
   await ask("easel/v1/account/password", "POST", { current: byId("current").value, password: byId("password").value });
+  forgetSecret();      // its token has ended
   form.reset();
   byId("name").value = account.name;
   byId("changed").hidden = false;
@@ -29,7 +30,7 @@ async function list() {
 
 async function show(kind, verb, none) {
   const found = await ask(`easel/v1/account/${kind}`);
-  byId(kind).replaceChildren(...found.map((each) => row(each, verb)));
+  byId(kind).replaceChildren(...found.map((each) => row(kind, each, verb)));
   if (!found.length) byId(kind).append(h("li", { className: "hint" }, none));
 }
 
@@ -38,7 +39,7 @@ const about = ({ created, address, used }) => {
   return t(address ? "made {created} from {address}, last used {used}" : "made {created}, last used {used}", gaps);
 };
 
-function row(each, verb) {
+function row(kind, each, verb) {
   const what = h(
     "div",
     {},
@@ -49,6 +50,7 @@ function row(each, verb) {
   const end = h("button", { type: "button", ariaLabel: `${verb} ${each.label}` }, verb);
   end.onclick = () => attempt("token_wrong", async () => {
     await ask(`easel/v1/account/credentials/${encodeURIComponent(each.id)}`, "DELETE");
+    if (kind === "tokens") forgetSecret();
     await list();
   }, end);
   return h("li", {}, what, end);

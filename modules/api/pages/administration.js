@@ -1,5 +1,5 @@
 // All accounts, and what happened to them.
-import { Refused, ask, attempt, byId, greet, h, onSubmit, reveal, t, time } from "./common.js";
+import { Refused, ask, attempt, byId, forgetSecret, greet, h, onSubmit, reveal, t, time } from "./common.js";
 
 const ROLES = ["guest", "member", "administrator"];
 const PART = 100;      // lines of the log at a time
@@ -66,14 +66,15 @@ function controls(each) {
     role,
     button(t("New password"), () => newPassword(each.name)),
     button(each.disabled ? t("Enable") : t("Disable"), () => change(each.name, { disabled: !each.disabled })),
-    button(
-      t("Delete"),
-      () =>
-        confirm(
-          t("Delete the account {name}? Nobody can log in to it any more; its pictures stay on the server.", each),
-        ) && ask(`easel/v1/accounts/${encodeURIComponent(each.name)}`, "DELETE"),
-    ),
+    button(t("Delete"), () => remove(each)),
   );
+}
+
+async function remove(each) {
+  const sure = t("Delete the account {name}? Nobody can log in to it any more; its pictures stay on the server.", each);
+  if (!confirm(sure)) return;
+  await ask(`easel/v1/accounts/${encodeURIComponent(each.name)}`, "DELETE");
+  forgetSecret();
 }
 
 async function newPassword(name) {

@@ -92,6 +92,12 @@ export function reveal(secret) {
   };
 }
 
+/** Take away a secret that opens nothing any more. */
+export function forgetSecret() {
+  byId("made").hidden = true;
+  byId("secret").textContent = "";
+}
+
 /** Who is here, at the head of the page, and the button by which they leave. */
 export async function greet() {
   const account = await ask("easel/v1/account");
