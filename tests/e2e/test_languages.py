@@ -56,7 +56,7 @@ def opened(page: Page) -> Iterator[str]:
 def cut_labels(page: Page) -> list[str]:
     """Labels that are cut once the tab is laid out."""
     with suppress(TookTooLong):
-        page.wait_for_function(f"!({CUT})().length", timeout=5000)
+        page.wait_for_function(f"!({CUT})().length", timeout=30_000)
     return page.evaluate(CUT)
 
 
