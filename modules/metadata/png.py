@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from modules.base.errors import Invalid
 from modules.base.limits import MAX_INFOTEXT
+from modules.imaging.exif_values import EXIF_MARK
 from modules.imaging.read import PNG_SIGNATURE, TEXTS, chunk_text, damaged, png_chunks, too_much_text
 from modules.metadata.pieces import Holds, Piece, PieceFormat, no_place
 
@@ -32,7 +33,7 @@ def split_png(content: bytes) -> list[Piece]:
 
 def chunk_piece(kind: bytes, data: memoryview, raw: bytes) -> Piece:
     if kind == b"eXIf":
-        return Piece(raw, Holds.EXIF, value=bytes(data))
+        return Piece(raw, Holds.EXIF, value=bytes(data).removeprefix(EXIF_MARK))      # some programs write JPEG's name
     if kind == b"caBX":
         return Piece(raw, Holds.C2PA)
     if kind not in TEXTS:

@@ -195,6 +195,21 @@ MOCHI = (
 MOCHI_PAIRS = {**SAME, "Sampler": "DPM++ 2M", "Model": "fox"}
 
 
+NOVELAI_COMMENT = json.dumps({
+    "prompt": "a fox, (ink:1.2)", "uc": "blurry, bad", "steps": 20, "sampler": "k_dpmpp_2m", "noise_schedule": "karras", "seed": 42, "scale": 7,
+})
+FOOOCUS_2_1 = {
+    "Prompt": "a fox, (ink:1.2)", "Negative Prompt": "blurry, bad", "Styles": "['Fooocus V2']", "Performance": "Speed",
+    "Resolution": "(48, 32)", "Sharpness": 2, "Guidance Scale": 7, "Base Model": "fox.safetensors", "Sampler": "dpmpp_2m_sde_gpu",
+    "Scheduler": "karras", "Seed": 42, "LoRA 1": "ink.safetensors : 0.5", "Version": "v2.1.862",
+}
+FOOOCUS_MRE = {
+    "prompt": "a fox, (ink:1.2)", "negative_prompt": "blurry, bad", "seed": 42, "width": 48, "height": 32, "steps": 20, "cfg": 7,
+    "sampler": "dpmpp_2m", "scheduler": "karras", "base_model": "fox.safetensors", "l1": "ink.safetensors", "w1": 0.5, "l2": "None",
+    "w2": 1, "software": "Fooocus-MRE v2.0.78",
+}
+
+
 def raw_profile(name, data):
     """A profile as ImageMagick writes it."""
     digits = data.hex()
@@ -233,6 +248,8 @@ LAYOUTS = {
         with_file_metadata(saved("webp"), FileMetadata(exif=with_exif_text(with_exif_text(
             b"", ExifTags.Base.Model, f"prompt:{json.dumps(COMFY)}"), ExifTags.Base.Make, f"workflow:{json.dumps(WORKFLOW)}"))),
         "ComfyUI", KARRAS),
+    "ComfyUI's WebP by a custom node": Layout(
+        commented("webp", "", Make=f"Prompt: {json.dumps(COMFY)}", ImageDescription=f"Workflow: {json.dumps(WORKFLOW)}"), "ComfyUI", KARRAS),
     "ComfyUI beside A1111's text": Layout(
         png_of({"parameters": A1111 + "Version: ComfyUI", "prompt": json.dumps(COMFY)}), "ComfyUI", SAME),
     "InvokeAI 5": Layout(
@@ -243,11 +260,17 @@ LAYOUTS = {
         {**SAME, "Model": "fox"}),
     "InvokeAI 1": Layout(
         png_of({"Dream": '"a fox, (ink)1.2 [blurry, bad]" -s 20 -S 42 -W 48 -H 32 -C 7 -A k_euler_a'}), "InvokeAI", SAME),
+    "InvokeAI 1, before it wrote quotes": Layout(
+        png_of({"Dream": "a fox, (ink)1.2 [blurry, bad] -s20 -S42 -W48 -H32 -C7 -Ak_euler_a"}), "InvokeAI", SAME),
     "NovelAI's texts": Layout(
         png_of({"Title": "AI generated image", "Software": "NovelAI", "Source": "Stable Diffusion 1D44365E",
                 "Description": "a fox, (ink:1.2)",
                 "Comment": json.dumps({"steps": 20, "sampler": "k_euler_ancestral", "seed": 42, "scale": 7,
                                        "uc": "blurry, bad"})}), "NovelAI", {**SAME, "Clip skip": "2"}),
+    "NovelAI's comment alone": Layout(png_of({"Comment": NOVELAI_COMMENT}), "NovelAI", KARRAS),
+    "NovelAI's JPEG": Layout(commented("jpeg", NOVELAI_COMMENT, Software="NovelAI", ImageDescription="a fox, (ink:1.2)"), "NovelAI", KARRAS),
+    "NovelAI's texts in one": Layout(
+        commented("webp", json.dumps({"Software": "NovelAI", "Source": "NovelAI Diffusion V4", "Comment": NOVELAI_COMMENT})), "NovelAI", KARRAS),
     "NovelAI's pixels": Layout(hiding(json.dumps(NOVELAI)), "NovelAI", {"Steps": "28"}, "a fox"),
     "A text hidden by an extension": Layout(hiding(A1111, "stealth_rgbinfo"), "AUTOMATIC1111", SAME),
     "Fooocus's JSON": Layout(
@@ -255,6 +278,9 @@ LAYOUTS = {
         {**KARRAS, "Sampler": "DPM++ 2M SDE", "Model hash": "aeb7e9e689"}),
     "Fooocus's JPEG": Layout(
         commented("jpeg", json.dumps(FOOOCUS), Software="Fooocus v2.5.5"), "Fooocus", {"Steps": "20", "Model": "fox"}),
+    "Fooocus 2.1": Layout(
+        png_of({"Comment": json.dumps(FOOOCUS_2_1)}), "Fooocus", {**KARRAS, "Sampler": "DPM++ 2M SDE", "Steps": "30", "Model": "fox"}),
+    "Fooocus-MRE": Layout(png_of({"Comment": json.dumps(FOOOCUS_MRE)}), "Fooocus", {**KARRAS, "Model": "fox"}),
     "Fooocus in A1111's words": Layout(
         png_of({"parameters": A1111 + "Sharpness: 2, Styles: \"['Fooocus V2']\", Version: Fooocus v2.5.5", "fooocus_scheme": "a1111"}),
         "Fooocus", SAME),
@@ -264,6 +290,10 @@ LAYOUTS = {
         with_xmp_packet(saved("png"), xmp(
             alternative("dc:description", "a fox&#xA;-blurry&#xA;Steps: 20"), "<xmp:CreatorTool>Draw Things</xmp:CreatorTool>",
             alternative("exif:UserComment", json.dumps(DRAW_THINGS).replace('"', "&quot;")))), "Draw Things", KARRAS),
+    "Draw Things, before its second version": Layout(
+        with_xmp_packet(saved("jpeg"), xmp(alternative("exif:UserComment", json.dumps({
+            **{key: value for key, value in DRAW_THINGS.items() if key != "v2"}, "lora": [{"model": "ink.ckpt", "weight": 0.8}],
+        }).replace('"', "&quot;")))), "Draw Things", KARRAS),
     "Civitai's generator": Layout(commented("jpeg", json.dumps(CIVITAI)), "Civitai", SAME),
     "Easy Diffusion's PNG": Layout(png_of(EASY), "Easy Diffusion", {**SAME, "Model": "fox", "Clip skip": "2"}),
     "Easy Diffusion's JPEG": Layout(commented("jpeg", json.dumps(EASY)), "Easy Diffusion", SAME),

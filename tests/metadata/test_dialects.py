@@ -137,12 +137,62 @@ CUSTOM = {
     }, "a fox, in snow", {"Seed": "42"}),
 }
 
+SAMPLER = COMFY["3"]["inputs"]
+
+
+def comfy_with(more, **inputs):
+    """The usual graph with other inputs of its sampler, and with more nodes."""
+    return {**COMFY, "3": {**COMFY["3"], "inputs": SAMPLER | inputs}, **more}
+
+
+BY_STEPS = {"sampler_name": "euler", "scheduler": "karras", "cfg": 7, "steps": 20, "positive": ["6", 0], "negative": ["7", 0]}
+REFINED = {
+    **COMFY,
+    "3": node("KSamplerAdvanced", **BY_STEPS, noise_seed=42, start_at_step=0, end_at_step=16, model=["4", 0], latent_image=["5", 0]),
+    "20": node("KSamplerAdvanced", **BY_STEPS, noise_seed=0, start_at_step=16, end_at_step=10_000, model=["21", 0], latent_image=["3", 0]),
+    "21": node("CheckpointLoaderSimple", ckpt_name="refining.safetensors"), "8": node("VAEDecode", samples=["20", 0]),
+}
+TWO_HALVES = {**REFINED, "20": {**REFINED["20"], "inputs": REFINED["20"]["inputs"] | {"model": ["4", 0]}}}
+FROM_KINDS = {
+    **COMFY,
+    "3": node("SamplerCustom", noise_seed=42, cfg=7, model=["4", 0], positive=["6", 0], negative=["7", 0], sampler=["20", 0],
+              sigmas=["21", 0], latent_image=["5", 0]),
+    "20": node("SamplerDPMPP_2M_SDE", eta=1), "21": node("KarrasScheduler", steps=20, sigma_max=14.6, sigma_min=0.03, rho=7),
+}
+CUSTOM |= {
+    "a refiner": (REFINED, "a fox, (ink:1.2)", {"Model": "fox", "Refiner": "refining", "Refiner switch at": "0.8", "Seed": "42"}),
+    "one pass in two halves": (TWO_HALVES, "a fox, (ink:1.2)", {"Model": "fox", "Steps": "20", "Seed": "42"}),
+    "values that are a node's kind": (
+        FROM_KINDS, "a fox, (ink:1.2)", {"Sampler": "DPM++ 2M SDE", "Schedule type": "Karras", "Steps": "20", "Seed": "42"}),
+    "a way round": (
+        comfy_with({"20": {"class_type": "Reroute", "inputs": {"": ["4", 0]}}}, model=["20", 0]), "a fox, (ink:1.2)", {"Model": "fox"}),
+}
+
 
 @pytest.mark.parametrize(("graph", "prompt", "pairs"), CUSTOM.values(), ids=CUSTOM.keys())
 def test_what_custom_nodes_hold_is_found(graph, prompt, pairs):
     [told] = picture_contents(png_of({"prompt": json.dumps(graph)})).programs
     found = split_infotext(told.infotext)
     assert found.prompt == prompt and pairs.items() <= found.pairs.items()
+
+
+def notes_of(graph):
+    return picture_contents(png_of({"prompt": json.dumps(graph)})).programs[0].notes
+
+
+def test_conditioning_that_is_zeroed_has_no_words_and_one_pass_needs_no_note():
+    zeroed = comfy_with({"20": node("ConditioningZeroOut", conditioning=["6", 0])}, negative=["20", 0])
+    assert split_infotext(picture_contents(png_of({"prompt": json.dumps(zeroed)})).pasted).negative_prompt == ""
+    assert not any("passes" in note for graph in (REFINED, TWO_HALVES) for note in notes_of(graph))
+
+
+@pytest.mark.parametrize(("graph", "word"), [
+    (comfy_with({"20": node("ControlNetApplyAdvanced", positive=["6", 0], negative=["7", 0])}, positive=["20", 0]), "ControlNets"),
+    (comfy_with({"20": node("IPAdapterAdvanced", model=["4", 0])}, model=["20", 0]), "IP adapters"),
+    (comfy_with({"9": node("SaveImage", images=["20", 0]), "20": node("FaceDetailer", image=["8", 0], **SAMPLED)}), "FaceDetailer"),
+])
+def test_what_a_graph_does_beyond_sampling_is_told(graph, word):
+    assert any(word in note for note in notes_of(graph))
 
 
 # The drawn graph: text and size are shown at the node "12", which stands for a subgraph; its sampler is one deeper.
@@ -273,3 +323,11 @@ def test_figures_of_novelai_4_have_captions_of_their_own():
     [found] = programs_data(PictureTexts({"Software": "NovelAI", "Comment": json.dumps(comment)}, (64, 96)))
     text = split_infotext(found.infotext)
     assert (text.prompt, text.negative_prompt) == ("a harbour\na girl", "bad\nhat")
+
+
+def test_a_refiner_of_swarmui_takes_over_at_a_step():
+    said = {"sui_image_params": SWARM["sui_image_params"] | {
+        "refinermodel": "own/refining", "refinermethod": "StepSwap", "refinercontrolpercentage": 0.2,
+    }}
+    [found] = programs_data(PictureTexts({"parameters": json.dumps(said)}, (64, 96)))
+    assert {"Refiner": "refining", "Refiner switch at": "0.8"}.items() <= split_infotext(found.infotext).pairs.items()

@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from modules.metadata.dialects.comfyui import comfy_conversion, run_graph, shown_nodes
+from modules.metadata.dialects.comfyui import comfy_conversion
+from modules.metadata.dialects.comfyui_graph import run_graph, shown_nodes
 from modules.metadata.dialects.dialect import (
     USUAL_KEY,
     ConvertedData,

@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from modules.metadata.dialects.comfyui_drawn import drawn_nodes, linked_inputs
+from modules.metadata.dialects.comfyui_graph import ComfyGraph, ComfyNode, drawn_graph, run_graph, shown_nodes
 from modules.metadata.dialects.dialect import (
-    MOST_SHOWN,
     USUAL_KEY,
     ConvertedData,
     Dialect,
-    LabelledValues,
     PictureTexts,
     ProgramData,
     file_part,
@@ -25,21 +22,19 @@ from modules.metadata.dialects.dialect import (
     mapping_or_empty,
     model_stem,
     number_or_none,
-    shown_value,
     text_or_empty,
 )
 from modules.prompts.grammar import emphasised
 
 COMFYUI_PROGRAM = "ComfyUI"
 RAN, DRAWN = "prompt", "workflow"
-MOST_NODES = 10_000
+GRAPH_WORD = re.compile(rf"({RAN}|{DRAWN}): ?(?={{)", re.IGNORECASE)
 MOST_TEXT_PARTS = 64
 EMBEDDING_TAG = re.compile(r"embedding:([^\s,:()\[\]]+)")
 CONDITIONED = ("positive", "negative")
 LATENT_METHODS = {
     "bilinear": "Latent", "nearest-exact": "Latent (nearest-exact)", "bicubic": "Latent (bicubic)",
 }
-SCALARS = ("value", "seed", "noise_seed", "int", "float", "number", "text", "string", "text1", "Value")
 TEXT_INPUTS = (
     "text", "text_g", "text_l", "t5xxl", "clip_l", "prompt", "string", "value", "text_positive", "text_a", "text_b",
     "text_c", "text_d", "string_a", "string_b",
@@ -50,76 +45,17 @@ NETWORK_STRENGTHS = (
     "strength_model{}", "lora_model_strength{}", "model_weight{}", "model_str{}", "lora{}_model_strength",
     "strength{}", "lora_wt{}", "lora_strength{}",
 )
-GRAPH_INPUTS = {      # a drawn node's values in their order, by its type
-    "KSampler": ("seed", "", "steps", "cfg", "sampler_name", "scheduler", "denoise"),
-    "KSamplerAdvanced": (
-        "add_noise", "noise_seed", "", "steps", "cfg", "sampler_name", "scheduler", "start_at_step", "end_at_step",
-    ),
-    "CLIPTextEncode": ("text",),
-    "CheckpointLoaderSimple": ("ckpt_name",),
-    "UNETLoader": ("unet_name",),
-    "EmptyLatentImage": ("width", "height", "batch_size"),
-    "EmptySD3LatentImage": ("width", "height", "batch_size"),
-    "LoraLoader": ("lora_name", "strength_model", "strength_clip"),
-    "LoraLoaderModelOnly": ("lora_name", "strength_model"),
-    "VAELoader": ("vae_name",),
-    "CLIPSetLastLayer": ("stop_at_clip_layer",),
-    "LatentUpscaleBy": ("upscale_method", "scale_by"),
-    "LatentUpscale": ("upscale_method", "width", "height", "crop"),
-    "PrimitiveNode": ("value",),
+VALUES_OF_KINDS = {      # small nodes whose kind is their value
+    "KarrasScheduler": ("scheduler", "karras"), "ExponentialScheduler": ("scheduler", "exponential"),
+    "PolyexponentialScheduler": ("scheduler", "polyexponential"), "BetaSamplingScheduler": ("scheduler", "beta"),
+    "AlignYourStepsScheduler": ("scheduler", "align_your_steps"),
+    "SamplerEulerAncestral": ("sampler_name", "euler_ancestral"), "SamplerLMS": ("sampler_name", "lms"),
+    "SamplerDPMPP_2S_Ancestral": ("sampler_name", "dpmpp_2s_ancestral"),
+    "SamplerDPMPP_SDE": ("sampler_name", "dpmpp_sde"), "SamplerDPMPP_2M_SDE": ("sampler_name", "dpmpp_2m_sde"),
+    "SamplerDPMPP_3M_SDE": ("sampler_name", "dpmpp_3m_sde"), "SamplerDPMAdaptative": ("sampler_name", "dpm_adaptive"),
 }
-Inputs: TypeAlias = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class ComfyNode:
-    number: str
-    kind: str
-    inputs: Inputs
-    title: str = ""
-
-
-@dataclass(frozen=True)
-class ComfyGraph:
-    """Nodes by their numbers; an input is a value, or number and output of another node."""
-
-    nodes: Mapping[str, ComfyNode] = field(default_factory=dict)
-
-    def linked(self, value: Any) -> ComfyNode | None:
-        """Return the node that an input comes from."""
-        is_link = isinstance(value, list) and len(value) == 2 and isinstance(value[1], int)
-        return self.nodes.get(str(value[0])) if is_link else None
-
-    def scalar(self, value: Any) -> Any:
-        """Return an input's own value, also if it comes from a node that holds one."""
-        for _ in range(MOST_TEXT_PARTS):
-            node = self.linked(value)
-            if node is None:
-                return None if isinstance(value, list | Mapping) else value
-            value = next((node.inputs[name] for name in SCALARS if name in node.inputs), None)
-        return None
-
-    def upstream(self, starts: Iterable[Any], *names: str) -> Iterator[ComfyNode]:
-        """Yield the nodes that inputs come from, nearest first; through the inputs of these names, or through all."""
-        waiting, seen = deque(starts), set[str]()
-        while waiting:
-            node = self.linked(waiting.popleft())
-            if node is None or node.number in seen:
-                continue
-            seen.add(node.number)
-            yield node
-            waiting += [value for name, value in node.inputs.items() if not names or name in names]
-
-    def behind(self, node: ComfyNode) -> Iterator[ComfyNode]:
-        return self.upstream(node.inputs.values())
-
-    @property
-    def ends(self) -> list[ComfyNode]:
-        """Nodes that no other takes anything from: those that save a picture first."""
-        inputs = (value for node in self.nodes.values() for value in node.inputs.values())
-        sources = {str(value[0]) for value in inputs if self.linked(value)}
-        found = [node for number, node in self.nodes.items() if number not in sources and node.inputs]
-        return sorted(found, key=lambda node: "Save" not in node.kind)
+WITHOUT_WORDS = "ConditioningZeroOut"
+LEFT_OUT = {"ControlNet": "ControlNets are not converted.", "IPAdapter": "IP adapters are not converted."}
 
 
 # Reading -------------------------------------------------------------------------------------------
@@ -146,53 +82,17 @@ def comfy_json(said: PictureTexts, name: str) -> Mapping[str, Any]:
 def comfy_keys(texts: Mapping[str, str]) -> tuple[str, ...]:
     named = [name for name in (RAN, DRAWN) if name in texts]
     named += [USUAL_KEY] if {RAN, DRAWN} & json_object(texts.get(USUAL_KEY, "")).keys() else []
-    marked = [name for name, text in texts.items() if text[:12].lower().startswith((f"{RAN}:{{", f"{DRAWN}:{{"))]
+    marked = [name for name, text in texts.items() if GRAPH_WORD.match(text)]
     return tuple(dict.fromkeys([*named, *marked]))
 
 
 def behind_word(texts: Mapping[str, str], word: str) -> dict[str, Any]:
-    """Return the JSON behind `prompt:` or `workflow:`, as ComfyUI writes EXIF's texts of WebP files."""
-    marked = (text for text in texts.values() if text[: len(word) + 2].lower() == f"{word}:{{")
-    return json_object(next(marked, "")[len(word) + 1 :])
-
-
-def run_graph(said: Mapping[str, Any]) -> ComfyGraph:
-    """Return the graph as it ran; empty if that is none."""
-    nodes = {}
-    for number, node in list(said.items())[:MOST_NODES]:
-        if isinstance(node, Mapping) and isinstance(node.get("class_type"), str):
-            title = text_or_empty(mapping_or_empty(node.get("_meta")).get("title"))
-            nodes[number] = ComfyNode(number, node["class_type"], mapping_or_empty(node.get("inputs")), title)
-    return ComfyGraph(nodes)
-
-
-def drawn_graph(said: Mapping[str, Any]) -> ComfyGraph:
-    """Return the drawn graph as if it had run, with the values of nodes that are known."""
-    nodes = {}
-    for number, node, level in list(drawn_nodes(said)):      # all levels are there before a link is followed
-        kind = text_or_empty(node.get("type"))
-        inputs = {**drawn_values(node, kind), **linked_inputs(node, level)}
-        nodes[number] = ComfyNode(number, kind, inputs, text_or_empty(node.get("title")))
-    return ComfyGraph(nodes)
-
-
-def drawn_values(node: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """Return a drawn node's own values by name."""
-    values = node.get("widgets_values")
-    if isinstance(values, list):
-        return {name: value for name, value in zip(GRAPH_INPUTS.get(kind, ()), values, strict=False) if name}
-    return dict(values) if isinstance(values, Mapping) else {}
-
-
-def shown_nodes(graph: ComfyGraph) -> LabelledValues:
-    """Return each node with its own values."""
-    found = []
-    for node in list(graph.nodes.values())[:MOST_SHOWN]:
-        own = {name: value for name, value in node.inputs.items() if not graph.linked(value)}
-        told = ", ".join(f"{name}: {shown_value(value)}" for name, value in own.items() if value not in (None, ""))
-        called = f"{node.title} ({node.kind})" if node.title and node.title != node.kind else node.kind
-        found.append((f"{node.number} · {called}", told))
-    return tuple(found)
+    """Return the JSON behind `prompt:` or `workflow:`, as ComfyUI and its nodes write EXIF's texts of WebP files."""
+    for text in texts.values():
+        found = GRAPH_WORD.match(text)
+        if found and found[1].lower() == word:
+            return json_object(text[found.end() :])
+    return {}
 
 
 # ConvertedData ----------------------------------------------------------------------------------------
@@ -213,9 +113,18 @@ def comfy_conversion(graph: ComfyGraph, said: PictureTexts) -> ConvertedData:
     if last is not first:
         add_second_comfy_pass(graph, passes, made)
     made.add("RNG", "CPU")
+    made.notes += unconverted_steps(graph, first)
     if emphasised(made.prompt) or emphasised(made.negative_prompt):
         made.notes.append("ComfyUI gives (word:1.2) another meaning: the picture is like it, not the same.")
     return made
+
+
+def unconverted_steps(graph: ComfyGraph, first: ComfyNode) -> list[str]:
+    """Return sentences on what led the first pass, and what worked on its picture, and has no place in the data."""
+    kinds = {node.kind for node in graph.behind(first)}
+    later = {node.kind for node in graph.nodes.values() if {"image", "sampler_name", "denoise"} <= node.inputs.keys()}
+    led = [note for mark, note in LEFT_OUT.items() if any(mark in kind for kind in kinds)]
+    return led + [f"{kind} worked on the picture afterwards, which is not converted." for kind in sorted(later)]
 
 
 def comfy_passes(graph: ComfyGraph) -> list[ComfyNode]:
@@ -254,6 +163,8 @@ def comfy_texts(graph: ComfyGraph, start: Any, which: str) -> Iterator[str]:
         if node is None or node.number in seen:
             continue
         seen.add(node.number)
+        if node.kind == WITHOUT_WORDS:
+            continue
         named = (*TEXT_INPUTS, which) if isinstance(graph.scalar(node.inputs.get(which)), str) else TEXT_INPUTS
         own = [graph.scalar(node.inputs[name]) for name in named if name in node.inputs]
         found = [text for text in own if isinstance(text, str) and text.strip()]
@@ -274,27 +185,41 @@ def comfy_values(graph: ComfyGraph, sampler: ComfyNode) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name in ("noise", "sampler", "sigmas", "guider"):
         helper = graph.linked(sampler.inputs.get(name))
-        values |= {key: graph.scalar(value) for key, value in helper.inputs.items()} if helper else {}
+        if helper:
+            values |= {key: graph.scalar(value) for key, value in helper.inputs.items()}
+            values |= dict([VALUES_OF_KINDS[helper.kind]]) if helper.kind in VALUES_OF_KINDS else {}
     values |= {key: graph.scalar(value) for key, value in sampler.inputs.items()}
     return {key: value for key, value in values.items() if value is not None}
 
 
 def add_comfy_model(graph: ComfyGraph, sampler: ComfyNode, made: ConvertedData) -> None:
     """Add the checkpoint, the LoRAs on the way to it, the VAE and CLIP skip."""
-    guider = graph.linked(sampler.inputs.get("guider"))
-    starts = [(guider or sampler).inputs.get(name) for name in ("model", *PIPES)]
-    for node in graph.upstream(starts, "model", "lora_stack", "optional_lora_stack", *PIPES):
+    for node in comfy_model_nodes(graph, sampler):
         for name, strength in comfy_networks(graph, node):
             made.add_network(name, strength)
-        for key in ("ckpt_name", "unet_name", "model_name"):
-            if text_or_empty(graph.scalar(node.inputs.get(key))):
-                made.pairs.setdefault("Model", model_stem(str(graph.scalar(node.inputs[key]))))
+    made.add("Model", comfy_checkpoint(graph, sampler))
     for node in graph.nodes.values():
         if node.kind == "VAELoader":
             made.add("VAE", file_part(text_or_empty(graph.scalar(node.inputs.get("vae_name")))))
         last_layer = number_or_none(graph.scalar(node.inputs.get("stop_at_clip_layer", node.inputs.get("clip_skip"))))
         if isinstance(last_layer, int) and last_layer < -1:
             made.add("Clip skip", -last_layer)
+
+
+def comfy_model_nodes(graph: ComfyGraph, sampler: ComfyNode) -> Iterator[ComfyNode]:
+    """Yield the nodes on the way to a sampler's model, nearest first."""
+    guider = graph.linked(sampler.inputs.get("guider"))
+    starts = [(guider or sampler).inputs.get(name) for name in ("model", *PIPES)]
+    yield from graph.upstream(starts, "model", "lora_stack", "optional_lora_stack", *PIPES)
+
+
+def comfy_checkpoint(graph: ComfyGraph, sampler: ComfyNode) -> str:
+    for node in comfy_model_nodes(graph, sampler):
+        for key in ("ckpt_name", "unet_name", "model_name"):
+            name = text_or_empty(graph.scalar(node.inputs.get(key)))
+            if name:
+                return model_stem(name)
+    return ""
 
 
 def comfy_networks(graph: ComfyGraph, node: ComfyNode) -> Iterator[tuple[str, Any]]:
@@ -335,8 +260,11 @@ def add_comfy_size(graph: ComfyGraph, passes: list[ComfyNode], said: PictureText
 
 
 def add_second_comfy_pass(graph: ComfyGraph, passes: list[ComfyNode], made: ConvertedData) -> None:
-    """Add hires fix, if two passes with an enlargement between them are all there is."""
-    last = comfy_values(graph, passes[0])
+    """Add a refiner or hires fix, if two passes are all there is."""
+    first, last = comfy_values(graph, passes[-1]), comfy_values(graph, passes[0])
+    if len(passes) == 2 and goes_on_from(first, last):
+        add_comfy_refiner(graph, passes, last, made)
+        return
     between = next((node for node in graph.behind(passes[0]) if "scale_by" in node.inputs), None)
     factor = number_or_none(graph.scalar(between.inputs["scale_by"])) if between else None
     method = LATENT_METHODS.get(str(between.inputs.get("upscale_method"))) if between else None
@@ -349,6 +277,23 @@ def add_second_comfy_pass(graph: ComfyGraph, passes: list[ComfyNode], made: Conv
     made.add("Hires upscaler", method)
     if last.get("seed") not in (None, made.pairs.get("Seed")):
         made.notes.append("The second pass had a seed of its own, which hires fix has not.")
+
+
+def goes_on_from(first: Mapping[str, Any], last: Mapping[str, Any]) -> bool:
+    """Return whether a pass begins at the step at which the other ended: both are one, in which the model changed."""
+    end, start, steps = (number_or_none(each) for each in (
+        first.get("end_at_step"), last.get("start_at_step"), last.get("steps"),
+    ))
+    return start is not None and steps is not None and start == end and 0 < start < steps == first.get("steps")
+
+
+def add_comfy_refiner(
+    graph: ComfyGraph, passes: list[ComfyNode], last: Mapping[str, Any], made: ConvertedData
+) -> None:
+    name = comfy_checkpoint(graph, passes[0])
+    if name and name != made.pairs.get("Model"):
+        made.add("Refiner", name)
+        made.add("Refiner switch at", float(f"{last['start_at_step'] / last['steps']:.4g}"))
 
 
 COMFYUI = Dialect(

@@ -37,9 +37,9 @@ def read_draw_things(said: PictureTexts) -> ProgramData | None:
 def draw_things_conversion(said: Mapping[str, Any], picture: PictureTexts) -> ConvertedData:
     made = ConvertedData(text_or_empty(said.get("c")), text_or_empty(said.get("uc")))
     more = mapping_or_empty(said.get("v2"))
-    for entry in list_or_empty(more.get("loras")):
+    for entry in list_or_empty(more.get("loras")) or list_or_empty(said.get("lora")):      # before "v2", "lora"
         network = mapping_or_empty(entry)
-        made.add_network(text_or_empty(network.get("file")), network.get("weight"))
+        made.add_network(text_or_empty(network.get("file") or network.get("model")), network.get("weight"))
     made.add_numbers(said, DRAW_THINGS_NUMBERS)
     add_draw_things_sampler(made, text_or_empty(said.get("sampler")))
     width, _, height = text_or_empty(said.get("size")).partition("x")

@@ -28,17 +28,29 @@ RUINED_KEYS = {
 }
 FOOOCUS_NUMBERS = {"steps": "Steps", "guidance_scale": "CFG scale", "seed": "Seed", "clip_skip": "Clip skip"}
 PAIR_OF_SIDES = re.compile(r"\((\d{1,6}), (\d{1,6})\)")
-COMBINED_LORA = re.compile(r"lora_combined_\d{1,3}")
+COMBINED_LORA = re.compile(r"lora_(?:combined_)?\d{1,3}")
+MRE_LORA = re.compile(r"l(\d{1,3})")      # and its strength in w1
+FOOOCUS_PLACES = (USUAL_KEY, "Comment")      # the second of its fork MRE and of versions before 2.2
+FOOOCUS_NAMES = {"cfg": "guidance_scale", "base_clip_skip": "clip_skip"}
+FOOOCUS_STEPS = {"Speed": 30, "Quality": 60, "Extreme Speed": 8, "Lightning": 4, "Hyper-SD": 4}
 FOOOCUS_OWN = ("sharpness", "adm_guidance", "adaptive_cfg")
 
 
 def read_fooocus(said: PictureTexts) -> ProgramData | None:
-    found = {key.lower().replace(" ", "_"): value for key, value in json_object(said.parameters).items()}
-    named = text_or_empty(found.get("version")).startswith(FOOOCUS_PROGRAM) or "fooocus_scheme" in said.texts
-    if "base_model" not in found or not named and "sharpness" not in found:
+    key = next((key for key in FOOOCUS_PLACES if "base_model" in fooocus_pairs(said.texts.get(key, ""))), "")
+    found = fooocus_pairs(said.texts.get(key, ""))
+    program = text_or_empty(found.get("version", found.get("software")))
+    named = program.startswith(FOOOCUS_PROGRAM) or "fooocus_scheme" in said.texts
+    if not key or not named and "sharpness" not in found:
         return None
-    keys = tuple(key for key in (USUAL_KEY, "fooocus_scheme") if key in said.texts)
+    keys = tuple(key for key in (key, "fooocus_scheme") if key in said.texts)
     return fooocus_conversion(found, said).told(FOOOCUS_PROGRAM, keys, readable_pairs(found))
+
+
+def fooocus_pairs(text: str) -> dict[str, Any]:
+    """Return what its JSON says by the names of today: older versions write "Base Model", its fork MRE "cfg"."""
+    plain = {key.lower().replace(" ", "_"): value for key, value in json_object(text).items()}
+    return {FOOOCUS_NAMES.get(key, key): value for key, value in plain.items()}
 
 
 def read_ruined_fooocus(said: PictureTexts) -> ProgramData | None:
@@ -61,10 +73,12 @@ def fooocus_conversion(said: Mapping[str, Any], picture: PictureTexts) -> Conver
     made = ConvertedData(text_or_empty(said.get("prompt")), text_or_empty(said.get("negative_prompt")))
     for name, strength in fooocus_networks(said):
         made.add_network(name, strength)
+    made.add("Steps", FOOOCUS_STEPS.get(text_or_empty(said.get("performance"))))
     made.add_numbers(said, FOOOCUS_NUMBERS)
     made.add_sampler(text_or_empty(said.get("sampler")), text_or_empty(said.get("scheduler")))
     sides = PAIR_OF_SIDES.fullmatch(text_or_empty(said.get("resolution")))
-    made.add_size(sides and sides[1], sides and sides[2], picture.size_text)
+    width, height = sides.groups() if sides else (said.get("width"), said.get("height"))
+    made.add_size(width, height, picture.size_text)
     made.add("Model", model_stem(text_or_empty(said.get("base_model"))))
     made.add("Model hash", text_or_empty(said.get("base_model_hash")))
     vae, refiner = text_or_empty(said.get("vae")), text_or_empty(said.get("refiner_model"))
@@ -83,10 +97,13 @@ def fooocus_networks(said: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """Return name and strength of each LoRA, which newer versions list a second time with their hashes."""
     listed = [tuple(each[:2]) for each in list_or_empty(said.get("loras")) if isinstance(each, list) and len(each) > 1]
     combined = [text_or_empty(value).rpartition(" : ") for key, value in said.items() if COMBINED_LORA.fullmatch(key)]
-    return [(text_or_empty(name), strength) for name, strength in listed or [(each[0], each[2]) for each in combined]]
+    numbered = [(value, said.get(f"w{found[1]}")) for key, value in said.items() if (found := MRE_LORA.fullmatch(key))]
+    together = listed or [(each[0], each[2]) for each in combined] or numbered
+    return [(name, strength) for name, strength in together if text_or_empty(name) not in ("", "None")]
 
 
 RUINED_FOOOCUS = Dialect(RUINED_PROGRAM, 'JSON in the text "parameters" (PNG)', read_ruined_fooocus)
 FOOOCUS = Dialect(
-    FOOOCUS_PROGRAM, 'JSON in the text "parameters" (PNG) or EXIF\'s comment, or A1111\'s text there', read_fooocus
+    FOOOCUS_PROGRAM, 'JSON in the text "parameters" or "Comment" (PNG) or EXIF\'s comment, or A1111\'s text there',
+    read_fooocus,
 )

@@ -14,6 +14,7 @@ MOVED_TO = (
 SURE_KEYS = {"Steps", "Seed"}                        # without which a text elsewhere is no generation data
 VERSIONS = {"Fooocus": "Fooocus", "ComfyUI": "ComfyUI", "stable-diffusion.cpp": "stable-diffusion.cpp"}
 SDNEXT_KEYS = {"App", "Backend", "Pipeline", "Operations"}
+BESIDE_THE_PROMPT = {"Lora weights": 'The LoRAs are not in the prompt there: they stand under "Lora weights".'}
 
 
 def is_infotext(text: str) -> bool:
@@ -49,7 +50,8 @@ def read_infotext_program(said: PictureTexts) -> ProgramData | None:
         text = sources.get(key, "")
         found = split_infotext(text) if is_infotext(text) else None
         if found and (key == USUAL_KEY or found.pairs.keys() >= SURE_KEYS):
-            return ProgramData(infotext_program(found), (key,), text, readable_infotext(found))
+            notes = tuple(note for pair, note in BESIDE_THE_PROMPT.items() if pair in found.pairs)
+            return ProgramData(infotext_program(found), (key,), text, readable_infotext(found), notes)
     return None
 
 

@@ -46,7 +46,7 @@ def read_invokeai(said: PictureTexts) -> ProgramData | None:
     if mapping_or_empty(old.get("image")):
         return old_invokeai(old, said).told(INVOKEAI_PROGRAM, keys, readable_pairs(old))
     line = said.texts.get(OLDEST_KEY, "")
-    if not line.startswith('"'):
+    if not line.startswith('"') and "-S" not in dict(OLD_FLAG.findall(line)):
         return ProgramData(INVOKEAI_PROGRAM, keys) if keys and "invokeai_graph" in keys else None
     return oldest_invokeai(line, said).told(INVOKEAI_PROGRAM, keys, ((OLDEST_KEY, line),))
 
@@ -114,8 +114,10 @@ def add_old_prompt(made: ConvertedData, whole: str) -> None:
 
 
 def oldest_invokeai(line: str, picture: PictureTexts) -> ConvertedData:
-    """Read `"a prompt" -s 50 -S 42 -W 512 -H 512 -C 7.5 -A k_lms`."""
-    prompt, _, flags = line[1:].rpartition('"')
+    """Read `"a prompt" -s 50 -S 42 -W 512 -H 512 -C 7.5 -A k_lms`, where the first versions had no quotes."""
+    first = OLD_FLAG.search(line)
+    unquoted = line[: first.start()] if first else line
+    prompt, _, flags = line[1:].rpartition('"') if line.startswith('"') else (unquoted, "", line[len(unquoted) :])
     made = ConvertedData()
     add_old_prompt(made, prompt)
     told = dict(OLD_FLAG.findall(flags))

@@ -70,7 +70,11 @@ def add_swarmui_second_pass(said: Mapping[str, Any], made: ConvertedData) -> Non
         made.add("Hires upscaler", upscaler)
     elif factor and factor > 1:
         made.notes.append(f"Its enlargement by {method or 'an unknown way'} has no equal in Easel.")
-    if text_or_empty(said.get("refinermodel")):
+    refiner, share = text_or_empty(said.get("refinermodel")), number_or_none(said.get("refinercontrolpercentage"))
+    if refiner and said.get("refinermethod") == "StepSwap" and share and 0 < share < 1:
+        made.add("Refiner", model_stem(refiner))
+        made.add("Refiner switch at", float(f"{1 - share:.4g}"))
+    elif refiner:
         made.notes.append("Its refining model is not converted.")
 
 
