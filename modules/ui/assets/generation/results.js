@@ -81,6 +81,7 @@ export class Results {
     this.chosen = null;          // the address of the picture the person clicked; null: the preview while running, else
                                  // the first
     this.set = new PictureSet(this.tab, () => this.draw());
+    this.all = [];               // its pictures, as they were drawn last
     this.refusal = null;         // an error from before there was a job
     this.preparing = "";         // what is done before there is a job
     this.examples = [];          // what the loaded model draws well
@@ -156,28 +157,23 @@ export class Results {
     if (was && !this.job.running && this.shownPicture()) this.viewer.show(this.inViewer(this.shownPicture()));
   }
 
-  pictures() {
-    return gridsPlaced(this.set.pictures()).flatMap(withReturned).map(addressed);
-  }
-
   shownPicture() {
-    const all = this.pictures();
     return (
-      all.find(({ url }) => url === this.chosen) ??
-      (this.job.running ? this.source(all) : this.firstOf(all)) ??
+      this.all.find(({ url }) => url === this.chosen) ??
+      (this.job.running ? this.source() : this.firstOf()) ??
       null
     );
   }
 
   /** The picture that the job makes another of, as long as there is nothing else to see. */
-  source(all) {
+  source() {
     const beside = this.job.current.preview ? null : this.set.beside(this.job.current.id);
-    return all.find(({ job, index }) => job === beside?.job && index === beside.index);
+    return this.all.find(({ job, index }) => job === beside?.job && index === beside.index);
   }
 
   /** What is shown until something is chosen: a grid, of a plot or as is set, else the job's first whole picture. */
-  firstOf(all) {
-    const own = all.filter(({ job }) => job === this.job.current?.id);
+  firstOf() {
+    const { all } = this, own = all.filter(({ job }) => job === this.job.current?.id);
     const grid = this.inGrid || window.opts.grid_first ? own.find(({ kind }) => kind === "grid") : null;
     return grid ?? own.find(({ whole }) => whole) ?? own[0] ?? all.find(({ whole }) => whole) ?? all[0];
   }
@@ -192,8 +188,8 @@ export class Results {
   }
 
   neighbour(step) {
-    const all = this.pictures();
-    const at = all.findIndex(({ url }) => url === this.shownPicture()?.url);
+    const { all } = this, shown = this.shownPicture()?.url;
+    const at = all.findIndex(({ url }) => url === shown);
     return all.length ? all[(at + step + all.length) % all.length] : null;
   }
 
@@ -210,6 +206,7 @@ export class Results {
 
   draw() {
     const record = this.job.current;
+    this.all = gridsPlaced(this.set.pictures()).flatMap(withReturned).map(addressed);
     this.drawn.job = record?.id;
     this.inGrid = this.plot.follow(record);
     this.drawStage(record);
@@ -332,7 +329,7 @@ export class Results {
   }
 
   drawThumbs(record) {
-    const all = this.pictures();
+    const { all } = this;
     const several = all.length > 1 || this.job.running || this.refusal;
     const wanted = several && !this.inGrid ? all : [];      // a single picture needs none, nor do a plot's cells
     const selected = this.onStage()?.url;
