@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import numpy as np
 from fastapi import APIRouter
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from pydantic import BaseModel, Field
 
 from modules.api.info import decode_base64, most_pixels
@@ -152,7 +153,10 @@ def sent_levels(image: str) -> np.ndarray:
     return rgb_on_white(apply_orientation(open_image(decode_base64(image))))
 
 
-def png_of(levels: np.ndarray) -> str:
-    file = BytesIO()
-    Image.fromarray(levels).save(file, "PNG")
+def png_of(levels: np.ndarray, **texts: str) -> str:
+    """Return a PNG file in base64, with some texts by their names."""
+    file, info = BytesIO(), PngInfo()
+    for name, text in texts.items():
+        info.add_text(name, text)
+    Image.fromarray(levels).save(file, "PNG", pnginfo=info)
     return base64.b64encode(file.getvalue()).decode()

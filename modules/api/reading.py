@@ -8,17 +8,20 @@ from dataclasses import asdict
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
+from fastapi.responses import FileResponse
 from pydantic import Field
 
 from modules.api.data_files import Ref
 from modules.api.info import decode_base64, most_pixels
 from modules.api.prompt_help import named_embeddings
-from modules.api.routing import KnownFields, account, owner, router
+from modules.api.routing import KnownFields, account, owner, router, sent_as
 from modules.app.app import App
 from modules.app.kept_inputs import keep_input
 from modules.base.accounts import Account, Role
-from modules.base.limits import MAX_INFOTEXT, MAX_ITEMS, MAX_PROMPT, EncodedPicture, JsonObject, Name
+from modules.base.errors import UnknownName
+from modules.base.limits import MAX_INFOTEXT, MAX_ITEMS, MAX_PROMPT, EncodedPicture, Id, JsonObject, Name
 from modules.imaging.folders import content_of
+from modules.imaging.inputs import NAME as INPUT_NAME
 from modules.params.txt2img import MAX_SEED, MIN_SEED
 from modules.plugins.pasting import told_of_counting, told_of_paste, with_script_controls
 from modules.prompts import grammar
@@ -84,6 +87,14 @@ def routes(app: App) -> APIRouter:
         """Store a picture as input of jobs; the answer is its name, and the picture's generation data."""
         async with app.decoding.room(await asyncio.to_thread(most_pixels, [body.image])):
             return await asyncio.to_thread(kept_input, app, account(request), body.image)
+
+    @api.get("/inputs/{name}", **sent_as("image/png"))
+    def input_file(name: Id, request: Request) -> FileResponse:
+        """A stored input picture by its name, PNG; 404 if it was deleted."""
+        path = app.data_of(owner(request)).paths.inputs / name
+        if INPUT_NAME.fullmatch(name) and path.is_file():
+            return FileResponse(path, media_type="image/png")
+        raise UnknownName("picture", name, [])
 
     @api.post("/tokens")
     def tokens(body: TokensRequest, request: Request) -> dict[str, int]:

@@ -40,6 +40,7 @@ from modules.api import (
     login,
     making,
     models,
+    openpose,
     options,
     page_start,
     picture_files,
@@ -68,6 +69,7 @@ STATIC = Path(__file__).parent / "static"
 FACES = (
     generate,
     controlnet,
+    openpose,
     extension_installers,
     detailer,
     extension_keeping,

@@ -106,3 +106,27 @@ def test_detect_makes_the_map_alone(client):
 def test_detect_refuses_as_the_extension_does(client, body, told):
     reply = client.post("/controlnet/detect", json=body)
     assert reply.status_code == 422 and told in reply.text
+
+
+def pose_of(points=54, **more):
+    people = [{"pose_keypoints_2d": [0.5, 0.5, 1] * (points // 3)}]
+    return {"canvas_width": 64, "canvas_height": 48, "people": people, **more}
+
+
+def test_a_pose_is_drawn_at_its_canvas(client):
+    empty = {"people": [], "canvas_width": 32, "canvas_height": 16, "animals": []}
+    reply = client.post("/controlnet/render_openpose_json", json=[pose_of(), empty])
+    shown, black = (Image.open(io.BytesIO(base64.b64decode(each))) for each in reply.json()["images"])
+    assert reply.json()["info"] == "Success" and shown.size == (64, 48) and black.size == (32, 16)
+    assert shown.getpixel((32, 24)) != (0, 0, 0) and not black.getbbox()
+
+
+@pytest.mark.parametrize(("pose", "told"), [
+    (pose_of(75), "18 points"), (pose_of(canvas_width=0), "canvas_width"),
+    (pose_of(canvas_height=10**6), "4096"),
+    (pose_of(people=[{"hand_left_keypoints_2d": [1e9] * 63}]), "hand_left_keypoints_2d"),
+    (pose_of(people=[{}] * 21), "20"),
+])
+def test_a_pose_that_is_none_is_refused_naming_what_is_wrong(client, pose, told):
+    reply = client.post("/controlnet/render_openpose_json", json=[pose])
+    assert reply.status_code == 422 and told in reply.text

@@ -88,6 +88,17 @@ def test_the_name_of_somebody_elses_picture_says_no_more_than_a_made_up_one(guar
     assert settled(guarded, accepted.json()["job"], auth=ALICE)["state"] == "done"
 
 
+def test_a_sent_picture_is_shown_to_whom_it_belongs_alone(guarded):
+    name = sent(guarded, ALICE, "orange")
+    kept = guarded.get(f"/easel/v1/inputs/{name}", auth=ALICE)
+    assert kept.status_code == 200 and kept.headers["content-type"] == "image/png"
+    others, nobodys = (
+        guarded.get(f"/easel/v1/inputs/{each}", auth=BOB) for each in (name, name.replace(name[:4], "0000", 1))
+    )
+    assert others.status_code == nobodys.status_code == 404
+    assert guarded.get("/easel/v1/inputs/..%2F..%2Feasel.sqlite", auth=ALICE).status_code == 404
+
+
 def test_the_same_picture_sent_by_two_is_two_files(guarded):
     name = sent(guarded, ALICE, "green")
     assert sent(guarded, BOB, "green") == name
