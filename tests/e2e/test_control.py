@@ -2,19 +2,55 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
+
+from modules.imaging.control.poses import PosedPerson, points_of, pose_map
 
 pytestmark = pytest.mark.slow
 SHAPES = Path(__file__).resolve().parents[1] / "golden" / "inputs" / "cn_shapes.png"
 DATA = "#html_info_txt2img .infotext"
 
 
+UNIT = "txt2img_controlnet_ControlNet-0_controlnet"
+
+
 def opened(page: Page, fold: str) -> None:
     page.locator(f"#txt2img_{fold} summary").first.click()
+
+
+def stroke(page: Page, where: Locator, *points: tuple[float, float]) -> None:
+    """Drag the mouse through places of an element, in shares of it."""
+    where.scroll_into_view_if_needed()
+    place = where.bounding_box()
+    spots = [(place["x"] + x * place["width"], place["y"] + y * place["height"]) for x, y in points]
+    page.mouse.move(*spots[0])
+    page.mouse.down()
+    for spot in spots[1:]:
+        page.mouse.move(*spot, steps=4)
+    page.mouse.up()
+
+
+def asked_unit(page: Page) -> dict[str, Any]:
+    """The first unit of the job that Generate asks for; the model, which is not here, is not waited for."""
+    page.locator("#txt2img_prompt textarea").fill("a red circle")
+    with page.expect_request("**/easel/v1/jobs") as asked:
+        page.locator("#txt2img_generate").click()
+    return json.loads(asked.value.post_data)["fields"]["control"][0]
+
+
+def kept_levels(page: Page, name: str) -> np.ndarray:
+    """A picture that the server keeps as input, (H, W, 3) uint8."""
+    content = page.request.get(f"/easel/v1/inputs/{name}").body()
+    with Image.open(io.BytesIO(content)) as image:
+        return np.asarray(image.convert("RGB"))
 
 
 def test_finds_are_drawn_moved_and_painted(page: Page) -> None:
@@ -95,9 +131,12 @@ def test_regions_are_drawn_and_masked_by_hand(page: Page) -> None:
     fold.get_by_role("button", name="Take the region away").nth(1).click()
     expect(fold.locator(".region-form")).to_have_count(1)
     fold.get_by_role("button", name="Paint its mask").click()
-    drag(".mask-canvas", (0.2, 0.2), (0.4, 0.8))
+    dialog = page.locator(".paint-dialog")
+    expect(dialog.get_by_role("button", name="Use this mask")).to_be_disabled()
+    stroke(page, dialog.locator(".editor-stage"), (0.45, 0.3), (0.55, 0.7))
     with page.expect_response("**/easel/v1/inputs"):
-        fold.get_by_role("button", name="Use this mask").click()
+        dialog.get_by_role("button", name="Use this mask").click()
+    expect(dialog).to_have_count(0)
     page.locator("#txt2img_prompt textarea").fill("a red circle")
     with page.expect_request("**/easel/v1/jobs") as asked:
         page.locator("#txt2img_generate").click()
@@ -105,3 +144,86 @@ def test_regions_are_drawn_and_masked_by_hand(page: Page) -> None:
     assert region["prompt"] == "a blue square" and region["mask"].endswith(".png")
     assert [region[edge] for edge in ("left", "top", "right", "bottom")] == pytest.approx([0, 0.1, 0.5, 0.9], abs=0.02)
     expect(page.locator(DATA)).to_contain_text("Region mode: Attention", timeout=120_000)
+
+
+def test_a_scribble_becomes_the_units_picture_white_on_black_and_can_be_gone_on_with(page: Page) -> None:
+    opened(page, "controlnet")
+    unit, dialog = page.locator(f"#{UNIT}"), page.locator(".paint-dialog")
+    unit.get_by_role("button", name="Draw a scribble").click()
+    stage, use = dialog.locator(".editor-stage"), dialog.get_by_role("button", name="Use this scribble")
+    expect(use).to_be_disabled()
+    stroke(page, stage, (0.45, 0.35), (0.55, 0.65))
+    expect(use).to_be_enabled()
+    use.click()
+    expect(unit.locator(".control-picture img").first).to_be_visible()
+    expect(page.locator(f"#{UNIT}_enabled")).to_be_checked()
+    first = asked_unit(page)
+    lines = kept_levels(page, first["image"])
+    assert first["module"] == "none" and lines.shape == (512, 512, 3)
+    assert lines.max() == 255 and 0 < (lines > 127).mean() < 0.2 and not lines[:8].any()
+
+    unit.get_by_role("button", name="Draw a scribble").click()
+    stroke(page, stage, (0.55, 0.35), (0.45, 0.65))
+    dialog.get_by_role("checkbox", name="Black lines on white").check()
+    use.click()
+    expect(dialog).to_have_count(0)
+    second = asked_unit(page)
+    dark = kept_levels(page, second["image"])
+    assert second["module"].startswith("invert") and dark[0, 0].tolist() == [255, 255, 255]
+    assert ((255 - dark) >= lines).all() and (dark < 128).sum() > (lines > 127).sum()
+
+
+def test_a_pose_is_dragged_and_the_request_carries_the_map_of_it(page: Page) -> None:
+    opened(page, "controlnet")
+    unit, dialog = page.locator(f"#{UNIT}"), page.locator(".pose-dialog")
+    unit.get_by_role("button", name="Edit a pose").click()
+    nose = dialog.locator("svg circle").first
+    before = nose.bounding_box()
+    place = before["x"] + before["width"] / 2, before["y"] + before["height"] / 2
+    page.mouse.move(*place)
+    page.mouse.down()
+    page.mouse.move(place[0] + 40, place[1] + 20, steps=4)
+    page.mouse.up()
+    assert nose.bounding_box()["x"] == pytest.approx(before["x"] + 40, abs=1.5)
+    page.keyboard.press("Control+z")
+    assert nose.bounding_box()["x"] == pytest.approx(before["x"], abs=0.5)
+    page.keyboard.press("Control+Shift+z")
+    dialog.get_by_role("button", name="Hands").click()
+    dialog.get_by_label("Joint", exact=True).select_option("Right ankle")
+    dialog.get_by_role("checkbox", name="Hidden").check()
+
+    with page.expect_request("**/controlnet/render_openpose_json") as drawn:
+        dialog.get_by_role("button", name="Use this pose").click()
+    expect(dialog).to_have_count(0)
+    expect(unit.locator(".control-picture img").first).to_be_visible()
+    [pose] = json.loads(drawn.value.post_data)
+    [person] = pose["people"]
+    assert person["pose_keypoints_2d"][3 * 10 + 2] == 0 and "hand_left_keypoints_2d" in person
+    lists = ("pose_keypoints_2d", "hand_left_keypoints_2d", "hand_right_keypoints_2d")
+    points = [points_of(person[name], pose["canvas_width"], pose["canvas_height"]) for name in lists]
+    sent = asked_unit(page)
+    expected = pose_map([PosedPerson(*points)], pose["canvas_width"], pose["canvas_height"])
+    assert sent["module"] == "none" and np.array_equal(kept_levels(page, sent["image"]), expected)
+
+    unit.get_by_role("button", name="Edit a pose").click()
+    expect(dialog.get_by_role("status")).to_contain_text("People: 1, 512 × 512")
+    with page.expect_download() as saved:
+        dialog.get_by_role("button", name="Save JSON").click()
+    assert json.loads(Path(saved.value.path()).read_text()) == pose
+    dialog.get_by_role("button", name="Close (Esc)").click()
+
+
+def test_the_effective_region_is_painted_over_the_units_picture(page: Page) -> None:
+    opened(page, "controlnet")
+    unit, dialog = page.locator(f"#{UNIT}"), page.locator(".paint-dialog")
+    unit.locator("input[type=file]").first.set_input_files(SHAPES)
+    expect(page.locator(f"#{UNIT}_enabled")).to_be_checked()
+    unit.get_by_role("button", name="Paint the effective region").click()
+    stroke(page, dialog.locator(".editor-stage"), (0.5, 0.4), (0.5, 0.6))
+    with page.expect_response("**/easel/v1/inputs"):
+        dialog.get_by_role("button", name="Use this mask").click()
+    expect(dialog).to_have_count(0)
+    sent = asked_unit(page)
+    with Image.open(SHAPES) as shapes:
+        mask = kept_levels(page, sent["effective_region_mask"])
+        assert mask.shape[1::-1] == shapes.size and mask.any() and not mask.all()

@@ -14,7 +14,7 @@ from modules.ui.look import ASSETS
 MAY_IMPORT = {
     "core": set(),
     "a1111": {"core"},
-    "control": {"core"},
+    "control": {"core", "editor"},
     "prompt": {"core"},
     "editor": {"core"},
     "cards": {"core", "prompt"},

@@ -92,7 +92,7 @@ export class BoxFrame {
 }
 
 /** Call `moves` with each move of the pointer until it is let go, then `ended`. */
-export function follow(moves, ended) {
+function follow(moves, ended) {
   const end = () => {
     removeEventListener("pointermove", moves);
     removeEventListener("pointerup", end);

@@ -2,18 +2,30 @@
 import { bringIntoView, byId, h, t } from "../core/dom.js";
 import { UnitForm } from "./unit.js";
 
+const LEAST_MAP = 512;      // pixels of the shorter side of what is drawn by hand, as preprocessors make maps
+
+/** The size to draw a map at, of a picture's shape and not smaller than it. */
+function mapSize(width, height) {
+  const factor = Math.max(1, LEAST_MAP / Math.min(width, height));
+  return { width: Math.round(width * factor), height: Math.round(height * factor) };
+}
+
 /** A tab's units, and what other parts of the page do with them. */
 export class ControlUnits {
-  constructor({ tab, form }, count) {
+  constructor(owner, count) {
+    const { tab, form } = owner, place = {
+      size: () => mapSize(Number(form.get("width")) || LEAST_MAP, Number(form.get("height")) || LEAST_MAP),
+      ground: async () => (await owner.drawing?.())?.image ?? null,
+    };
     Object.assign(this, { tab, form, own: null });
-    this.units = Array.from({ length: count }, (_, number) => new UnitForm(tab, number, () => this.changed()));
+    this.units = Array.from({ length: count }, (_, number) => new UnitForm(tab, number, () => this.changed(), place));
     this.tabs = h("div.control-tabs", { role: "tablist" });
     this.buttons = this.units.map((_, number) =>
       h("button", { type: "button", role: "tab", onclick: () => this.open(number) }));
     this.tabs.append(...this.buttons);
-    const place = byId(`${tab}_controlnet`);
-    place.querySelector(".control-place").append(this.tabs, ...this.units.map(({ element }) => element));
-    place.addEventListener("click", () => this.load(), { once: true });      // unopened, it costs nothing
+    const fold = byId(`${tab}_controlnet`);
+    fold.querySelector(".control-place").append(this.tabs, ...this.units.map(({ element }) => element));
+    fold.addEventListener("click", () => this.load(), { once: true });      // unopened, it costs nothing
     form.onChange((values) => this.take(values.control ?? []));
     this.open(0);
     this.take(form.get("control") ?? []);

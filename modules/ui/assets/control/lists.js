@@ -22,6 +22,17 @@ async function read(again) {
 
 /** The map of a picture by a preprocessor, as a data: address. */
 export async function detectMap(unit, image) {
+  const { images } = await detected(unit, image);
+  return `data:image/png;base64,${images[0]}`;
+}
+
+/** The pose that a preprocessor finds in a picture, openpose's JSON; null if it finds none. */
+export async function detectPose(module, image) {
+  const { poses } = await detected({ module, processor_res: -1, threshold_a: -1, threshold_b: -1 }, image);
+  return poses?.[0] ?? null;
+}
+
+function detected(unit, image) {
   const body = {
     controlnet_module: unit.module,
     controlnet_input_images: [image],
@@ -30,6 +41,5 @@ export async function detectMap(unit, image) {
     controlnet_threshold_a: unit.threshold_a,
     controlnet_threshold_b: unit.threshold_b,
   };
-  const { images } = await ask("../../controlnet/detect", "POST", body);
-  return `data:image/png;base64,${images[0]}`;
+  return ask("../../controlnet/detect", "POST", body);
 }

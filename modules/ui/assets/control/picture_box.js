@@ -6,11 +6,11 @@ import { reasonOf, server } from "../core/server.js";
 export class PictureBox {
   /** changed: called with the picture's name on the server, "" if it was taken away */
   constructor(label, changed) {
-    Object.assign(this, { label, changed, file: null, name: "", seen: new Map() });
+    Object.assign(this, { label, changed, name: "", url: "", seen: new Map() });
     this.input = h("input", {
       type: "file", accept: "image/*", "aria-label": label, onchange: () => this.keep(this.input.files[0]),
     });
-    this.image = h("img", { alt: label, hidden: true });
+    this.image = h("img", { alt: label, hidden: true, onerror: () => this.lost() });
     this.text = h("span", {});
     this.remove = iconButton("close", t("Take the picture away"), () => this.clear());
     this.zone = h("label.control-drop", {
@@ -28,17 +28,19 @@ export class PictureBox {
     this.keep(event.dataTransfer.files[0]);
   }
 
-  /** Send a picture's file to the server, and show it. */
+  /** Send a picture's file to the server, and show it; returns its name there, "" if it was not taken. */
   async keep(file) {
     this.input.value = "";
-    if (!file) return;
+    if (!file) return "";
     try {
       const { name } = await server.keep(file);
       this.seen.set(name, file);
       this.take(name);
       this.changed(name);
+      return name;
     } catch (error) {
       notice("control", reasonOf(error));
+      return "";
     }
   }
 
@@ -47,12 +49,29 @@ export class PictureBox {
     this.changed("");
   }
 
-  /** Show the picture of that name, as far as this page has seen it. */
+  /** Show the picture of that name: the file sent from here, else what the server has kept. */
   take(name) {
-    if (this.url) URL.revokeObjectURL(this.url);
+    if (this.url?.startsWith("blob:")) URL.revokeObjectURL(this.url);
+    const file = this.seen.get(name);
     this.name = name;
-    this.file = this.seen.get(name) ?? null;
-    this.url = this.file ? URL.createObjectURL(this.file) : null;
+    this.url = file ? URL.createObjectURL(file) : name && server.input(name);
+    this.show();
+  }
+
+  /** The picture as a Blob; null if there is none, or it is no longer kept. */
+  async content() {
+    if (!this.name) return null;
+    if (!this.seen.has(this.name)) {
+      const reply = await fetch(server.input(this.name)).catch(() => null);
+      if (!reply?.ok) return null;
+      this.seen.set(this.name, new File([await reply.blob()], "picture.png", { type: "image/png" }));
+    }
+    return this.seen.get(this.name);
+  }
+
+  /** The server has it no longer: words instead. */
+  lost() {
+    this.url = "";
     this.show();
   }
 
@@ -61,7 +80,7 @@ export class PictureBox {
     if (this.url) this.image.src = this.url;
     this.remove.hidden = !this.name;
     this.text.hidden = Boolean(this.url);
-    this.text.textContent = this.name ? t("{label}: as in the pasted data", { label: this.label }) : this.label;
+    this.text.textContent = this.name ? t("{label}: no longer here", { label: this.label }) : this.label;
   }
 }
 

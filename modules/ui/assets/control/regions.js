@@ -2,7 +2,7 @@
 import { byId, h, iconButton, t } from "../core/dom.js";
 import { BoxFrame } from "./box_frame.js";
 import { FieldsForm } from "./fields.js";
-import { MaskPainter } from "./mask_painter.js";
+import { PaintDialog } from "./paint_dialog.js";
 import { PictureBox } from "./picture_box.js";
 
 const MODES = ["Attention", "Latent"];
@@ -39,12 +39,14 @@ export class Regions {
       ground: this.ground, most: MOST_REGIONS, name: "Region {n}",
       changed: (boxes) => this.boxed(boxes), taken: (place) => this.forms.splice(place, 1),
     });
-    this.painter = new MaskPainter(async (file) => { if (file) await this.painted.mask.keep(file); });
+    this.painter = new PaintDialog({
+      kind: "region", key: `${owner.tab}.regions`, title: t("Paint the region"), done: t("Use this mask"),
+    });
     this.list = h("div.control-unit");
     this.whole = new FieldsForm(`${owner.tab}_region`, {}, () => this.form.fill(this.whole.values));
     fold.querySelector(".control-place").append(h("div.control-unit", {},
       h("p.hint", {}, t("Drag in the frame to add a region; the picture's own prompt rules elsewhere.")),
-      this.frame.element, this.painter.element, this.list,
+      this.frame.element, this.list,
       this.whole.radio("region_mode", "Region mode", MODES),
       this.whole.slider("region_base", "Base ratio", 0, 1, 0.01)));
     this.form.onChange((values) => this.take(values));
@@ -66,11 +68,14 @@ export class Regions {
     return new RegionForm(`${this.owner.tab}_region_${this.next++}`, values, {
       changed: () => this.changed(),
       taken: (form) => this.frame.take(this.forms.indexOf(form)),
-      paints: (form) => {
-        this.painted = form;
-        this.painter.open(Number(this.form.get("width")), Number(this.form.get("height")));
-      },
+      paints: (form) => this.paint(form.mask),
     });
+  }
+
+  async paint(box) {
+    const size = { width: Number(this.form.get("width")), height: Number(this.form.get("height")) };
+    const found = await this.painter.open({ ground: null, size, last: box.name });
+    if (found) this.painter.made(await box.keep(found.file));
   }
 
   layOut() {

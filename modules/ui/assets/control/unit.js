@@ -5,6 +5,7 @@ import { dataUrl, reasonOf } from "../core/server.js";
 import { FieldsForm } from "./fields.js";
 import { controlLists, detectMap } from "./lists.js";
 import { PictureBox, PictureRow } from "./picture_box.js";
+import { UnitDrawing } from "./unit_drawing.js";
 
 const MODES = ["Balanced", "My prompt is more important", "ControlNet is more important"];
 const RESIZES = ["Just Resize", "Crop and Resize", "Resize and Fill"];
@@ -40,8 +41,8 @@ const paints = (module) => module.startsWith("inpaint");
 const prompts = (module) => module.startsWith("ip-adapter");
 
 export class UnitForm extends FieldsForm {
-  /** changed: called after each change of `values` */
-  constructor(tab, number, changed) {
+  /** changed: called after each change of `values`; place: what is drawn where, as UnitDrawing asks for it */
+  constructor(tab, number, changed, place) {
     super(`${tab}_controlnet_ControlNet-${number}_controlnet`, emptyUnit(tab), changed);
     Object.assign(this, { tab, number, type: "All", lists: null });
     this.picture = new PictureBox(t("Picture"), (image) => this.pictured(image));
@@ -49,6 +50,7 @@ export class UnitForm extends FieldsForm {
     this.region = new PictureBox(t("Effective Region Mask"), (mask) => this.set({ effective_region_mask: mask }));
     this.further = new PictureRow(t("Another picture"), MOST_FURTHER, (more_images) => this.set({ more_images }));
     this.map = h("figure.control-map", { hidden: true });
+    this.drawing = new UnitDrawing(this, place);
     this.types = h("div.control-types", { role: "radiogroup", "aria-label": t("Control Type") });
     this.sliders = h("div.control-sliders");
     this.element = h("div.control-unit", { id: this.id, role: "tabpanel" }, this.parts());
@@ -62,6 +64,7 @@ export class UnitForm extends FieldsForm {
     return [
       h("div.control-pictures", {},
         this.picture.element, this.further.element, this.mask.element, this.region.element, this.map),
+      this.drawing.element,
       hint,
       h("div.control-checks", {}, this.check("enabled", "Enable"), this.check("pixel_perfect", "Pixel Perfect"),
         own ? null : this.check("inpaint_crop_input_image", "Crop input image based on A1111 mask")),
@@ -95,6 +98,7 @@ export class UnitForm extends FieldsForm {
   show() {
     super.show();
     this.mask.element.hidden = !paints(this.values.module);
+    this.drawing.show(paints(this.values.module));
     for (const element of [this.further.element, this.weightType]) element.hidden = !prompts(this.values.module);
     this.showSliders();
   }
@@ -177,6 +181,21 @@ export class UnitForm extends FieldsForm {
     this.chosen("module", runs ? module : "none", { model });
   }
 
+  /** What was drawn by hand is a map of that type: the preprocessor, and a model for it if the own one is not. */
+  async becomes(type, module) {
+    if (!this.lists) await this.load();
+    const { model_list: models = [], default_model: usual = "None" } = this.lists?.types[type] ?? {};
+    const { model } = this.values, own = model !== "None" && models.includes(model);
+    if (this.lists) this.chooseType(type);
+    this.chosen("module", module, { model: own || usual === "None" ? model : usual });
+  }
+
+  /** The first preprocessor here that finds poses; undefined if none can run. */
+  get poseModule() {
+    const runs = (name) => /pose/i.test(name) && !this.lists.modules[name]?.needs;
+    return this.lists?.types.OpenPose?.module_list.find(runs);
+  }
+
   chosen(name, value, more = {}) {
     this.set({ [name]: value, ...(name === "module" ? USUAL_SLIDERS : {}), ...more });
   }
@@ -186,9 +205,10 @@ export class UnitForm extends FieldsForm {
   async preview() {
     if (prompts(this.values.module))
       return notice("control", t("An IP-Adapter reads the picture as a prompt: there is no map."));
-    if (!this.picture.file) return notice("control", t("The unit has no picture yet."));
+    const picture = await this.picture.content();
+    if (!picture) return notice("control", t("The unit has no picture yet."));
     try {
-      const url = await detectMap(this.values, await dataUrl(this.picture.file));
+      const url = await detectMap(this.values, await dataUrl(picture));
       const close = iconButton("close", t("Close the preview"), () => { this.map.hidden = true; });
       this.map.replaceChildren(h("img", { src: url, alt: t("The map") }), close);
       this.map.hidden = false;

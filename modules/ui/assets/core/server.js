@@ -136,6 +136,7 @@ export const server = {
   readInfotext: (text, tab, now = {}, source = {}) => ask("read-infotext", "POST", { text, tab, now, ...source }),
   compareManifest: (manifest) => ask("compare-manifest", "POST", { manifest }),
   keep: async (file) => ask("inputs", "POST", { image: await dataUrl(file) }),
+  input: (name) => new URL(`inputs/${name}`, BASE).href,
   pngInfo: (image) => ask("../../sdapi/v1/png-info", "POST", { image }),
   cards: (wishes) => ask(`cards?${query(wishes)}`),      // → { total, folders, families, cards }
   card: (id) => ask(card(id)),

@@ -7,15 +7,17 @@ const SPACING = 0.12;      // of the radius, between two dabs: close enough that
 const MASK = "#e5484d";    // masks have no colour of their own; shown in the red of masking film, or as is set
 
 export class Brush {
-  constructor(kind, coloured) {
+  /** abilities: of the kind of editor; `ink` is a colour that nobody chooses, `lines` begin thin */
+  constructor(kind, { coloured, ink = null, lines = false }) {
     this.name = `editor.${kind}.brush`;
-    this.coloured = coloured;
+    Object.assign(this, { coloured, fixed: ink, lines });
     Object.assign(this, { size: null, softness: 0, opacity: 1, colour: "#ffffff" }, browser.get(this.name));
   }
 
   /** Give a brush that nobody has sized yet one that suits the picture. */
   suit(width, height) {
-    this.size ??= Math.max(8, Math.round(Math.max(width, height) / 16));
+    const [least, share] = this.lines ? [2, 128] : [8, 16];
+    this.size ??= Math.max(least, Math.round(Math.max(width, height) / share));
   }
 
   set(values) {
@@ -30,7 +32,9 @@ export class Brush {
     this.set({ size: this.size + direction * Math.max(1, this.size * 0.12) });
   }
 
-  get ink() { return this.coloured ? this.colour : window.opts.img2img_inpaint_mask_brush_color || MASK; }
+  get ink() {
+    return this.coloured ? this.colour : this.fixed ?? (window.opts.img2img_inpaint_mask_brush_color || MASK);
+  }
 
   stroke(layer, erase) {
     return new Stroke(layer, {

@@ -26,7 +26,7 @@ export class Editor {
   /** In the element `host`.
    *
    * kind: "image" (a picture), "mask" (inpaint), "sketch" (paint on it), "mask-sketch" (paint on it, and the strokes
-   * are the mask)
+   * are the mask), "region" (a mask alone), "scribble" (white lines, which are the mask)
    * key: the name under which picture and strokes survive a reload; onChange(state): told of every change;
    * onPicture(state): told of
    * each picture that somebody opens, not of one that was here before a reload
@@ -44,7 +44,7 @@ export class Editor {
     });
     Object.assign(this, { extending: false, showsStrokes: true });
     this.loads = 0;      // pictures asked for so far; only the newest is shown
-    this.brush = new Brush(kind, this.abilities.coloured);
+    this.brush = new Brush(kind, this.abilities);
     this.painting = new Painting(this.abilities, this.brush, (tiles) => { this.store.tiles(tiles); this.changed(); });
     this.store = new Store(key);
     this.build(host);
@@ -339,4 +339,6 @@ const ABILITIES = {
   mask: { paints: true, coloured: false, masks: true, extends: true },
   sketch: { paints: true, coloured: true, masks: false, extends: false },
   "mask-sketch": { paints: true, coloured: true, masks: true, extends: false },
+  region: { paints: true, coloured: false, masks: true, extends: false },
+  scribble: { paints: true, coloured: false, masks: true, extends: false, ink: "#ffffff", lines: true },
 };

@@ -5,7 +5,7 @@ import { editButton, openEditor } from "../core/picture_data.js";
 import { inWords, reasonOf } from "../core/server.js";
 import { saveAs } from "../core/save_as.js";
 import { forEditor, shelf } from "../core/shelf.js";
-import { sendToExtras, sendToImg2img, sendToTxt2img } from "../generation/send_to.js";
+import { sendToControl, sendToExtras, sendToImg2img, sendToTxt2img } from "../generation/send_to.js";
 import { varyPicture } from "../generation/variants.js";
 import { confirmed, oneOf, textFor } from "./dialogs.js";
 import { downloadContactSheet, downloadZip } from "./downloads.js";
@@ -27,6 +27,7 @@ export class Acts {
       iconButton("image", t("Send to img2img"), () => sendToImg2img(seen, "image")),
       iconButton("brush", t("Send to inpaint"), () => sendToImg2img(seen, "mask")),
       iconButton("enlarge", t("Send to extras"), () => sendToExtras(seen)),
+      iconButton("follow", t("Send to ControlNet"), () => sendToControl(seen)),
       picture.infotext ? iconButton("variants", t("Vary this"), () => varyPicture(picture)) : null,
       picture.infotext ? iconButton("refresh", t("Make it again, and compare"), () => this.makeAgain(picture)) : null,
     ];

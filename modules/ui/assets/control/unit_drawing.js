@@ -1,0 +1,71 @@
+// What is drawn by hand for a unit: a scribble, a pose, the masks of its picture.
+import { textButton } from "../core/dialog.js";
+import { h, t } from "../core/dom.js";
+import { notice } from "../core/notices.js";
+import { dataUrl, reasonOf } from "../core/server.js";
+import { browser } from "../core/storage.js";
+import { detectPose } from "./lists.js";
+import { PaintDialog } from "./paint_dialog.js";
+import { readPose } from "./pose.js";
+import { editPose } from "./pose_editor.js";
+
+const POSES = "control.poses";      // the newest poses by the names of their maps
+const MOST_POSES = 20;
+const INVERT = "invert (from white bg & black line)";
+
+export class UnitDrawing {
+  /** unit: whose it is; place: { size() of the picture to be drawn, ground() the picture that img2img starts from } */
+  constructor(unit, place) {
+    const key = `control.${unit.tab}.${unit.number}`;
+    Object.assign(this, { unit, place });
+    this.scribbles = new PaintDialog({
+      kind: "scribble", key: `${key}.scribble`, title: t("Draw a scribble"), done: t("Use this scribble"),
+    });
+    this.masks = ["effective_region_mask", "mask"].map((field) => new PaintDialog({
+      kind: "region", key: `${key}.${field}`, title: t("Paint the mask"), done: t("Use this mask"),
+    }));
+    this.maskButton = textButton(t("Paint the mask"), () => this.paint(this.masks[1], unit.mask));
+    this.element = h("div.control-drawing", {},
+      textButton(t("Draw a scribble"), () => this.scribble()), textButton(t("Edit a pose"), () => this.pose()),
+      textButton(t("Paint the effective region"), () => this.paint(this.masks[0], unit.region)), this.maskButton);
+  }
+
+  /** The mask is for inpainting alone. */
+  show(masked) { this.maskButton.hidden = !masked; }
+
+  async scribble() {
+    const { picture } = this.unit;
+    const found = await this.scribbles.open({
+      ground: await picture.content(), size: this.place.size(), last: picture.name,
+    });
+    if (!found) return;
+    await this.unit.becomes("Scribble", found.inverted ? INVERT : "none");
+    this.scribbles.made(await picture.keep(found.file));
+  }
+
+  async pose() {
+    const { picture } = this.unit, known = browser.get(POSES) ?? {}, size = this.place.size();
+    const own = known[picture.name], behind = own ? null : await picture.content();
+    const detect = behind && this.unit.poseModule ? () => this.detected(behind) : null;
+    const found = await editPose({ pose: own ? readPose(own, size) : null, picture: behind, size, detect });
+    if (!found) return;
+    await this.unit.becomes("OpenPose", "none");
+    const name = await picture.keep(found.file);
+    if (name) browser.set(POSES, newest({ ...known, [name]: found.pose }));
+  }
+
+  async detected(blob) { return detectPose(this.unit.poseModule, await dataUrl(blob)); }
+
+  /** Paint one of the unit's masks over its picture, else over img2img's, else over an empty place of its shape. */
+  async paint(dialog, box) {
+    try {
+      const ground = (await this.unit.picture.content()) ?? (await this.place.ground());
+      const found = await dialog.open({ ground, size: this.place.size(), last: box.name });
+      if (found) dialog.made(await box.keep(found.file));
+    } catch (error) {
+      notice("control", reasonOf(error));
+    }
+  }
+}
+
+const newest = (poses) => Object.fromEntries(Object.entries(poses).slice(-MOST_POSES));
