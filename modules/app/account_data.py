@@ -13,6 +13,7 @@ from modules.prompts.styles import Style, StyleFiles
 from modules.prompts.wildcard_files import WildcardFiles
 from modules.settings.account_paths import AccountPaths
 from modules.settings.file import SettingsFile
+from modules.store.drafts import AccountDrafts
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class AccountData:
     wildcards: WildcardFiles
     outputs: FolderSize
     folders: ServerFolders
+    drafts: AccountDrafts
     sending: Lock = field(default_factory=Lock)      # held while a picture that was sent is given room and written
     editing: Lock = field(default_factory=Lock)      # held while pictures' data are read, changed and written
 

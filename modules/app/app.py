@@ -38,6 +38,7 @@ from modules.settings.account_paths import TAG_LISTS, WILDCARDS, AccountPaths, a
 from modules.settings.choices import ModelChoices
 from modules.settings.file import SettingsFile
 from modules.settings.flags import Flags
+from modules.store.drafts import AccountDrafts
 
 
 @dataclass
@@ -84,7 +85,7 @@ class App:
             settings = self.settings if owner == LOCAL_OWNER else SettingsFile(paths.settings_file, self.settings)
             found = AccountData(
                 paths, settings, self._style_book(paths, owner), self._wildcards(paths), FolderSize(paths.outputs),
-                ServerFolders.of(self.flags, owner),
+                ServerFolders.of(self.flags, owner), AccountDrafts(paths.drafts),
             )
             self._data.setdefault(owner, found)
         return self._data[owner]

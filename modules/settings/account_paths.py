@@ -34,6 +34,11 @@ class AccountPaths:
     datasets: Path                      # a folder for each set of pictures to train on
 
     @property
+    def drafts(self) -> Path:
+        """The folder of what forms and editors held last; only accounts have one."""
+        return self.settings_file.with_name("drafts")
+
+    @property
     def data_history(self) -> Path:
         """The database of what pictures' data were before they were edited."""
         return self.library.with_name(DATA_HISTORY_NAME)

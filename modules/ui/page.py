@@ -308,6 +308,7 @@ def beginning(app: App, account: Account) -> dict[str, Any]:
         ],
         "sets_for_all": administers and not account.is_local,
         "choice": choice,
+        "drafts": mine.drafts.at_start(),
         "choices": choices_now(app, mine),
         "settings": {name: getattr(mine.settings.current, name) for name in settings.labels(Words())}
         | {name: mine.settings.foreign.get(name) for name in localization_facts(Words())["settings"]}

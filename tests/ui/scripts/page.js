@@ -20,8 +20,10 @@ export function openPage({ facts = {}, words = {} } = {}) {
     told: (text) => text, locale: () => "en", table: words,
   };
   globalThis.easel = {
-    facts: { quick: ["sd_model_checkpoint", "sd_vae"], scripts: {}, forms: {}, ...facts },
-    kept: { tab: memory(), browser: memory() },
+    facts: {
+      quick: ["sd_model_checkpoint", "sd_vae"], scripts: {}, forms: {}, start: { account: "", drafts: {} }, ...facts,
+    },
+    kept: { tab: memory(), browser: memory(), device: "here" },
     store: (name) => (heardBy[name] ??= new Store()),
   };
 }

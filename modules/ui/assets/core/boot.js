@@ -105,6 +105,20 @@ window.easel.tell = (moment, ...details) => {
 
   // What the browser remembers: per tab (survives a reload), and the newest of any tab (where a new tab starts).
   const kept = window.easel.kept = { tab: memory(() => sessionStorage), browser: memory(() => localStorage) };
+  kept.device = kept.browser.get("device") ?? Math.random().toString(36).slice(2);
+  kept.browser.set("device", kept.device);
+
+  /**
+   * A draft as it was left last: here, or by the same account on another device.
+   *
+   * value: null if there is none; draft: the account's version, which the server knows; setAside: what this tab had,
+   * where another device's is newer
+   */
+  easel.remembered = (key) => {
+    const mine = kept.tab.get(key), here = mine ?? kept.browser.get(key), draft = facts.start.drafts[key];
+    const newer = draft && (!here || (draft.revision > (here.revision ?? 0) && draft.device !== kept.device));
+    return newer ? { value: draft.value, draft, setAside: mine } : { value: here, draft, setAside: null };
+  };
 
   const keyOf = (tab) => (tab === "txt2img" ? "form" : `form.${tab}`);
   const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
@@ -126,7 +140,7 @@ window.easel.tell = (moment, ...details) => {
    */
   function begun(tab) {
     const plain = facts.forms[tab].defaults;
-    const found = kept.tab.get(keyOf(tab)) ?? kept.browser.get(keyOf(tab)) ?? {};
+    const found = easel.remembered(keyOf(tab)).value ?? {};
     const known = (values) =>
       Object.fromEntries(
         Object.entries(values ?? {}).filter(([name]) => name in plain || name === "override_settings"),

@@ -32,8 +32,11 @@ const worded = (name, value) => {
 
 export const parsed = (text) => JSON.parse(text, (name, value, context) => worded(name, exact(name, value, context)));
 
-/** The reply to a request, whose body is a file or becomes JSON; throws Refused or Lost. */
-export async function ask(path, method = "GET", body = undefined) {
+/**
+ * The reply to a request, whose body is a file or becomes JSON; throws Refused or Lost. keepalive: it may outlive the
+ * page
+ */
+export async function ask(path, method = "GET", body = undefined, keepalive = false) {
   const raw = body instanceof Blob;
   let response, text;
   try {
@@ -42,6 +45,7 @@ export async function ask(path, method = "GET", body = undefined) {
       headers: { "Content-Type": raw ? "application/octet-stream" : "application/json", "X-Requested-With": "easel" },
       body: body && (raw ? body : JSON.stringify(body)),
       cache: "no-store",
+      keepalive,
     });
     text = await response.text();
   } catch (error) {
@@ -101,6 +105,11 @@ export const server = {
   state: (checkpoint) => ask(`state?${new URLSearchParams({ checkpoint })}`),
   choose: (values) => ask("choice", "POST", values),
   choices: () => ask("choices"),
+  drafts: () => ask("drafts"),
+  draft: (name) => ask(`drafts/${name}`),
+  keepDraft: (name, draft) => ask(`drafts/${name}`, "POST", draft, true),
+  sketch: (name) => addressOf(`sketches/${name}`),
+  keepSketch: (name, packed, about) => ask(`sketches/${name}?${new URLSearchParams(about)}`, "POST", packed),
   refreshChoices: () => ask("choices/refresh", "POST"),
   begin: (request) => ask("jobs", "POST", request),
   jobs: (limit, kinds) => ask(`jobs?limit=${limit}&kinds=${kinds.join(",")}`),

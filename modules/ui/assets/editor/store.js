@@ -1,42 +1,64 @@
 // What survives a reload: the picture's own file, its border, and the painted tiles as PNGs, in the browser's database.
+import { facts } from "../core/dom.js";
 import { png } from "./png.js";
+import { follows, SharedSketch } from "./shared_sketch.js";
 
 const DATABASE = "easel.editor";
 const KEPT = "kept";      // [editor, "picture" | "border" | "tile", tile's key] → File | sides | Blob
 
 export class Store {
-  constructor(key) {
+  constructor(name) {
+    const key = follows ? `@${facts.start.account}.${name}` : name;      // people may share a browser
     this.key = key;
     this.everything = IDBKeyRange.bound([key], [key, []]);      // an array sorts after any string
     this.done = Promise.resolve();      // writes follow one another, so that the last one wins
+    this.shared = follows ? new SharedSketch(name, () => this.done.then(() => this.kept())) : null;
   }
 
   /** Remember a new picture, and forget all that belonged to the one before. */
   picture(file, border) {
-    return this.write((kept) => {
+    return this.change((kept) => {
       kept.delete(this.everything);
       kept.put(file, [this.key, "picture"]);
       kept.put(border, [this.key, "border"]);
     });
   }
 
-  border(sides) { return this.write((kept) => kept.put(sides, [this.key, "border"])); }
-  clear() { return this.write((kept) => kept.delete(this.everything)); }
+  border(sides) { return this.change((kept) => kept.put(sides, [this.key, "border"])); }
+  clear() { return this.change((kept) => kept.delete(this.everything)); }
 
   /** Remember tiles as they are now: Map of key → canvas, or null where nothing is painted any more. */
   tiles(changed) {
     const encoded = Promise.all(
       [...changed].map(async ([key, tile]) => [[this.key, "tile", key], tile && (await png(tile))]),
     );
-    return this.write((kept, tiles) => {
+    return this.change((kept, tiles) => {
       for (const [key, tile] of tiles) tile ? kept.put(tile, key) : kept.delete(key);
     }, encoded);
   }
 
-  /**
-   * What was remembered: { file, border, tiles: Map of key → PNG }; null if nothing, or if the browser keeps nothing.
-   */
+  /** What was remembered, here or on another device of the account; as `kept`. */
   async read() {
+    const theirs = await this.shared?.newer();
+    if (theirs) await this.take(theirs);
+    return this.kept();
+  }
+
+  /** Remember what another device had instead; without a picture nothing. */
+  take({ file, border, tiles }) {
+    return this.write((kept) => {
+      kept.delete(this.everything);
+      if (!file) return;
+      kept.put(file, [this.key, "picture"]);
+      kept.put(border, [this.key, "border"]);
+      for (const [key, tile] of tiles) kept.put(tile, [this.key, "tile", key]);
+    });
+  }
+
+  /**
+   * What this browser remembers: { file, border, tiles: Map of key → PNG }; null if nothing, or if it keeps nothing.
+   */
+  async kept() {
     try {
       const kept = await this.open("readonly");
       const [keys, values] = await Promise.all(
@@ -49,6 +71,12 @@ export class Store {
         .map(([name, tile]) => [name.slice(5), tile]);
       return { file: found.get("picture"), border: found.get("border"), tiles: new Map(tiles) };
     } catch { return null; }
+  }
+
+  /** A change by the person: other devices learn of it. */
+  change(how, prepared = null) {
+    this.shared?.sendSoon();
+    return this.write(how, prepared);
   }
 
   write(change, prepared = null) {

@@ -1,6 +1,7 @@
 // A tab's form as values by name. gradio draws the controls; each change of them is heard, and any can be set (Store in
 // core/boot.js).
 import { byId, debounced, facts, pause } from "../core/dom.js";
+import { SharedDraft } from "../core/shared_draft.js";
 import { browser, tab as kept } from "../core/storage.js";
 
 // kept apart (model_choice.js), and pictures
@@ -60,7 +61,9 @@ export class Form {
     if (this.store.values) this.take(this.store.values);      // typed before the scripts listened
     this.store.onHear = (heard) => { this.take(heard); this.changed(); };
     this.rememberSoon = debounced(() => this.remember(), 300);
-    if (key) addEventListener("pagehide", () => this.remember());
+    if (!key) return;
+    addEventListener("pagehide", () => this.remember());
+    this.shared = new SharedDraft(key, { put: ({ values }) => this.fill(values), now: () => this.memory() });
   }
 
   get(name) { return this.values[name]; }
@@ -168,13 +171,22 @@ export class Form {
   }
 
   changed() {
-    if (this.key) this.rememberSoon();
+    if (this.key) {
+      this.rememberSoon();
+      this.shared.changed();
+    }
     for (const listener of this.listeners) listener(this.values);
   }
 
-  remember() {
+  /** What outlives the page. */
+  memory() {
     const values = Object.fromEntries(Object.entries(this.values).filter(([name]) => !REMEMBER_NOT.has(name)));
-    kept.set(this.key, { values, base: this.base });
-    browser.set(this.key, { values, base: this.base });
+    return { values, base: this.base };
+  }
+
+  remember() {
+    const remembered = { ...this.memory(), revision: this.shared.revision };
+    kept.set(this.key, remembered);
+    browser.set(this.key, remembered);
   }
 }

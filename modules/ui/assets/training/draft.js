@@ -1,5 +1,6 @@
 // What is to be trained, as the person has it so far: a data set and fields by sd-scripts' names; it survives a reload.
 import { debounced } from "../core/dom.js";
+import { SharedDraft } from "../core/shared_draft.js";
 import { browser, tab as kept } from "../core/storage.js";
 
 const KEY = "training";
@@ -8,7 +9,10 @@ export class Draft {
   listeners = [];
 
   constructor() {
-    this.fields = kept.get(KEY)?.fields ?? browser.get(KEY)?.fields ?? {};
+    this.fields = window.easel.remembered(KEY).value?.fields ?? {};
+    this.shared = new SharedDraft(KEY, {
+      put: ({ fields }) => { this.fields = fields; this.tell(null); }, now: () => ({ fields: this.fields }),
+    });
     this.keepSoon = debounced(() => this.keep(), 300);
     addEventListener("pagehide", () => this.keep());
   }
@@ -37,11 +41,13 @@ export class Draft {
 
   tell(from) {
     this.keepSoon();
+    this.shared.changed();
     for (const listener of this.listeners) listener(from);
   }
 
   keep() {
-    kept.set(KEY, { fields: this.fields });
-    browser.set(KEY, { fields: this.fields });
+    const remembered = { fields: this.fields, revision: this.shared.revision };
+    kept.set(KEY, remembered);
+    browser.set(KEY, remembered);
   }
 }

@@ -1,0 +1,81 @@
+// What follows an account from one device to another: forms, a training's draft. The last writer wins, and is told what
+// it wrote over; without accounts each browser keeps its own.
+import { debounced, facts, h, moment, t } from "./dom.js";
+import { notice, unnotice } from "./notices.js";
+import { server } from "./server.js";
+import { device } from "./storage.js";
+
+const REST = 1500;      // ms without a change, after which the server is told
+const OFFERED = 20;     // s that another device's version is offered for
+
+const { account } = facts.start;
+const watched = [];
+
+const valuesOf = ({ values, fields }) => JSON.stringify(values ?? fields);
+
+export const when = ({ changed }) => moment(new Date(changed * 1000), { dateStyle: "short", timeStyle: "short" });
+
+/** Offers somebody a version that is not theirs of now, or their own of before. */
+function offer(name, said, act, take) {
+  const button = h("button.notice-act", { type: "button", onclick: () => { unnotice(name); take(); } }, act);
+  notice(name, [said, " ", button], OFFERED);
+}
+
+export class SharedDraft {
+  /**
+   * name: as the server has it; put(value): the draft becomes what another device had; now(): the value as it is here
+   */
+  constructor(name, { put, now }) {
+    const { draft, setAside } = window.easel.remembered(name);
+    Object.assign(this, { name, put, now, revision: draft?.revision ?? 0, sent: draft ? valuesOf(draft.value) : null });
+    if (!account) return;
+    this.sendSoon = debounced(() => this.send(), REST);
+    addEventListener("pagehide", () => this.send());
+    watched.push(this);
+    const said = t("As you left it on another device ({when}).", { when: draft && when(draft) });
+    if (setAside) offer(name, said, t("Back to what was here"), () => this.put(setAside));
+  }
+
+  /** Something was changed here. */
+  changed() {
+    this.touched = true;
+    this.sendSoon?.();
+  }
+
+  async send() {
+    const value = this.now(), text = valuesOf(value);
+    if (!this.touched || text === this.sent) return;
+    this.sent = text;
+    try {
+      const { revision, replaced } = await server.keepDraft(this.name, { value, device, seen: this.revision });
+      this.revision = revision;
+      if (replaced) this.offer(replaced, "Changed on another device meanwhile ({when}): what is here counts now.");
+    } catch {
+      this.sent = null;      // the browser keeps it, and the next change tries again
+    }
+  }
+
+  /** The server has another device's version. */
+  async meet({ revision }) {
+    const theirs = await server.draft(this.name);
+    this.revision = revision;
+    if (valuesOf(theirs.value) !== valuesOf(this.now())) this.offer(theirs, "Changed on another device ({when}).");
+  }
+
+  offer(theirs, said) {
+    offer(this.name, t(said, { when: when(theirs) }), t("Take it from there"), () => this.put(theirs.value));
+  }
+}
+
+async function look() {
+  if (document.hidden || !watched.length) return;
+  try {
+    const found = await server.drafts();
+    for (const draft of watched) {
+      const theirs = found[draft.name];
+      if (theirs && theirs.revision > draft.revision && theirs.device !== device) await draft.meet(theirs);
+    }
+  } catch { /* asked again when somebody comes back to this page */ }
+}
+
+if (account) document.addEventListener("visibilitychange", look);

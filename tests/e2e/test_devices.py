@@ -1,0 +1,107 @@
+"""One account on two devices: the form, and the picture in an editor, follow the person."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from io import BytesIO
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+from modules.app.passwords import hash_password
+from modules.base.accounts import Role
+from modules.store.accounts import AccountStore
+from tests.e2e.conftest import PATIENCE, ROOT, serving
+
+PASSWORD = "correct horse"
+PROMPT = "#txt2img_prompt textarea"
+EDITOR = "#mode_img2img .editor-picture"
+
+
+@pytest.fixture(scope="module")
+def address(chromium, tmp_path_factory):
+    data = tmp_path_factory.mktemp("devices")
+    for name in ("ann", "bob"):
+        AccountStore(data / "easel.sqlite").add(name, Role.MEMBER, hash_password(PASSWORD))
+    with serving(data, "--models-dir", ROOT / "models", login=f"ann:{PASSWORD}") as found:
+        yield found
+
+
+@pytest.fixture
+def devices(browser: Browser, address: str) -> Iterator[list[Page]]:
+    """A page of a desk and one of a phone, both of ann, and one of bob."""
+    widths = {"desk": 1280, "phone": 390, "bobs": 1280}
+    contexts = [browser.new_context(base_url=address, viewport={"width": width, "height": 800}) for width in widths.values()]
+    pages = []
+    for context, name in zip(contexts, ("ann", "ann", "bob"), strict=True):
+        context.set_default_timeout(PATIENCE * 1000)
+        pages.append(context.new_page())
+        pages[-1].goto("/")
+        pages[-1].fill("#name", name)
+        pages[-1].fill("#password", PASSWORD)
+        pages[-1].press("#password", "Enter")
+        pages[-1].wait_for_selector("html.easel-ready")
+    yield pages
+    for context in contexts:
+        context.close()
+
+
+def opened_again(page: Page) -> None:
+    page.goto("/")
+    page.wait_for_selector("html.easel-ready")
+
+
+def kept(page: Page, what: str = "/drafts/form"):
+    return page.expect_response(lambda reply: what in reply.url and reply.request.method == "POST")
+
+
+def test_what_is_typed_on_one_device_is_there_on_the_other_and_the_last_writer_is_told(devices: list[Page]) -> None:
+    desk, phone, bobs = devices
+    with kept(desk):
+        desk.fill(PROMPT, "a red apple on the desk")
+    opened_again(phone)
+    expect(phone.locator(PROMPT)).to_have_value("a red apple on the desk")
+    with kept(phone):
+        phone.fill(PROMPT, "a pear on the phone")
+    with kept(desk):      # the desk has not looked since
+        desk.fill(PROMPT, "two apples on the desk")
+    told = desk.locator(".notice", has_text="another device")
+    expect(told).to_be_visible()
+    told.get_by_role("button").click()
+    expect(desk.locator(PROMPT)).to_have_value("a pear on the phone")
+    opened_again(bobs)
+    expect(bobs.locator(PROMPT)).to_have_value("")
+
+
+def test_a_tab_left_open_begins_with_what_another_device_made_of_it_and_has_a_way_back(devices: list[Page]) -> None:
+    desk, phone, _ = devices
+    with kept(desk):
+        desk.fill(PROMPT, "a blue boat")
+    opened_again(phone)
+    with kept(phone):
+        phone.fill(PROMPT, "a green boat")
+    opened_again(desk)
+    expect(desk.locator(PROMPT)).to_have_value("a green boat")
+    desk.locator(".notice", has_text="another device").get_by_role("button").click()
+    expect(desk.locator(PROMPT)).to_have_value("a blue boat")
+
+
+def test_a_picture_in_an_editor_is_there_on_the_other_device_and_gone_once_it_is_taken_out(devices: list[Page]) -> None:
+    desk, phone, _ = devices
+    file = BytesIO()
+    Image.new("RGB", (96, 64), "orange").save(file, "PNG")
+    desk.goto("/#img2img")
+    desk.wait_for_selector("#mode_img2img .editor")
+    with kept(desk, "/sketches/sketch.img2img.image.0"):
+        desk.set_input_files("#mode_img2img .editor input[type=file]", {"name": "a.png", "mimeType": "image/png", "buffer": file.getvalue()})
+    phone.goto("/#img2img")
+    phone.reload()
+    expect(phone.locator(EDITOR).first).to_have_js_property("naturalWidth", 96)
+    with kept(phone, "/sketches/sketch.img2img.image.0"):
+        phone.locator("#mode_img2img .editor").first.get_by_role("button", name=re.compile("Remove|Clear", re.I)).click()
+    desk.reload()
+    desk.wait_for_selector("html.easel-ready")
+    desk.wait_for_selector("#mode_img2img .editor")
+    expect(desk.locator(EDITOR)).to_have_count(0)
