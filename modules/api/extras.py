@@ -22,8 +22,8 @@ from modules.api.waiting import ended
 from modules.app.app import App
 from modules.app.kept_inputs import keep_input
 from modules.base.accounts import Account, Role
-from modules.base.errors import Invalid, JobFailed, ModelMissing, UnknownName
-from modules.base.limits import MAX_ITEMS, MAX_NAME, MAX_SETTING, EncodedPicture
+from modules.base.errors import Invalid, JobFailed
+from modules.base.limits import MAX_ITEMS, MAX_SETTING, EncodedPicture
 from modules.imaging.read import open_image
 from modules.library.catalog import ModelFile
 from modules.library.upscalers import upscaler_files
@@ -75,11 +75,6 @@ class ExtrasBatchImagesReply(BaseModel):
     images: list[str]
 
 
-class InterrogateRequest(BaseModel):
-    image: Base64 = ""
-    model: str = Field("clip", max_length=MAX_NAME)
-
-
 EXTRAS_TYPES = get_type_hints(ExtrasBatchImagesRequest)
 
 
@@ -116,11 +111,6 @@ def routes(app: App) -> APIRouter:
         return ExtrasBatchImagesReply(
             html_info=as_html(record, notes), images=await asyncio.to_thread(base64_results, record)
         )
-
-    @api.post("/interrogate")
-    def interrogate(body: InterrogateRequest) -> None:
-        """Refuse to describe a picture: the models for it are not there, and the error names them."""
-        refuse_interrogation(body.model)
 
     add_lists(api, app)
     return api
@@ -231,23 +221,3 @@ def base64_results(record: JobRecord) -> list[str]:
 def as_html(record: JobRecord, notes: Sequence[str]) -> str:
     params = Extras(**{each.name: record.params[each.name] for each in fields(Extras)})
     return "".join(f"<p>{html.escape(line)}</p>" for line in (postprocessing_text(params), *notes))
-
-
-# What is not there ----------------------------------------------------------------------------------
-
-
-def refuse_interrogation(model: str) -> None:
-    if model not in INTERROGATORS:
-        raise UnknownName("interrogation model", model, INTERROGATORS)
-    file = INTERROGATORS[model]
-    raise ModelMissing(
-        f"{Path(file).name} is missing: pictures cannot be described.",
-        "Describe the picture yourself, or by another program. This version has no interrogation; the model's place "
-        f"is {file}.",
-    )
-
-
-INTERROGATORS = {
-    "clip": "models/BLIP/model_base_caption_capfilt_large.pth",
-    "deepdanbooru": "models/torch_deepdanbooru/model-resnet_custom_v3.pt",
-}

@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from modules.api.audit_log import note_own
+from modules.api.interrogation import CAPTION_SETTINGS
 from modules.api.routing import account, owner, router
 from modules.app.app import App
 from modules.base.accounts import LOCAL_OWNER, Account, Role
@@ -23,7 +24,7 @@ from modules.settings.foreign import A1111_SETTINGS
 from modules.settings.options import Settings
 
 # settings of A1111's without a field that have an effect all the same
-HEEDED = {"localization", "quicksettings_list"}
+HEEDED = {"localization", "quicksettings_list", *CAPTION_SETTINGS}
 
 
 class OptionsReply(BaseModel):

@@ -19,6 +19,7 @@ from modules.base.errors import DatabaseUnusable
 from modules.base.files import clear_old, clear_unfinished
 from modules.base.process_file import is_held
 from modules.imaging.inputs import SENT_ENDING
+from modules.params.interrogation import CAPTION_FOLDER
 from modules.requests.found_pictures import list_found_pictures
 from modules.settings.options import IMAGE_FORMATS
 from modules.store.accounts import AccountStore
@@ -110,6 +111,8 @@ def clear_old_pictures(app: App) -> None:
     cache, now = app.flags.paths.cache, time.time()
     inputs = cache / "inputs"
     clear_old(cache, IMAGE_FORMATS, now - CACHED_SECONDS)
+    for folder in (cache / CAPTION_FOLDER, *(cache / CAPTION_FOLDER).glob("*/")):
+        clear_old(folder, {"txt"}, now - CACHED_SECONDS)
     clear_old(SavingNotes(cache).folder, {NOTE_ENDING}, now - INPUT_SECONDS)
     needed = names_in_use(app.jobs.store)
     for folder in (inputs, *inputs.glob("*/")):      # the local account's, and all others'

@@ -151,6 +151,9 @@ CLIP_VISION = ModelKind(
     name="clip_vision", label="CLIP image encoder", endings=(".safetensors", ".bin", ".pth", ".pt"),
     where=("clip_vision",), chosen=True,
 )
+CAPTIONER = ModelKind(
+    name="captioner", label="caption model", endings=(".safetensors",), where=("BLIP",), chosen=True,
+)
 DETECTOR = ModelKind(
     name="detector", label="detector", endings=(".safetensors", ".pt", ".pth"), where=("adetailer",), shipped=True,
     chosen=True,
@@ -159,5 +162,5 @@ DETECTOR = ModelKind(
 # in the order of their tabs
 MODEL_KINDS = (
     EMBEDDING, HYPERNETWORK, CHECKPOINT, LORA, VAE, UPSCALER, GFPGAN, CODEFORMER, SAFETY_CHECKER, CONTROLNET,
-    CLIP_VISION, DETECTOR,
+    CLIP_VISION, DETECTOR, CAPTIONER,
 )

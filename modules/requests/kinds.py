@@ -16,12 +16,14 @@ from modules.app.permissions import MAKE_MODELS, TRAIN
 from modules.base.accounts import Role
 from modules.base.registry import Registry
 from modules.params.batch import ExtrasBatch, Img2ImgBatch
+from modules.params.interrogation import Interrogation
 from modules.params.merge import Conversion, Extraction, Merge
 from modules.params.picture_embedding import PictureEmbedding
 from modules.params.training import Training
 from modules.params.txt2img import Txt2Img
 from modules.requests.drawing import img2img_params, txt2img_params
 from modules.requests.enlarging import extras_params
+from modules.requests.interrogation import interrogation_params
 from modules.requests.merge import conversion_params, extraction_params, merge_params
 from modules.requests.picture_embedding import picture_embedding_params
 from modules.requests.training import training_params
@@ -88,6 +90,8 @@ JOB_KINDS: Registry[JobKind] = Registry(
         ),
         JobKind("embed_pictures", PictureEmbedding, picture_embedding_params,
                 "modules.worker.picture_embedding:plan_picture_embedding", draws=False, lane=FILES),
+        JobKind("interrogate", Interrogation, interrogation_params, "modules.worker.interrogation:plan_interrogation",
+                draws=False, lane=FILES),
         JobKind("train", Training, training_params, "modules.worker.training.planning:plan_training", lane=TRAINING,
                 may=Role.MEMBER, right=TRAIN),
     ),

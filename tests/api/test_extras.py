@@ -196,13 +196,6 @@ def test_face_restoration_says_which_model_is_missing_and_where_it_goes(client, 
     assert body["error"] == "model_missing" and file.split()[0] in body["detail"] and file in body["hint"]
 
 
-def test_interrogation_says_which_model_is_missing(client):
-    for model, file in (("clip", "models/BLIP/"), ("deepdanbooru", "models/torch_deepdanbooru/")):
-        reply = client.post("/sdapi/v1/interrogate", json={"image": encoded(), "model": model})
-        assert reply.status_code == 422 and file in reply.json()["hint"]
-    assert client.post("/sdapi/v1/interrogate", json={"image": encoded(), "model": "x"}).status_code == 404
-
-
 def test_running_out_of_memory_is_told_in_words(client, monkeypatch):
     def exhausted(*_):
         raise OutOfMemory("The device ran out of memory.", "Ask for a smaller picture.")

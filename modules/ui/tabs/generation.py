@@ -46,6 +46,8 @@ def actions(tab: str, form: Form[Any], words: Words) -> None:
             tool(form, f"{tab}_restore_progress", "Show my newest job", "restore", words)
             tool(form, f"{tab}_style_apply", "Write the chosen styles into the prompts", "into", words)
             tool(form, f"{tab}_styles_edit_button", "Styles: choose, save, edit", "styles", words)
+            if tab == "img2img":
+                tool(form, "interrogate", "Interrogate CLIP: put the picture into words", "caption", words)
             tool(form, f"{tab}_wildcards", "Wildcards: what the prompt becomes, and their files", "wildcards", words)
         with gr.Row(elem_id=f"{tab}_styles_row"):
             form.place("styles")

@@ -237,7 +237,7 @@ window.easel.tell = (moment, ...details) => {
   const tabs = Object.keys(facts.forms);
   document.addEventListener("click", ({ target }) => {
     const id = target.closest?.("button[id]")?.id ?? "";
-    const tab = id === "paste" ? "txt2img" : tabs.find((name) => id.startsWith(`${name}_`));
+    const tab = { paste: "txt2img", interrogate: "img2img" }[id] ?? tabs.find((name) => id.startsWith(`${name}_`));
     if (tab && !ready.has(tab)) hold(tab, id);
   }, true);
   document.addEventListener("keydown", (event) => {

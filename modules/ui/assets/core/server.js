@@ -146,6 +146,7 @@ export const server = {
   compareManifest: (manifest) => ask("compare-manifest", "POST", { manifest }),
   keep: async (file) => ask("inputs", "POST", { image: await dataUrl(file) }),
   input: (name) => new URL(`inputs/${name}`, BASE).href,
+  interrogate: (image) => ask("../../sdapi/v1/interrogate", "POST", { image }),
   pngInfo: (image) => ask("../../sdapi/v1/png-info", "POST", { image }),
   cards: (wishes) => ask(`cards?${query(wishes)}`),      // → { total, folders, families, cards }
   card: (id) => ask(card(id)),

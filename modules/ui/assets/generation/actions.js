@@ -3,6 +3,7 @@ import { lookAgain } from "../core/choices.js";
 import { byId, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
 import { writeStyles } from "../styles/styles.js";
+import { interrogate } from "./interrogate.js";
 import { pasteInfotext } from "./paste.js";
 import { sendTo } from "./send_to.js";
 import { inView, tabs } from "./tabs.js";
@@ -26,11 +27,15 @@ const CLICKS = {
   reuse_subseed: (tab) => reuse(tab, "Variation seed", "subseed"),
   detect_image_size_btn: (tab) => tab.detectSize?.(),
   paste,
+  interrogate,
   generate_menu: openMenu,
   style_apply: (tab) => writeStyles(tab.form),
   wildcards: (tab) => tab.wildcards.open(),
   styles_edit_button: (tab) => tab.styles.open(),
 };
+
+// A1111's names of buttons that do not begin with their tab's
+const NAMES = { paste: "txt2img_paste", interrogate: "img2img_interrogate" };
 
 /** Take a figure from the shown picture's generation data. */
 function reuse({ form, results }, key, field) {
@@ -73,7 +78,7 @@ export function nameTools() {
 
 function click(event) {
   const own = event.target.closest?.("button[id]")?.id ?? "";
-  const id = own === "paste" ? "txt2img_paste" : own;      // A1111's name for it
+  const id = NAMES[own] ?? own;
   if (id === "easel_theme") return window.easel.theme.toggle();
   if (id === "refresh_sd_model_checkpoint") return lookAgain();
   if (id === "easel_quick_more") return unfold(byId(id));
@@ -92,7 +97,7 @@ function act(tab, id) {
 
 /** The tab may be used from here on; what was clicked too early is done now. */
 export function startListening(tab) {
-  for (const id of window.easel.ready(tab.tab)) act(tab, id === "paste" ? "txt2img_paste" : id);
+  for (const id of window.easel.ready(tab.tab)) act(tab, NAMES[id] ?? id);
 }
 
 function shortcut(event) {

@@ -5,7 +5,8 @@ import { hasEnded } from "../generation/job_feed.js";
 import { stateWords, waits } from "./order.js";
 import { FORMS } from "./show.js";
 
-const NAMES = { embed_pictures: "Looking at the library's pictures" };      // kinds without a text of their own
+// kinds without a text of their own
+const NAMES = { embed_pictures: "Looking at the library's pictures", interrogate: "Putting a picture into words" };
 
 const ofAForm = ({ kind }) => FORMS.includes(kind);
 

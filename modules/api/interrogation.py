@@ -1,0 +1,97 @@
+"""A1111's route that puts a picture into words."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, Field
+
+from modules.api.info import decode_base64, most_pixels
+from modules.api.replies import failure
+from modules.api.routing import account, router
+from modules.api.waiting import ended
+from modules.app.app import App
+from modules.app.kept_inputs import keep_input
+from modules.base.accounts import Account, Role, account_folder
+from modules.base.errors import Invalid, JobFailed, ModelMissing, UnknownName
+from modules.base.limits import MAX_NAME, EncodedPicture
+from modules.library.captioners import find_captioner
+from modules.params.interrogation import CAPTION_FOLDER, Interrogation
+from modules.requests.submit import Submission, submit
+
+CLIP_NAMES, DEEPBOORU_NAMES = ("clip",), ("deepdanbooru", "deepbooru")
+DEEPBOORU_FILE = "models/torch_deepdanbooru/model-resnet_custom_v3.pt"
+# A1111's settings → fields, with the limits that these have
+CAPTION_SETTINGS = {
+    "interrogate_clip_num_beams": ("num_beams", 16), "interrogate_clip_min_length": ("min_length", 128),
+    "interrogate_clip_max_length": ("max_length", 256),
+}
+
+
+class InterrogateRequest(BaseModel):
+    image: Annotated[EncodedPicture, Field(description="A picture file in base64, or a data: address.")] = ""
+    model: str = Field("clip", max_length=MAX_NAME)
+
+
+class InterrogateReply(BaseModel):
+    caption: str
+
+
+def routes(app: App) -> APIRouter:
+    api = router("extras", "/sdapi/v1", Role.GUEST)
+
+    @api.post("/interrogate")
+    async def interrogate(body: InterrogateRequest, request: Request) -> InterrogateReply:
+        """Put a picture into words with BLIP, and wait for it; where there is no such file, the error names it."""
+        await asyncio.to_thread(check_interrogator, app, body.model)
+        async with app.decoding.room(await asyncio.to_thread(most_pixels, [body.image])):
+            asked = await asyncio.to_thread(kept_request, app, body.image, account(request))
+        submitted = await asyncio.to_thread(submit, app, Submission("interrogate", asked), account(request))
+        record = await ended(app.jobs, submitted.job)
+        if record.error:
+            raise failure(record.error)
+        return InterrogateReply(caption=await asyncio.to_thread(caption_of, app, asked, account(request).name))
+
+    return api
+
+
+def check_interrogator(app: App, model: str) -> None:
+    """Raise UnknownName for a model that A1111 has not either, ModelMissing or ModelCorrupt for one without a file."""
+    if model in DEEPBOORU_NAMES:
+        raise ModelMissing(
+            "DeepDanbooru cannot be read: pictures are put into tags by no model here.",
+            f"Its file would be {DEEPBOORU_FILE}. CLIP's button puts a picture into words.",
+        )
+    if model not in CLIP_NAMES:
+        raise UnknownName("interrogation model", model, CLIP_NAMES + DEEPBOORU_NAMES[:1])
+    find_captioner(app.models)
+
+
+def kept_request(app: App, image: str, caller: Account) -> Interrogation:
+    """Return the request for a picture, which is kept.
+
+    Raises Invalid, InvalidImage, TooLarge or OverQuota.
+    """
+    if not image:
+        raise Invalid("There is no picture to put into words.", "Send the file's bytes in base64.", field="image")
+    foreign = app.data_of(caller.name).settings.foreign
+    return Interrogation(image=keep_input(app, caller, decode_base64(image)), **caption_lengths(foreign))
+
+
+def caption_lengths(foreign: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields that A1111's settings give, within their limits."""
+    return {
+        name: max(1, min(int(foreign[setting]), most)) for setting, (name, most) in CAPTION_SETTINGS.items()
+    }
+
+
+def caption_of(app: App, asked: Interrogation, owner: str) -> str:
+    """Return the caption that a job has written. Raises JobFailed if it was interrupted."""
+    path = app.flags.paths.cache / CAPTION_FOLDER / account_folder(owner) / asked.file_name
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise JobFailed("The job was interrupted.", "Ask again.") from error
