@@ -29,7 +29,7 @@ from modules.commands.backup import (
 from modules.gallery.schema import LIBRARY_MIGRATIONS
 from modules.settings.account_paths import ACCOUNT_DATABASES, LIBRARY_NAME
 from modules.settings.flags import Flags, Paths
-from modules.store.database import refuse_unknown
+from modules.store.database import make_private, refuse_unknown
 from modules.store.migrations import MIGRATIONS
 from modules.store.picture_history import HISTORY_MIGRATIONS
 from modules.store.repair import BESIDE_DATABASE, damage_of
@@ -105,7 +105,9 @@ def unpack(archive: zipfile.ZipFile, name: str, about: dict[str, Any], target: P
     """Unpack a file. Raises ValueError unless its content has the manifest's hash."""
     target.parent.mkdir(parents=True, exist_ok=True)
     digest, left = hashlib.sha256(), about["size"]
-    with archive.open(name) as packed, target.open("xb") as file:
+    if name.endswith((DATABASE_NAME, *ACCOUNT_DATABASES)):
+        make_private(target)
+    with archive.open(name) as packed, target.open("ab") as file:
         while block := packed.read(min(2**20, left + 1)):
             left -= len(block)
             if left < 0:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 
 from modules.base.errors import DatabaseUnusable, DiskFull, JobFailed, Unwritable
 from modules.store.migrations import MIGRATIONS, Migration
 
+OWNER_ALONE = 0o600      # permissions
 BUSY_SECONDS = 30      # waiting time for another process's transaction
 
 
@@ -116,6 +118,7 @@ def migrate(path: Path, migrations: Sequence[Migration]) -> None:
 
     Another process may do the same meanwhile.
     """
+    make_private(path)
     with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
         if version_of_database(connection) == len(migrations):
             return
@@ -128,6 +131,16 @@ def migrate(path: Path, migrations: Sequence[Migration]) -> None:
             step(connection)
             connection.execute(f"PRAGMA user_version = {number}")
         connection.execute("COMMIT")
+
+
+def make_private(path: Path) -> None:
+    """Make a database's empty file, for its owner alone to read, unless there is one; its logs are as it is.
+
+    Other people of this computer have no business with prompts and hashes of passwords. Whoever gives an existing file
+    to others has a reason. Without the file SQLite says what is wrong.
+    """
+    with suppress(OSError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ALONE))
 
 
 def version_of_database(connection: sqlite3.Connection) -> int:

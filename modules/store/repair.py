@@ -14,7 +14,7 @@ from pathlib import Path
 from modules.base.errors import DiskFull, Unwritable
 from modules.base.files import discard, sync_folder
 from modules.base.last_good import last_good_path, set_aside
-from modules.store.database import migrate
+from modules.store.database import make_private, migrate
 from modules.store.migrations import MIGRATIONS, Migration
 
 log = logging.getLogger(__name__)
@@ -169,6 +169,7 @@ def copy_database(path: Path, target: Path) -> None:
     """
     temporary = target.with_name(f"{target.name}.new")
     remove_database(temporary)
+    make_private(temporary)
     try:
         with closing(sqlite3.connect(path, timeout=30)) as source, closing(sqlite3.connect(temporary)) as copy:
             source.backup(copy, pages=1000, sleep=0.01)

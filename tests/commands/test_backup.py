@@ -67,6 +67,7 @@ def test_a_backup_comes_back_elsewhere(saved, tmp_path, capsys):
     flags = flags_of(tmp_path / "new")
     assert restore(flags, [str(saved)]) == 0
     paths = flags.paths
+    assert stat.S_IMODE(paths.database.stat().st_mode) == 0o600
     assert [job.id for job in JobStore(paths.database).unfinished()] == ["one"]
     accounts = AccountStore(paths.database)
     assert accounts.get("alice").password == "$argon2id$hash"

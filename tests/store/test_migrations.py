@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
+import stat
 from contextlib import closing
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from modules.store.database import Database, migrate
 from modules.store.hashes import HashCache
 from modules.store.jobs import JobStore
 from modules.store.migrations import MIGRATIONS
+from modules.store.repair import keep_good_database
 
 VERSION_0 = Path(__file__).parent / "data/version_0.sqlite"      # made by Easel as it was before versions were counted
 
@@ -180,3 +183,17 @@ def test_a_full_disk_under_the_database_is_said_to_be_one(tmp_path):
         pages = db.execute("PRAGMA page_count").fetchone()[0]
         db.execute(f"PRAGMA max_page_count = {pages}")
         db.execute("INSERT INTO hashes VALUES (?, 1, 1, '')", ("x" * 100_000,))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions")
+def test_a_new_database_its_logs_and_its_copy_are_its_owners_alone_and_an_old_one_stays_as_it_is(tmp_path):
+    path = tmp_path / "easel.sqlite"
+    store = JobStore(path)
+    with store.database.reading() as db:
+        db.execute("SELECT * FROM jobs")
+        keep_good_database(path)
+        files = sorted(tmp_path.iterdir())
+        assert len(files) > 2 and {stat.S_IMODE(each.stat().st_mode) for each in files} == {0o600}
+    path.chmod(0o640)
+    JobStore(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
