@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 
 from modules.api.event_stream import EventResponse
 from modules.api.job_events import job_events
-from modules.api.routing import KnownFields, account, owner, router, sent_as
+from modules.api.routing import KnownFields, account, owner, router, sent_as, words_pattern
 from modules.app.app import App
 from modules.base.accounts import Account, Role
 from modules.base.errors import UnknownName
@@ -31,7 +31,10 @@ from modules.store.jobs import GRID, PICTURES, JobRecord
 
 MOST_LISTED_PICTURES = 100      # of each job, in a list of jobs
 
-Kinds = Annotated[str, Query(max_length=500, description="Kinds of jobs with commas between; without, all.")]
+Kinds = Annotated[str, Query(
+    pattern=words_pattern(JOB_KINDS.names), max_length=500,
+    description="Kinds of jobs with commas between; without, all.",
+)]
 
 
 class ChosenScript(KnownFields):

@@ -16,23 +16,27 @@ from modules.api.audit_log import note
 from modules.api.event_stream import EventResponse
 from modules.api.jobs import job_json
 from modules.api.queue_events import queue_events, queue_state
-from modules.api.routing import KnownFields, account, owner, router, sent_as
+from modules.api.routing import KnownFields, account, owner, router, sent_as, words_pattern
 from modules.app.app import App
 from modules.base.accounts import Role
 from modules.base.errors import UnknownName
 from modules.base.limits import Id, Index
 from modules.requests.again import input_names, recorded_form, run_again
+from modules.requests.kinds import JOB_KINDS
 from modules.store.jobs import DONE, ENDED, FAILED, INTERRUPTED, QUEUED, RUNNING, JobRecord
 
 STATES = (QUEUED, RUNNING, DONE, INTERRUPTED, FAILED)
 NEWEST_LISTED = 4      # pictures of each job in the list
 
-States = Annotated[str, Query(max_length=100, description=f"Of {', '.join(STATES)}, with commas between.")]
+States = Annotated[str, Query(
+    pattern=words_pattern(STATES), max_length=100, description=f"Of {', '.join(STATES)}, with commas between."
+)]
 Start = Annotated[int, Query(ge=0, le=10_000_000, description="How many jobs to leave out at the beginning.")]
 Limit = Annotated[int, Query(ge=1, le=200)]
-EndedKinds = Annotated[
-    str, Query(max_length=500, description="Kinds of ended jobs with commas between; without, all.")
-]
+EndedKinds = Annotated[str, Query(
+    pattern=words_pattern(JOB_KINDS.names), max_length=500,
+    description="Kinds of ended jobs with commas between; without, all.",
+)]
 
 
 class MoveBody(KnownFields):

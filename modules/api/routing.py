@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from collections.abc import Callable, Collection, Coroutine, Mapping
+import re
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from types import UnionType
@@ -53,6 +54,12 @@ class Permission:
     def __call__(self, request: Request) -> None:
         """Raise Forbidden if the caller's role is lower."""
         account(request).check(self.role)
+
+
+def words_pattern(words: Iterable[str]) -> str:
+    """Return the pattern of some of these words with commas between, or of none."""
+    word = "|".join(map(re.escape, words))
+    return f"^(({word})(,({word}))*)?$"
 
 
 def account(request: Request) -> Account:

@@ -112,6 +112,12 @@ def test_a_cancelled_job_is_gone_at_once_and_a_second_time_is_no_error(paused):
         assert (reply.status_code, reply.json()["error"]) == (409, "conflict")
 
 
+@pytest.mark.parametrize("path", ["queue?states=waiting", "queue?kinds=paint", "jobs?kinds=paint", "jobs?kinds=txt2img,"])
+def test_what_is_no_state_and_no_kind_is_told_and_not_taken_for_an_empty_list(shared, path):
+    reply = shared.get(f"/easel/v1/{path}", auth=BOB)
+    assert (reply.status_code, reply.json()["error"]) == (422, "validation")
+
+
 @pytest.mark.slow
 def test_a_paused_job_lets_the_others_pass_until_it_goes_on(paused):
     waits, goes = ask(paused), ask(paused)
