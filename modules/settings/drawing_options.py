@@ -32,7 +32,7 @@ class DrawingSettings:
     randn_source: Annotated[str, Param("Random number source", Choice(("GPU", "CPU", "NV")), "Whose noise a seed gives: this device's, the CPU's, or an NVIDIA GPU's on any device.", "RNG", section="sd")] = "GPU"
     dynamic_prompts: Annotated[str, Param(
         "Dynamic prompts", Choice(DYNAMIC_MODES),
-        "What {a|b}, __wildcard__ and ${variable} mean in prompts: Off, plain text as in A1111; Random, choices by the picture's seed; Combinations, one after another.",
+        "What {a|b}, wildcards and ${variable} mean in prompts: Off, plain text as in A1111; Random, choices by the picture's seed; Combinations, one after another.",
         section="sd",
     )] = NOT_DYNAMIC
     comma_padding_backtrack: Annotated[int, Param("Prompt word wrap", Slider(0, 74), "How many tokens back a comma may be where a long prompt is split.", "Prompt word wrap", section="sd", shapes=True)] = 20
