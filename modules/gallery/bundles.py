@@ -15,6 +15,7 @@ from modules.base.errors import sentence
 from modules.gallery.filing import free_names
 from modules.gallery.gallery import Gallery
 from modules.gallery.index import PictureRow
+from modules.imaging.filename import harmless_part
 from modules.imaging.folders import content_of
 from modules.metadata.formats import with_file_metadata
 from modules.metadata.pieces import FileMetadata
@@ -28,13 +29,14 @@ LONGEST_CAPTION = 300      # characters of a prompt below a thumbnail
 def zip_of(files: Iterable[tuple[PurePosixPath, Callable[[], bytes]]]) -> Iterator[bytes]:
     """Yield a zip of pictures; one is in memory at a time, and none is compressed, since pictures are.
 
-    files: the place of each in the zip, and a function that returns its content; what cannot be had is listed in a
-    file at the end
+    files: the place of each in the zip, which is made valid on every system, and a function that returns its content;
+    what cannot be had is listed in a file at the end
     """
     stream = ZipStream(compress_type=ZIP_STORED)
     problems: list[str] = []
     taken: set[str] = set()
-    for place, read in files:
+    for wanted, read in files:
+        place = PurePosixPath(*(harmless_part(part) or "_" for part in wanted.parts))
         names = (path.as_posix() for path in free_names(Path(place.parent), place.name))
         name = next(each for each in names if each not in taken)
         taken.add(name)

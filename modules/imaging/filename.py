@@ -73,10 +73,12 @@ def file_stem(decoration: str, number: str, suffix: str) -> str:
 
 def folder_names(path: str) -> tuple[str, ...]:
     """Return the parts of a relative path, each harmless, without those that lead upwards or nowhere."""
-    parts = (
-        harmless(truncate_utf8(NOT_IN_NAME.sub("_", each), LONGEST_FILE_NAME - 1)) for each in re.split(r"[/\\]", path)
-    )
-    return tuple(filter(None, parts))[:MOST_NESTED_FOLDERS]
+    return tuple(filter(None, map(harmless_part, re.split(r"[/\\]", path))))[:MOST_NESTED_FOLDERS]
+
+
+def harmless_part(text: str) -> str:
+    """Return one part of a path that is valid on every system; "" for dots and spaces alone."""
+    return harmless(truncate_utf8(NOT_IN_NAME.sub("_", text), LONGEST_FILE_NAME - 1))
 
 
 def harmless(name: str) -> str:

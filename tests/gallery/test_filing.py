@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import zipfile
+from pathlib import PurePosixPath
 
 import pytest
 
 from modules.base.errors import Forbidden, Invalid
-from modules.gallery.bundles import contact_sheet, zip_of_pictures
+from modules.gallery.bundles import contact_sheet, zip_of, zip_of_pictures
 from modules.gallery.filing import Filing
 from modules.gallery.new_names import new_names
 from modules.gallery.search import Wanted
@@ -128,6 +130,16 @@ def test_a_zip_has_the_files_as_they_are_or_without_any_data(home):
         bare = packed.read("a.png")
         assert read_metadata(bare).infotext == "" and picture_digest(bare) == picture_digest(content)
         assert "c.png" in packed.read("not in here.txt").decode() and packed.testzip() is None
+
+
+def test_names_in_a_zip_lead_nowhere_and_are_valid_on_every_system():
+    places = ("..\\..\\up.png", "../up.png", "/etc/x.png", "a\r\nb.png", 'q"<b>.png', "C:x.png", "nul", "..", "..", "d/ok.png")
+    parts = zip_of((PurePosixPath(place), lambda: b"x") for place in places)
+    with zipfile.ZipFile(io.BytesIO(b"".join(parts))) as packed:
+        names = packed.namelist()
+    assert len({*names}) == len(places) and "d/ok.png" in names
+    for name in names:
+        assert not re.search(r'[\\<>:"|?*\x00-\x1f]', name) and ".." not in name.split("/") and not name.startswith("/")
 
 
 def test_a_zip_is_made_while_it_is_read(home):
