@@ -12,6 +12,7 @@ from benchmarks.attacks import (
     load,
     models,
     pictures,
+    requests,
     settings,
     wires,
 )
@@ -19,5 +20,5 @@ from benchmarks.attacks.row import Row
 
 ROWS: tuple[Row, ...] = (
     *pictures.ROWS, *disks.ROWS, *clocks.ROWS, *settings.ROWS, *models.ROWS, *load.ROWS, *lists.ROWS, *wires.ROWS,
-    *deaths.ROWS, *browsers.ROWS, *extensions.ROWS,
+    *requests.ROWS, *deaths.ROWS, *browsers.ROWS, *extensions.ROWS,
 )
