@@ -28,7 +28,7 @@ SCENARIOS = (
 # minutes, gigabytes, or a page of docs/ written: only by name
 LONG = (
     "loading", "tiles", "lora_swap", "mixed_lora", "attention", "fidelity", "server", "memory", "kills", "worker",
-    "library", "grid", "attacks", "plots", "extensions", "ray", "scaling", "control", "page",
+    "library", "grid", "attacks", "plots", "extensions", "ray", "scaling", "control", "page", "training",
 )
 
 
