@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from modules.api import (
+    a1111_training,
     accounts,
     agent_scheduler,
     cards,
@@ -106,6 +107,7 @@ FACES = (
     styles,
     train,
     train_preview,
+    a1111_training,
     datasets,
     dataset_files,
     wildcards,

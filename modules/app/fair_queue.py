@@ -31,8 +31,9 @@ from modules.settings.queue_limits import QueueLimits
 
 FEW_PICTURES = 4      # a job of at most so many counts as interactive
 HEAD_START = 1.0      # in usual pictures' work, as all virtual times
-DEVICE, FILES, TRAINING = "device", "files", "training"      # lanes: what jobs are carried out by, each with a queue
-LANES = (DEVICE, FILES, TRAINING)
+# lanes: what jobs are carried out by, each with a queue
+DEVICE, FILES, TRAINING, CREATION = "device", "files", "training", "creation"
+LANES = (DEVICE, FILES, TRAINING, CREATION)
 
 LimitsOf = Callable[[str], QueueLimits]      # the limits of a role, by the current settings
 

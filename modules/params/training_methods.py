@@ -26,6 +26,11 @@ class Method:
     least_steps: int
     most_steps: int
 
+    @property
+    def drifts(self) -> bool:
+        """True if it changes what the model makes of other words as well."""
+        return self.kind not in ("embedding", "vae")
+
     def steps(self, pictures: int) -> int:
         """Return the default number of steps for so many pictures."""
         return min(max(self.steps_per_picture * pictures, self.least_steps), self.most_steps)

@@ -11,7 +11,7 @@ from typing import Any
 
 from modules.app.account_data import AccountData
 from modules.app.app import App
-from modules.app.fair_queue import DEVICE, FILES, TRAINING
+from modules.app.fair_queue import CREATION, DEVICE, FILES, TRAINING
 from modules.app.permissions import MAKE_MODELS, TRAIN
 from modules.base.accounts import Role
 from modules.base.registry import Registry
@@ -26,7 +26,7 @@ from modules.requests.enlarging import extras_params
 from modules.requests.interrogation import interrogation_params
 from modules.requests.merge import conversion_params, extraction_params, merge_params
 from modules.requests.picture_embedding import picture_embedding_params
-from modules.requests.training import training_params
+from modules.requests.training import new_network_params, training_params
 
 ResolveRequest = Callable[[App, Any, AccountData], dict[str, Any]]
 
@@ -41,7 +41,8 @@ class JobKind:
     planner: the worker's function for it, as `module:function`; imported by the worker alone, since it may need torch
     draws: True if it samples with a checkpoint, which must be there
     lane: what it is carried out by, one queue each: the device's pictures; files beside it, one job at a time
-        (worker/file_jobs.py); training, which shares the device (worker/training)
+        (worker/file_jobs.py); training, which shares the device (worker/training), and the creation of what is
+        trained later, for which no run is waited for
     may: the least role that may ask for it
     right: the setting by which an administrator lets members have it; "" asks for none
     """
@@ -94,5 +95,7 @@ JOB_KINDS: Registry[JobKind] = Registry(
                 draws=False, lane=FILES),
         JobKind("train", Training, training_params, "modules.worker.training.planning:plan_training", lane=TRAINING,
                 may=Role.MEMBER, right=TRAIN),
+        JobKind("new_network", Training, new_network_params, "modules.worker.training.planning:plan_training",
+                lane=CREATION, may=Role.MEMBER, right=TRAIN),
     ),
 )

@@ -18,7 +18,7 @@ from modules.base.errors import Invalid, NotFound
 from modules.base.fields import checker
 from modules.base.limits import MAX_PATH
 from modules.imaging.dataset.dataset import TrainingData
-from modules.library.catalog import Catalog
+from modules.library.catalog import Catalog, ModelFile
 from modules.params.merge import LONGEST_NAME
 from modules.params.training import Training
 from modules.params.training_course import OPTIMIZER_PACKAGES, OPTIMIZERS
@@ -26,14 +26,13 @@ from modules.params.training_methods import method_of, with_method_defaults
 from modules.requests.merge import ELSEWHERE
 from modules.requests.new_names import FORBIDDEN, is_new_name
 from modules.requests.recorded import known_fields
-from modules.requests.training_data import data_set_of
+from modules.requests.training_data import NAMED_TEMPLATES, data_set_of
 
 REPEATS = re.compile(r"^[0-9]{1,6}_")       # before the words in a folder's name
+CREATED_KINDS = "embedding", "hypernetwork"  # of files that may be written before anything is learnt
 USUAL_SIDE = 512                            # of a model that is not loaded yet; only shapes depend on it here
 # fields of other trainers that change what is learnt and that no method here obeys: a plan that uses one is refused
-NOT_OBEYED = (
-    "block_lr", "face_crop_aug_range", "no_token_padding", "num_class_images",
-)
+NOT_OBEYED = ("block_lr", "face_crop_aug_range", "no_token_padding")
 # fields that only whole models' training obeys
 OF_WHOLE_MODELS = ("learning_rate_te", "learning_rate_te1", "learning_rate_te2")
 
@@ -56,6 +55,46 @@ def training_params(app: App, request: Training, mine: AccountData) -> dict[str,
     check_obeyed(plan)
     plan = with_allowed_folders(mine, plan)
     pictures = checked_data(plan)
+    found = checkpoint_to_train(app, plan, mine)
+    plan = with_known_networks(app, plan)
+    catalog = app.models.catalogs[method.kind]
+    name = free_training_name(plan, catalog)
+    steps = plan.max_train_steps or (0 if plan.max_train_epochs else method.steps(len(pictures.pictures)))
+    plan = replace(
+        with_seed(plan), output_name=name, pretrained_model_name_or_path=found.name, max_train_steps=steps,
+        save_model_as=ending_there(plan, name, catalog) or plan.save_model_as,
+    )
+    return run_params(plan, mine, catalog)
+
+
+def new_network_params(app: App, request: Training, mine: AccountData) -> dict[str, Any]:
+    """Return the parameters of an embedding or a hypernetwork that is written as it begins, without being trained.
+
+    Raises Invalid, UnknownName or Forbidden, naming the field.
+    """
+    plan = with_method_defaults(request)
+    if (kind := method_of(plan).kind) not in CREATED_KINDS:
+        raise Invalid("Only embeddings and hypernetworks are created before they are trained.", field="method")
+    check_obeyed(plan)
+    plan, catalog = with_allowed_folders(mine, plan), app.models.catalogs[kind]
+    found = checkpoint_to_train(app, plan, mine)
+    name = free_training_name(plan, catalog)
+    plan = replace(with_seed(plan), output_name=name, pretrained_model_name_or_path=found.name)
+    return run_params(plan, mine, catalog)
+
+
+def run_params(plan: Training, mine: AccountData, catalog: Catalog) -> dict[str, Any]:
+    """Return a plan whose names are resolved, and where the run and its files go."""
+    run = free_run(mine.paths.runs, plan.output_name)
+    return asdict(plan) | asdict(RunPlace(run, str(mine.paths.runs / run), str(model_folder(plan, catalog))))
+
+
+def with_seed(plan: Training) -> Training:
+    return replace(plan, seed=secrets.randbelow(2**32) if plan.seed < 0 else plan.seed)
+
+
+def checkpoint_to_train(app: App, plan: Training, mine: AccountData) -> ModelFile:
+    """Return the checkpoint that a plan names, else the chosen one, else the first. Raises UnknownName or Invalid."""
     checkpoint = plan.pretrained_model_name_or_path or mine.settings.current.sd_model_checkpoint
     found = app.models.checkpoints.find(checkpoint) if checkpoint else next(iter(app.models.checkpoints.list()), None)
     if found is None:
@@ -63,16 +102,7 @@ def training_params(app: App, request: Training, mine: AccountData) -> dict[str,
             "There is no checkpoint to train on.", "Put one into models/Stable-diffusion.",
             "pretrained_model_name_or_path",
         )
-    plan = with_known_networks(app, plan)
-    catalog = app.models.catalogs[method.kind]
-    name = free_training_name(plan, catalog)
-    steps = plan.max_train_steps or (0 if plan.max_train_epochs else method.steps(len(pictures.pictures)))
-    plan = replace(
-        plan, output_name=name, pretrained_model_name_or_path=found.name, max_train_steps=steps,
-        seed=secrets.randbelow(2**32) if plan.seed < 0 else plan.seed,
-    )
-    run = free_run(mine.paths.runs, name)
-    return asdict(plan) | asdict(RunPlace(run, str(mine.paths.runs / run), str(model_folder(plan, catalog))))
+    return found
 
 
 def check_obeyed(plan: Training) -> None:
@@ -82,6 +112,9 @@ def check_obeyed(plan: Training) -> None:
     for name in NOT_OBEYED if whole else (*NOT_OBEYED, *OF_WHOLE_MODELS):
         if getattr(plan, name) != getattr(usual, name):
             raise Invalid(f"Easel does not train with {name}.", "Leave it out of the plan.", name)
+    if plan.num_class_images and not plan.class_prompt.strip():
+        raise Invalid("Class pictures need words by which they are drawn.", "Give class_prompt, such as: a cat.",
+                      "class_prompt")
     for options in (plan, *plan.datasets):
         if options.network_multiplier not in (None, 1):
             raise Invalid("Easel trains networks at strength 1.", "Leave it out of the data set.", "network_multiplier")
@@ -94,13 +127,14 @@ def with_known_networks(app: App, plan: Training) -> Training:
     if kind.lower() not in known and kind.partition(".")[0] not in packages:
         raise Invalid(f"There is no optimiser {kind!r:.80}.", f"There are: {', '.join(OPTIMIZERS)}.", "optimizer_type")
     loras, embeddings = app.models.catalogs["lora"], app.models.catalogs["embedding"]
+    begun = app.models.catalogs["hypernetwork"] if method_of(plan).kind == "hypernetwork" else loras
 
     def named(catalog: Catalog, given: str) -> str:
         return catalog.find(Path(given).stem if given.endswith(catalog.kind.endings) else given).name if given else ""
 
     return replace(
         plan, base_weights=tuple(named(loras, each) for each in plan.base_weights),
-        network_weights=named(loras, plan.network_weights), weights=named(embeddings, plan.weights),
+        network_weights=named(begun, plan.network_weights), weights=named(embeddings, plan.weights),
     )
 
 
@@ -137,14 +171,17 @@ def named_folders(plan: Training) -> Iterator[tuple[str, str]]:
             if subset.metadata_file:
                 yield "metadata_file", str(Path(subset.metadata_file).parent)
     for name in ("in_json", "template_file"):
-        if path := getattr(plan, name):
+        if (path := getattr(plan, name)) and path not in NAMED_TEMPLATES:
             yield name, str(Path(path).parent)
     if path := prompt_file(plan.sample_prompts):
         yield "sample_prompts", str(path.parent)
 
 
 def with_allowed_folders(mine: AccountData, plan: Training) -> Training:
-    """Return a plan whose folders are whole paths. Raises Forbidden or Invalid, naming the field."""
+    """Return a plan whose folders are whole paths. Raises Forbidden or Invalid, naming the field.
+
+    As with diffusers' script a folder of class pictures need not be there where they are drawn.
+    """
     paths = {(name, named): str(training_folder(mine.folders, named, name)) for name, named in named_folders(plan)}
 
     def whole(options: Any, *names: str) -> Any:
@@ -155,7 +192,9 @@ def with_allowed_folders(mine: AccountData, plan: Training) -> Training:
         for each in plan.datasets
     )
     plan = replace(plan, datasets=datasets)
-    return whole(plan, "train_data_dir", "reg_data_dir", "conditioning_data_dir", "output_dir")
+    plan = whole(plan, "train_data_dir", "reg_data_dir", "conditioning_data_dir", "output_dir")
+    absent = plan.num_class_images and plan.reg_data_dir and not Path(plan.reg_data_dir).is_dir()
+    return replace(plan, reg_data_dir="") if absent else plan
 
 
 def prompt_file(text: str) -> Path | None:
@@ -186,12 +225,17 @@ def free_training_name(plan: Training, catalog: Catalog) -> str:
         )
     if len(name.encode()) > LONGEST_NAME:
         raise Invalid(f"The name {name[:40]!r} … is too long for a file.", "Choose a shorter one.", "output_name")
-    taken = any((model_folder(plan, catalog) / f"{name}{ending}").exists() for ending in catalog.kind.endings)
-    if taken and not plan.overwrite:
+    if ending_there(plan, name, catalog) and not plan.overwrite:
         raise Invalid(
             f"There is a file called {name} already.", "Choose another name, or set overwrite.", "output_name"
         )
     return name
+
+
+def ending_there(plan: Training, name: str, catalog: Catalog) -> str:
+    """Return the ending, without its dot, of the file of that name that is there; "" without one."""
+    folder = model_folder(plan, catalog)
+    return next((each[1:] for each in catalog.kind.endings if (folder / f"{name}{each}").exists()), "")
 
 
 def model_folder(plan: Training, catalog: Catalog) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -28,6 +29,16 @@ STYLE_TEMPLATES = (
     "a close-up in the style of [name]", "a large painting in the style of [name]",
     "a rendering in the style of [name]",
 )
+# A1111's template files, by their names
+NAMED_TEMPLATES: Mapping[str, tuple[str, ...]] = {
+    "none.txt": ("picture",), "subject.txt": OBJECT_TEMPLATES, "style.txt": STYLE_TEMPLATES,
+    "hypernetwork.txt": ("a photo of [filewords]", "a picture of [filewords]", "a rendering of [filewords]"),
+    "subject_filewords.txt": tuple(f"{line}, [filewords]" for line in OBJECT_TEMPLATES),
+    "style_filewords.txt": (
+        "a painting of [filewords], in the style of [name]", "a picture of [filewords], in the style of [name]",
+        "a drawing of [filewords], in the style of [name]", "a rendering of [filewords], in the style of [name]",
+    ),
+}
 CELL = 8                                   # pixels of a latent's cell
 STEP_OF_BUCKETS, FROM_SIDE = 64, 512       # sd-scripts' step, for models of at least that side
 
@@ -189,7 +200,9 @@ def caption_rules(plan: Training, levels: tuple[object, ...], steps: int) -> Cap
 
 
 def template_of_plan(plan: Training) -> tuple[str, ...]:
-    """Return the lines of a plan's template file. Raises Invalid if it is not there or empty."""
+    """Return the lines of a plan's template: A1111's of that name, or a file's. Raises Invalid without any."""
+    if plan.template_file in NAMED_TEMPLATES:
+        return NAMED_TEMPLATES[plan.template_file]
     if plan.use_object_template or plan.use_style_template:
         return STYLE_TEMPLATES if plan.use_style_template else OBJECT_TEMPLATES
     if not plan.template_file:

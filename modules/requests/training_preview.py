@@ -104,7 +104,7 @@ def previewed_pictures(app: App, mine: AccountData, read: ReadPlan) -> dict[str,
         "placed": [placed_facts(picture, root) for picture in data.pictures[:MOST_PLACED]],
         "buckets": [each for group in data.groups for each in bucket_facts(group)],
         "problems": [problem_facts(each, root) for each in problems],
-        "advice": list(advice(data)),
+        "advice": [*drawn_first(data, plan), *advice(data)],
     }
 
 
@@ -136,6 +136,13 @@ def problem_facts(problem: PictureProblem, root: Path) -> dict[str, Any]:
         "code": problem.code, "picture": shown_path(problem.path, root), "message": problem.message,
         "fatal": problem.fatal,
     }
+
+
+def drawn_first(data: TrainingData, plan: Training) -> Iterator[str]:
+    """Yield a sentence on the class pictures that a run draws before it learns, if it draws any."""
+    missing = plan.num_class_images - sum(each.is_reg for each in data.pictures)
+    if missing > 0:
+        yield f"{missing} class pictures are drawn first, of {plan.class_prompt!r:.80}; the sum above is without them."
 
 
 def advice(data: TrainingData) -> Iterator[str]:

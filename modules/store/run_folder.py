@@ -3,6 +3,8 @@
     run.json        the job's parameters, hashes, files so far
     log.jsonl       a line for each step and each validation
     state/          what the run goes on from
+    pictures.json   what its pictures and captions were
+    drawings.safetensors    what its base drew, by which drift is measured
     samples.jsonl   the pictures drawn with its snapshots, by their jobs
     orders/         one small file for each order, removed when it is obeyed
 """
@@ -17,7 +19,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from modules.base.files import append_whole, discard, write_atomically
+from modules.base.files import append_whole, discard, write_atomically, write_error
 
 PAUSE, STOP, SNAPSHOT, SAMPLE, RATE = "pause", "stop", "snapshot", "sample", "rate"
 RUN_ORDERS = (PAUSE, STOP, SNAPSHOT, SAMPLE, RATE)
@@ -78,9 +80,12 @@ class RunFolder:
         write_atomically(self._log, "".join(kept).encode())
 
     def log_step(self, facts: Mapping[str, Any]) -> None:
-        """Add a line; it is readable at once."""
-        with self._log.open("a", encoding="utf-8") as log:
-            log.write(json.dumps(dict(facts)) + "\n")
+        """Add a line; it is readable at once. Raises DiskFull or Unwritable."""
+        try:
+            with self._log.open("a", encoding="utf-8") as log:
+                log.write(json.dumps(dict(facts)) + "\n")
+        except OSError as error:
+            raise write_error(self._log, error) from error
 
     def log(self, since: int = -1) -> Iterator[dict[str, Any]]:
         """Yield the lines of all steps after one, in their order."""

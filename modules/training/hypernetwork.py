@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -63,6 +63,16 @@ class HypernetworkShape:
         return self.dropout[layer + 1] if layer + 1 < len(self.dropout) else 0.0
 
 
+def shape_in_file(content: Mapping[Any, Any]) -> HypernetworkShape:
+    """Return how a file's hypernetwork is made. Raises Invalid for a structure that no training can go on with."""
+    dropout = content.get("dropout_structure") if content.get("use_dropout") else None
+    return HypernetworkShape(
+        tuple(content.get("layer_structure") or (1.0, 2.0, 1.0)), content.get("activation_func") or "linear",
+        content.get("weight_initialization") or "Normal", bool(content.get("is_layer_norm")), tuple(dropout or ()),
+        tuple(sorted(width for width in content if isinstance(width, int))),
+    )
+
+
 class HypernetworkStudent(Student):
     """A hypernetwork in training: c + MLP(c) in place of the context c of keys and of values."""
 
@@ -89,6 +99,17 @@ class HypernetworkStudent(Student):
         for ending, values in (("weight", weight), ("bias", bias)):
             tensor = leaf(torch.from_numpy(values).float().to(device))
             self.tensors[f"{width}/{which}/linear.{number}.{ending}"] = tensor
+
+    def begin_with(self, content: Mapping[Any, Any]) -> None:
+        """Begin with the weights of a file. Raises Invalid if they are made in another way than the file says."""
+        known = {f"{width}/{which}/{name}": tensor for width in self.widths
+                 for which, state in enumerate(content[width]) for name, tensor in state.items()}
+        if any(name not in known or known[name].shape != tensor.shape for name, tensor in self.tensors.items()):
+            raise Invalid("The hypernetwork to begin with is made in a way that Easel cannot train.",
+                          "Create a new one.", "network_weights")
+        with torch.no_grad():
+            for name, tensor in self.tensors.items():
+                tensor.copy_(known[name])
 
     def part(self, name: str) -> str:
         return UNET

@@ -20,6 +20,7 @@ from modules.training.noise import DrawPlace
 from modules.training.questions import Example
 
 VALIDATION_STEP = -1      # of the streams that validation draws from: the same numbers at every step
+LATENT_CELL = 8           # pixels of a latent's cell
 LessonBatch = tuple[Example, ...]
 
 
@@ -30,7 +31,8 @@ class Lessons:
     accumulation: batches of a step; reuses: latents of pictures that do not vary are kept in memory
     sampling: as in A1111 a picture's latent is drawn "once" from what the VAE gives, at each step ("random"), or is
         its mean ("deterministic"); most_held_out: pictures to validate on, 0 is all
-    with_pixels: True where a decoder is trained
+    with_pixels: True where a decoder is trained; drawings: asks for captions and latents (C, h, w) on the network's
+        scale that the model drew before it learnt
     """
 
     data: TrainingData
@@ -42,6 +44,7 @@ class Lessons:
     sampling: str = "deterministic"
     most_held_out: int = 0
     with_pixels: bool = False
+    drawings: Callable[[], Task[list[tuple[str, Tensor]]]] | None = None
     _kept: dict[tuple[str, bool], tuple[Tensor, Tensor | None]] = field(default_factory=dict)
     _epoch: tuple[int, list[tuple[TrainingPicture, ...]]] = (-1, [])
 
@@ -67,6 +70,15 @@ class Lessons:
         """Return the pictures to validate on: those held out, or without any the first ones trained on."""
         pictures = self.data.held_out or [picture for picture in self.data.pictures if not picture.is_reg][:8]
         return (yield from self.fixed(pictures[: self.most_held_out or None]))
+
+    def drawn_before(self) -> Task[list[Example]]:
+        """Return what the model drew before it learnt, with its prompts: how much worse it knows them is the drift."""
+        found = (yield from self.drawings()) if self.drawings else []
+        sides = [(latent.shape[-1] * LATENT_CELL, latent.shape[-2] * LATENT_CELL) for _, latent in found]
+        return [
+            Example(caption, caption, latent, DrawPlace(self.seed, VALIDATION_STEP, slot), SizeConditioning(*side))
+            for slot, ((caption, latent), side) in enumerate(zip(found, sides, strict=True))
+        ]
 
     def fixed(self, pictures: list[TrainingPicture] | tuple[TrainingPicture, ...]) -> Task[list[Example]]:
         """Return pictures that are the same whenever they are asked for."""

@@ -89,6 +89,7 @@ class Lesson(Protocol):
 
     def at(self, step: int) -> Task[list[LessonBatch]]: ...
     def held_out(self) -> Task[list[Example]]: ...
+    def drawn_before(self) -> Task[list[Example]]: ...
 
 
 class Watcher(Protocol):
@@ -98,7 +99,10 @@ class Watcher(Protocol):
         """Return False to end the run before its next step; files are written here."""
 
     def learnt(self, record: StepRecord) -> None: ...
-    def validated(self, step: int, loss: float) -> None: ...
+
+    def validated(self, step: int, loss: float, drift: float | None) -> None:
+        """loss: of what is to be learnt; drift: of what the model drew before, which is to stay; None is unknown"""
+
     def validates(self, step: int) -> bool: ...
     def note(self, text: str) -> None: ...
 
@@ -168,18 +172,27 @@ def run_course(course: Course, lessons: Lesson, watcher: Watcher, state: RunStat
     run = Run(course, student, optimizer, step=course.first, micro_batch=course.micro_batch, rules=course.rules)
     if state:
         run.restore(state)
-    fixed = list[Example]()
+    fixed = list[list[Example]]()
     while watcher.goes_on(run) and run.step < course.steps:
-        if watcher.validates(run.step):
-            fixed = fixed or (yield from lessons.held_out())
-            run.exchange_average()
-            loss = yield from validation_loss(run, fixed)
-            run.exchange_average()
-            watcher.validated(run.step, loss)
+        yield from validate(run, lessons, fixed, watcher)
         batches = yield from lessons.at(run.step)
         yield from learn_step(run, batches, watcher)
         run.step += 1
+    if run.step >= course.steps:
+        yield from validate(run, lessons, fixed, watcher)
     return run
+
+
+def validate(run: Run, lessons: Lesson, fixed: list[list[Example]], watcher: Watcher) -> Task[None]:
+    """Measure loss and drift, if it is their step. fixed: on what, which is asked for once and kept there."""
+    if not watcher.validates(run.step):
+        return
+    if not fixed:
+        fixed += [(yield from lessons.held_out()), (yield from lessons.drawn_before())]
+    run.exchange_average()
+    loss, drift = (yield from validation_loss(run, fixed[0])), (yield from validation_loss(run, fixed[1]))
+    run.exchange_average()
+    watcher.validated(run.step, loss, drift if fixed[1] else None)
 
 
 def parameter_groups(student: Student) -> list[dict[str, Any]]:

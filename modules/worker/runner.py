@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from modules.app.fair_queue import TRAINING
+from modules.app.fair_queue import CREATION, TRAINING
 from modules.base.border import logged, outcome
 from modules.base.errors import JobFailed, PicturesRefused, WebUIError, error_data, sentence
 from modules.engine import messages as events
@@ -131,7 +131,7 @@ class JobRunner:
 
     def submit(self, spec: JobSpec) -> None:
         """Decide a job's pictures and hand them to the engine; a job that cannot be planned ends here."""
-        if lane_of(spec.kind) == TRAINING:
+        if lane_of(spec.kind) in (TRAINING, CREATION):
             self.trainings.submit(spec)
             return
         if self.conductor and self.conductor.takes(spec):

@@ -19,7 +19,7 @@ from modules.base.errors import Forbidden
 from modules.settings.options import Settings
 
 FEWEST = 60      # routes there are
-TRAINING = "/easel/v1/train", "/easel/v1/datasets"
+TRAINING = "/easel/v1/train", "/easel/v1/datasets", "/sdapi/v1/create/", "/sdapi/v1/train/"
 
 
 def declared(route):

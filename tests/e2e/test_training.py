@@ -19,7 +19,11 @@ ENDLESS = "100000"      # steps: no machine is done before it is paused
 def zorbs(tmp_path: Path) -> Iterator[list[Path]]:
     """Pictures with captions; what is learnt from them does not stay among the server's models."""
     yield sorted(draw_zorbs(tmp_path / "zorbs", 64).iterdir())
-    for path in (ROOT / "models" / "Lora").glob("zorb-*"):
+    forget_zorbs("Lora")
+
+
+def forget_zorbs(folder: str) -> None:
+    for path in (ROOT / "models" / folder).glob("zorb-*"):
         path.unlink()
 
 
@@ -81,6 +85,8 @@ def test_a_lora_is_trained_followed_paused_resumed_and_tried(open_page, zorbs):
     expect(page.locator("#txt2img_prompt textarea")).to_have_value("a zorb <lora:zorb-done:1>")
     page.fill("#txt2img_prompt textarea", "")
     open_training(page)
+    page.get_by_role("button", name="Make its card").click()
+    expect(page.get_by_text("Its card has a picture and the words a zorb")).to_be_visible()
     page.click("#training_try")
     expect(page.locator("#txt2img_prompt textarea")).to_have_value("a zorb <lora:zorb-done:1>")
 
@@ -95,15 +101,44 @@ def test_a_plan_of_another_tool_is_shown_and_taken(open_page):
     expect(page.locator("#training_network_dim")).to_have_value("12")
 
 
-def test_an_embedding_is_created_and_trained_as_in_a1111(open_page, troubles):
+def test_the_files_of_a_run_are_compared_in_a_plot(open_page, zorbs):
+    page = open_training(open_page())
+    page.set_input_files("#training_files", zorbs)
+    expect(page.locator(".training-card")).to_have_count(8)
+    begin(page, "zorb-plot", "8")
+    expect(page.locator(".training-run[data-state=done]")).to_be_visible()
+    assert page.locator(".training-files li strong").all_text_contents()[1:] == [
+        "zorb-plot-step00000004.safetensors", "zorb-plot.safetensors"]
+    page.get_by_role("button", name="Compare its files").click()
+    expect(page.locator("#txt2img_prompt textarea")).to_have_value("a zorb <lora:zorb-plot-step00000004:1>")
+    values = page.locator("#script_txt2img_xyz_plot_x_values textarea")
+    expect(values).to_have_value("<lora:zorb-plot-step00000004:1>, <lora:zorb-plot:1>")
+
+
+@pytest.fixture
+def embeddings() -> Iterator[None]:
+    yield
+    forget_zorbs("embeddings")
+
+
+def test_an_embedding_is_created_and_trained_as_in_a1111(open_page, zorbs, embeddings, troubles):
     page = open_training(open_page())
     tabs = page.locator("#train_tabs")
     tabs.get_by_role("tab", name="Create embedding").click()
     page.fill("#train_new_embedding_name textarea, #train_new_embedding_name input", "zorb-word")
     page.click("#train_create_embedding")
     expect(page.locator("#create_embedding_output")).to_contain_text("ready to be trained")
+    page.click("#train_create_embedding")
+    expect(page.locator("#create_embedding_output")).to_contain_text("already")      # it is a file by now
     tabs.get_by_role("tab", name="Train", exact=True).click()
     expect(page.locator("#train_embedding input")).to_have_value("zorb-word")
     page.click("#train_train_embedding")
     expect(page.locator("#ti_output")).to_contain_text("no pictures")      # nor a directory of them
     troubles.clear()
+    page.fill("#train_dataset_directory textarea, #train_dataset_directory input", str(zorbs[0].parent))
+    for field, value in (("steps", "2"), ("training_width", "64"), ("training_height", "64")):
+        page.locator(f"#train_{field} input").first.fill(value)
+        page.locator(f"#train_{field} input").first.press("Tab")
+    page.click("#train_train_embedding")
+    expect(page.locator(".training-run[data-state=done]")).to_be_visible()
+    assert page.locator(".training-files li strong").all_text_contents()[-1] == "zorb-word.pt"

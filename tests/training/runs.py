@@ -47,6 +47,7 @@ class Follower:
     validates_every: int = 0
     records: list[StepRecord] = field(default_factory=list)
     losses: dict[int, float] = field(default_factory=dict)
+    drifts: dict[int, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def goes_on(self, run: Run) -> bool:
@@ -58,8 +59,10 @@ class Follower:
     def validates(self, step: int) -> bool:
         return bool(self.validates_every) and step % self.validates_every == 0
 
-    def validated(self, step: int, loss: float) -> None:
+    def validated(self, step: int, loss: float, drift: float | None) -> None:
         self.losses[step] = loss
+        if drift is not None:
+            self.drifts[step] = drift
 
     def note(self, text: str) -> None:
         self.notes.append(text)

@@ -11,12 +11,14 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from modules.base.accounts import LOCAL_ACCOUNT
-from modules.base.errors import Invalid, NotFound, UnknownName
+from modules.base.errors import DiskFull, Invalid, NotFound, UnknownName
 from modules.commands.easel import Easel
 from modules.params.training import Training
 from modules.requests.submit import Submission, submit
-from modules.store.jobs import DONE, INTERRUPTED
+from modules.store.jobs import DONE, FAILED, INTERRUPTED
 from modules.store.run_folder import PAUSE, SNAPSHOT, RunFolder
+from modules.training.lora import Lora
+from modules.training.state import RunState
 from tests.golden_data import GOLDEN
 from tests.training.conftest import draw_zorbs
 
@@ -59,7 +61,9 @@ def test_a_run_leaves_its_files(easel, tmp_path):
     assert (record.state, record.error) == (DONE, None)
     assert [Path(output.path).name for output in record.outputs] == ["zorb-a-step00000004.safetensors", "zorb-a.safetensors"]
     assert [line["step"] for line in run.log() if "loss" in line] == list(range(6))
-    assert [line["step"] for line in run.log() if "validation" in line] == [0, 5]
+    assert [line["step"] for line in run.log() if "validation" in line] == [0, 5, 6]
+    drifts = [line["drift"] for line in run.log() if "validation" in line]
+    assert len(drifts) == 3 and drifts[0] > 0 and drifts[0] != drifts[1]
     assert list(run.root.glob("events.out.tfevents.*"))
     with safe_open(record.outputs[1].path, "pt") as file:
         told = file.metadata()
@@ -123,6 +127,69 @@ def test_a_run_that_was_stopped_goes_on_in_another_job(easel, tmp_path):
     assert easel.app.jobs.wait(job).state == INTERRUPTED
     again, _ = begin(easel, Training(resume=run.root.name)) if run.exists else begin(easel, plan(pictures, output_name="zorb-d"))
     assert easel.app.jobs.wait(again).state == DONE
+
+
+def test_class_pictures_are_drawn_by_the_model_itself_and_taught_beside(easel, tmp_path):
+    request = plan(draw_zorbs(tmp_path / "zorb", count=4), output_name="zorb-class", class_prompt="a ball", num_class_images=3,
+                   max_train_steps=2, save_every_n_steps=0)
+    job, run = begin(easel, request)
+    record = easel.app.jobs.wait(job)
+    assert (record.state, record.error) == (DONE, None)
+    assert [path.name for path in sorted((run.root / "class").iterdir())] == ["00000.png", "00001.png", "00002.png"]
+    with safe_open(record.outputs[-1].path, "pt") as file:
+        told = file.metadata()
+    assert json.loads(told["ss_reg_dataset_dirs"])["class"]["img_count"] == 3
+    assert json.loads(told["ss_tag_frequency"])["class"] == {"a ball": 3}
+    with pytest.raises(Invalid, match="words"):
+        begin(easel, plan(tmp_path / "zorb", num_class_images=3))
+
+
+def test_a_caption_that_changed_before_a_run_goes_on_is_named(easel, tmp_path):
+    pictures = draw_zorbs(tmp_path / "zorb")
+    first, run = begin(easel, plan(pictures, output_name="zorb-e"))
+    kept = (easel.app.jobs.wait(first), run.manifest()["data_hash"])
+    (pictures / "3.txt").write_text("a zorb at night")
+    again, _ = begin(easel, Training(resume=run.root.name, max_train_steps=8))
+    record = easel.app.jobs.wait(again)
+    assert record.state == DONE and ["3.png" in warning for warning in record.warnings] == [True]
+    assert kept[0].warnings == () or not kept[0].warnings
+    assert run.manifest()["data_hash"] != kept[1]
+
+
+def test_a_full_disk_pauses_a_run_which_goes_on_as_if_there_had_been_room(easel, tmp_path, monkeypatch):
+    pictures = draw_zorbs(tmp_path / "zorb")
+    whole, _ = begin(easel, plan(pictures, output_name="zorb-f"))
+    first = tensors_of(Path(easel.app.jobs.wait(whole).outputs[-1].path))
+    write, left = RunState.write, [1]
+
+    def filled(state: RunState, folder: Path) -> None:
+        if not left:
+            raise DiskFull("No space left to write it.", "")
+        left.pop()
+        write(state, folder)
+
+    monkeypatch.setattr(RunState, "write", filled)
+    job, _ = begin(easel, plan(pictures, output_name="zorb-g", save_every_n_steps=2))
+    with easel.app.jobs.unfinished.changed:
+        assert easel.app.jobs.unfinished.changed.wait_for(lambda: easel.app.queue.is_paused(job), 300)
+    assert not easel.app.jobs.get(job).ended and "Make room" in easel.app.jobs.get(job).warnings[-1]
+    monkeypatch.setattr(RunState, "write", write)
+    easel.app.queue.pause(job, False)
+    record = easel.app.jobs.wait(job)
+    assert record.state == DONE and tensors_of(Path(record.outputs[-1].path)) == first
+
+
+def test_weights_that_are_no_numbers_are_never_written(easel, tmp_path, monkeypatch):
+    """As an optimiser may leave them behind, although no gradient was wrong."""
+
+    def spoilt(lora: Lora) -> None:
+        next(iter(lora.tensors.values())).data.fill_(float("nan"))
+
+    monkeypatch.setattr(Lora, "after_step", spoilt)
+    job, run = begin(easel, plan(draw_zorbs(tmp_path / "zorb"), output_name="zorb-nan", save_every_n_steps=1))
+    record = easel.app.jobs.wait(job)
+    assert record.state == FAILED and record.error["error"] == "nan", record.error
+    assert not record.outputs and not list(run.state.glob("*.safetensors"))
 
 
 def test_plans_that_cannot_be_are_refused_by_their_field(easel, tmp_path):

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
+from modules.requests.training_data import NAMED_TEMPLATES
 from modules.ui.words import Words
 
 STORE = "a1111_training"      # of the controls' values in the page
@@ -35,7 +36,7 @@ TRAIN_FIELDS: Mapping[str, tuple[str, Any]] = {
     "hypernetwork_learn_rate": ("Hypernetwork Learning rate", "0.00001"),
     "clip_grad_mode": ("Gradient Clipping", "disabled"), "clip_grad_value": ("Gradient Clipping value", "0.1"),
     "batch_size": ("Batch size", 1), "gradient_step": ("Gradient accumulation steps", 1),
-    "dataset_directory": ("Dataset directory", ""), "template_file": ("Prompt template", ""),
+    "dataset_directory": ("Dataset directory", ""), "template_file": ("Prompt template", "style_filewords.txt"),
     "training_width": ("Width", 512), "training_height": ("Height", 512), "varsize": ("Do not resize images", False),
     "steps": ("Max steps", 100_000),
     "create_image_every": ("Save an image to log directory every N steps, 0 to disable", 500),
@@ -50,7 +51,7 @@ A1111_FIELDS: Mapping[str, tuple[str, Any]] = {**CREATED_EMBEDDING, **CREATED_HY
 LISTED: Mapping[str, tuple[str, ...]] = {
     "new_hypernetwork_activation_func": ACTIVATION_NAMES, "new_hypernetwork_initialization_option": WEIGHT_STARTS,
     "clip_grad_mode": ("disabled", "value", "norm"), "latent_sampling_method": ("once", "deterministic", "random"),
-    "embedding": (), "hypernetwork": (),
+    "embedding": (), "hypernetwork": (), "template_file": tuple(NAMED_TEMPLATES),
 }
 SLIDERS: Mapping[str, tuple[float, float, float]] = {
     "nvpt": (1, 75, 1), "training_width": (64, 2048, 8), "training_height": (64, 2048, 8), "tag_drop_out": (0, 1, 0.1),
@@ -72,7 +73,8 @@ def training_control(name: str, label: str, value: Any) -> Component:
         return gr.Slider(low, high, step=step, buttons=[], **common)
     if name in LISTED:
         list_of = gr.Radio if name in SEEN_WHOLE else gr.Dropdown
-        return list_of([*LISTED[name]] or [""], interactive=True, **common)
+        other = {"allow_custom_value": True} if name == "template_file" else {}
+        return list_of([*LISTED[name]] or [""], interactive=True, **common, **other)
     if isinstance(value, list):
         return gr.CheckboxGroup(["768", "1024", "320", "640", "1280"], **common)
     kinds: Mapping[type, Any] = {bool: gr.Checkbox, int: gr.Number, str: gr.Textbox}

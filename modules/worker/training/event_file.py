@@ -27,7 +27,9 @@ class EventFile:
     def step(self, record: StepRecord) -> None:
         self.writer.add_scalar("Loss/train", record.loss, record.step)
         for part, rate in record.rates.items():
-            self.writer.add_scalar(f"Learn rate/{part}", rate, record.step)
+            self.writer.add_scalar(f"Learn_rate/{part}", rate, record.step)
 
-    def validation(self, step: int, loss: float) -> None:
+    def validation(self, step: int, loss: float, drift: float | None = None) -> None:
         self.writer.add_scalar("Loss/validation", loss, step)
+        if drift is not None:
+            self.writer.add_scalar("Loss/drift", drift, step)

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from modules.base.errors import NotANumber
 from modules.base.files import write_atomically
 from modules.base.version import VERSION
 from modules.engine import messages as events
@@ -20,6 +21,7 @@ from modules.training.lessons import Lessons
 from modules.training.run import Course, Run, StepRecord
 from modules.training.whole_model import WholeModel
 from modules.worker.training.checkpoint_files import write_checkpoint_of
+from modules.worker.training.data_marks import renew_marks
 from modules.worker.training.event_file import EventFile
 from modules.worker.training.network_files import file_ending, file_of
 from modules.worker.training.planning import TrainingPlan
@@ -49,11 +51,14 @@ class RunFollower:
         told = self.folder.manifest()
         self._saved_at = told.get("saved_at", -1)
         self.begun = told.get("begun", self.begun)
+        pictures, changed = renew_marks(self.folder.root, self.lessons.data)
         self.folder.tell(
             params=dict(self.plan.spec.params), job=self.job, begun=self.begun, easel=VERSION, plan_hash=self.plan.hash,
-            base=self.plan.base.sha256, steps=self.course.steps,
+            base=self.plan.base.sha256, steps=self.course.steps, data_hash=pictures,
         )
         self.emit(events.Started(self.job))
+        if changed:
+            self.note(changed)
         return self
 
     def __exit__(
@@ -92,11 +97,11 @@ class RunFollower:
         every = request.validate_every_n_steps
         every = request.sample_every_n_steps if every is None else every
         every = self.lessons.steps_per_epoch * request.validate_every_n_epochs or every or 0
-        return every > 0 and step % every == 0
+        return every > 0 and (step % every == 0 or step >= self.course.steps)
 
-    def validated(self, step: int, loss: float) -> None:
-        self.folder.log_step({"step": step, "validation": loss})
-        self.events.validation(step, loss)
+    def validated(self, step: int, loss: float, drift: float | None) -> None:
+        self.folder.log_step({"step": step, "validation": loss} | ({} if drift is None else {"drift": drift}))
+        self.events.validation(step, loss, drift)
 
     def note(self, text: str) -> None:
         self.emit(events.Warned(self.job, text))
@@ -113,7 +118,8 @@ class RunFollower:
             self.snapshot(run)
 
     def keep_state(self, run: Run) -> None:
-        """Write the run's state; the job's earlier deaths count no more."""
+        """Write the run's state; the job's earlier deaths count no more. Raises NotANumber, DiskFull or Unwritable."""
+        check_numbers(run)
         run.state().write(self.folder.state)
         self._kept = time.monotonic()
         self.emit(events.Advanced(self.job))
@@ -128,6 +134,7 @@ class RunFollower:
 
     def _write(self, run: Run, stem: str, samples: bool) -> None:
         path = self.plan.model_folder / f"{stem}{file_ending(self.plan)}"
+        check_numbers(run)
         run.exchange_average()
         try:
             if isinstance(run.student, WholeModel | DecoderStudent):
@@ -189,3 +196,12 @@ class RunFollower:
         every = every or getattr(request, f"{what}_every_n_steps") or 0
         wanted = request.sample_at_first if step == 0 else True
         return every > 0 and step % every == 0 and wanted
+
+
+def check_numbers(run: Run) -> None:
+    """Raise NotANumber if what was learnt is no longer made of numbers: neither a state nor a file has it."""
+    if not all(bool(tensor.isfinite().all()) for tensor in run.student.tensors.values()):
+        raise NotANumber(
+            f"At step {run.step} the weights are no numbers any more. The run is kept as it was at its last state.",
+            "Begin again with a lower rate.",
+        )

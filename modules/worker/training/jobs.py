@@ -13,7 +13,7 @@ from threading import Thread
 import torch
 
 from modules.base.border import logged, outcome
-from modules.base.errors import WebUIError, error_data
+from modules.base.errors import DiskFull, WebUIError, error_data
 from modules.engine import messages as events
 from modules.engine.engine import Engine
 from modules.engine.messages import Emit, JobSpec
@@ -23,11 +23,14 @@ from modules.store.jobs import DONE, FAILED, GIVEN_BACK, INTERRUPTED
 from modules.store.run_folder import PAUSE, STOP
 from modules.training.run import run_course
 from modules.training.state import newest_state
+from modules.worker.training.class_pictures import DrawingEnds
 from modules.worker.training.desk import TrainingDesk
 from modules.worker.training.follower import RunFollower
+from modules.worker.training.new_networks import NEW_NETWORK, write_new_network
 from modules.worker.training.planning import plan_training
 
 log = logging.getLogger(__name__)
+PAUSED_FOR_SPACE = "The run is paused. Make room and resume it: it goes on from its last state."
 
 
 class ServerStops(Exception):
@@ -56,10 +59,13 @@ class TrainingJobs:
         self.thread = Thread(target=self._run, name="training", daemon=True)
 
     def submit(self, spec: JobSpec) -> None:
-        self.runs[spec.id] = OpenRun(spec)
+        run = self.runs[spec.id] = OpenRun(spec)
+        if spec.kind == NEW_NETWORK:      # takes a moment, and waits for no run
+            Thread(target=self._end_of, args=(run,), name="new network", daemon=True).start()
+            return
         if not self.thread.is_alive():
             self.thread.start()
-        self._waiting.put(self.runs[spec.id])
+        self._waiting.put(run)
 
     def interrupt(self, job: str) -> bool:
         """Stop a run before its next step; False if it is none."""
@@ -83,11 +89,14 @@ class TrainingJobs:
         self._waiting.put(None)
 
     def _run(self) -> None:
+        while run := self._waiting.get():
+            self._end_of(run)
+
+    def _end_of(self, run: OpenRun) -> None:
         with torch.enable_grad():
-            while run := self._waiting.get():
-                ended = outcome(self._carry_out, run)
-                self.runs.pop(run.spec.id, None)
-                self._tell_end(run, ended)
+            ended = outcome(self._carry_out, run)
+        self.runs.pop(run.spec.id, None)
+        self._tell_end(run, ended)
 
     def _tell_end(self, run: OpenRun, ended: object) -> None:
         job = run.spec.id
@@ -106,10 +115,21 @@ class TrainingJobs:
             return self._state_of(run)
         plan = plan_training(run.spec, self.library, self.tokenizer)
         run.desk = TrainingDesk(self.engine, run.spec, plan.request.train_share)
-        course, lessons = run.desk.carry_out(plan.course())
-        with RunFollower(plan, course, lessons, self.emit, lambda: run.ending) as follower:
-            finished = run.desk.carry_out(run_course(course, lessons, follower, newest_state(plan.folder.state)))
-            follower.finish(finished)
+        if run.spec.kind == NEW_NETWORK:
+            run.desk.carry_out(write_new_network(plan, self.emit))
+            return DONE
+        try:
+            if plan.request.num_class_images:
+                self.emit(events.Started(run.spec.id))
+            course, lessons = run.desk.carry_out(plan.course(lambda: not run.ending))
+            with RunFollower(plan, course, lessons, self.emit, lambda: run.ending) as follower:
+                finished = run.desk.carry_out(run_course(course, lessons, follower, newest_state(plan.folder.state)))
+                follower.finish(finished)
+        except DrawingEnds:
+            return self._state_of(run)
+        except DiskFull as full:
+            logged(self.emit, events.Warned(run.spec.id, f"{full} {PAUSED_FOR_SPACE}"))
+            return GIVEN_BACK
         run.ending = run.ending or follower.ending
         return self._state_of(run)
 

@@ -22,6 +22,7 @@ from modules.training.lessons import Lessons
 from modules.training.lora import Lora
 from modules.training.lycoris_student import LycorisStudent
 from modules.training.run import Run
+from modules.training.student import Student
 from modules.worker.training.planning import TrainingPlan
 
 LEGACY_AT, LEGACY_LENGTH, LEGACY_DIGITS = 0x100000, 0x10000, 8      # of A1111's old hash of a file
@@ -43,20 +44,18 @@ SPEC_ARCHITECTURES = {
 
 
 def file_ending(plan: TrainingPlan) -> str:
-    """Return the ending of a run's files."""
+    """Return the ending of a run's files. A1111's `.pt` of an embedding has the vectors of one encoder alone."""
     if plan.method.name == "hypernetwork":
         return ".pt"
     pickles = plan.request.save_model_as in ("pt", "ckpt") and plan.method.name == "textual-inversion"
-    return ".pt" if pickles else ".safetensors"
+    return ".pt" if pickles and plan.family != "SDXL" else ".safetensors"
 
 
 def file_of(plan: TrainingPlan, lessons: Lessons, run: Run, stem: str, begun: float) -> bytes:
     """Return the content of a file of the run as it is at its step."""
-    student, model = run.student, (plan.base.shorthash, plan.base.model_name)
-    if isinstance(student, HypernetworkStudent):
-        return pickled(student.file_content(stem, run.step, model))
-    if isinstance(student, WordStudent) and file_ending(plan) == ".pt":
-        return pickled(a1111_embedding(stem, student.tensors, run.step, model))
+    student = run.student
+    if file_ending(plan) == ".pt":
+        return a1111_file(plan, student, stem, run.step)
     assert isinstance(student, Lora | LycorisStudent | WordStudent)
     tensors = embedding_tensors(student.tensors) if isinstance(student, WordStudent) else student.file_tensors()
     kept = {name: in_precision(tensor, plan.request.save_precision) for name, tensor in tensors.items()}
@@ -64,6 +63,15 @@ def file_of(plan: TrainingPlan, lessons: Lessons, run: Run, stem: str, begun: fl
         return save(kept, {"format": "pt"})
     told = metadata(plan, lessons, run, stem, begun)
     return save(kept, told | sshs_hashes(save(kept, {"format": "pt"})) | {"format": "pt"})
+
+
+def a1111_file(plan: TrainingPlan, student: Student, stem: str, step: int) -> bytes:
+    """Return the content of A1111's `.pt` file of an embedding or a hypernetwork."""
+    model = plan.base.shorthash, plan.base.model_name
+    if isinstance(student, HypernetworkStudent):
+        return pickled(student.file_content(stem, step, model))
+    assert isinstance(student, WordStudent)
+    return pickled(a1111_embedding(stem, student.tensors, step, model))
 
 
 def in_precision(tensor: Tensor, precision: str) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
@@ -19,6 +19,7 @@ from modules.library.family_detection import family_of_header
 from modules.library.library import Library
 from modules.library.safetensors_header import read_header
 from modules.models.files.embedding_file import read_embedding_file
+from modules.models.files.state_dict import read_plain_object
 from modules.params.training import Training, argument_table
 from modules.params.training_course import read_rates
 from modules.params.training_methods import DREAMBOOTH_TRAINING, VAE_TRAINING, Method, method_of, with_method_defaults
@@ -29,7 +30,7 @@ from modules.sampling.questions import Facts, ModelFacts, Task
 from modules.sampling.weights import NetworkUse, Weights
 from modules.store.run_folder import RunFolder
 from modules.training.decoder import CRITIC, CriticRules, DecoderStudent
-from modules.training.hypernetwork import HypernetworkShape, HypernetworkStudent
+from modules.training.hypernetwork import HypernetworkShape, HypernetworkStudent, shape_in_file
 from modules.training.inversion import WordStudent
 from modules.training.lessons import Lessons
 from modules.training.losses import LossRules
@@ -40,6 +41,8 @@ from modules.training.scheduler_classes import ClassSchedule
 from modules.training.schedules import RateSchedule, known_schedule
 from modules.training.student import UNET, VAE_PART, Student, TrainableModel
 from modules.training.whole_model import WholeModel
+from modules.worker.training.class_pictures import ClassPictures
+from modules.worker.training.drawings import BaseDrawing, DrawnBefore
 from modules.worker.training.lora_plans import network_in_training
 
 # fields that may differ when a run goes on: they change nothing that was learnt
@@ -99,16 +102,24 @@ class TrainingPlan:
         values = {name: value for name, value in self.spec.params.items() if name not in HARMLESS}
         return sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()
 
-    def course(self) -> Task[tuple[Course, Lessons]]:
-        """Return the run's course and its batches. Asks for the model's facts, so it is loaded. Raises Invalid."""
+    def course(self, goes_on: Callable[[], bool] = lambda: True) -> Task[tuple[Course, Lessons]]:
+        """Return the run's course and its batches. Asks for the model's facts, so it is loaded; draws class pictures.
+
+        goes_on: False ends the drawing of class pictures. Raises Invalid or DrawingEnds.
+        """
         facts: ModelFacts = yield Facts(self.weights)
-        request = self.request
+        data = data_set_of(self.request, facts.native_size)
+        drawing = BaseDrawing(self.base, self.weights, self.request.seed, data.groups[0].rules.resolution)
+        classes = ClassPictures.of(self.request, data, drawing, self.folder.root)
+        yield from classes.drawn(goes_on)
+        request = classes.added_to(self.request)
         data = data_set_of(request, facts.native_size, request.max_train_steps)
         steps = data.steps(request.max_train_epochs, request.max_train_steps, request.gradient_accumulation_steps)
+        drawn = DrawnBefore(drawing, data, self.folder.root)
         lessons = Lessons(
             data, self.weights, facts.latent, request.seed, request.gradient_accumulation_steps, request.cache_latents,
             request.latent_sampling_method, request.max_validation_steps,
-            with_pixels=self.method is VAE_TRAINING,
+            with_pixels=self.method is VAE_TRAINING, drawings=drawn if self.method.drifts else None,
         )
         rates = rates_by_part(request)
         counted = replace(self, request=replace(request, max_train_steps=steps))      # epochs are steps now
@@ -225,7 +236,13 @@ def inversion_of(plan: TrainingPlan, model: TrainableModel) -> Student:
 
 
 def hypernetwork_of(plan: TrainingPlan, model: TrainableModel) -> Student:
+    """Return a hypernetwork as it begins: as the plan says, or what a file has and how it is made."""
     request = plan.request
+    if request.network_weights:
+        content = read_plain_object(plan.library.hypernetworks.find(request.network_weights).path)
+        student = HypernetworkStudent(model, shape_in_file(content), request.seed)
+        student.begin_with(content)
+        return student
     shape = HypernetworkShape(
         request.layer_structure, request.activation_func, request.weight_init, request.add_layer_norm,
         request.dropout_structure if request.use_dropout else (), request.hypernetwork_sizes,

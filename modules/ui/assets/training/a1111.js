@@ -1,43 +1,36 @@
-// A1111's sub tabs: what is created there is begun when it is trained, and what is trained is a run like any other.
+// A1111's sub tabs: what is created there is a file at once, and what is trained is a run like any other.
+import { lookAgain } from "../core/choices.js";
 import { byId, facts, h, t } from "../core/dom.js";
-import { browser } from "../core/storage.js";
 import { Lost, reasonOf } from "../core/server.js";
 import { Form } from "../generation/form.js";
-import { trainer } from "./trainer.js";
+import { networks, trainer } from "./trainer.js";
 
-const KEY = "training.created";      // embeddings and hypernetworks that are not trained yet, by kind and name
-const numbers = (text) => String(text ?? "").split(",").map(Number).filter(Number.isFinite);
-
-/** What each kind is created with, in the fields of a training. */
+/** A1111's arguments of create/*, from the fields of its sub tabs. */
 const CREATED = {
   embedding: (values) => ({
-    name: values.new_embedding_name?.trim(), overwrite: values.overwrite_old_embedding,
-    fields: { init_word: values.initialization_text || "*", num_vectors_per_token: values.nvpt },
+    name: values.new_embedding_name?.trim(), overwrite_old: values.overwrite_old_embedding,
+    init_text: values.initialization_text || "*", num_vectors_per_token: values.nvpt,
   }),
   hypernetwork: (values) => ({
-    name: values.new_hypernetwork_name?.trim(), overwrite: values.overwrite_old_hypernetwork,
-    fields: {
-      ...(sameWidths(values) ? {} : { hypernetwork_sizes: values.new_hypernetwork_sizes.map(Number) }),
-      layer_structure: numbers(values.new_hypernetwork_layer_structure),
-      activation_func: values.new_hypernetwork_activation_func,
-      weight_init: values.new_hypernetwork_initialization_option,
-      add_layer_norm: values.new_hypernetwork_add_layer_norm, use_dropout: values.new_hypernetwork_use_dropout,
-      ...(values.new_hypernetwork_use_dropout
-        ? { dropout_structure: numbers(values.new_hypernetwork_dropout_structure) } : {}),
-    },
+    name: values.new_hypernetwork_name?.trim(), overwrite_old: values.overwrite_old_hypernetwork,
+    enable_sizes: values.new_hypernetwork_sizes,
+    layer_structure: values.new_hypernetwork_layer_structure,
+    activation_func: values.new_hypernetwork_activation_func,
+    weight_init: values.new_hypernetwork_initialization_option,
+    add_layer_norm: values.new_hypernetwork_add_layer_norm, use_dropout: values.new_hypernetwork_use_dropout,
+    dropout_structure: values.new_hypernetwork_dropout_structure,
   }),
 };
-/** Widths that nobody changed are the model's own, whichever it is. */
-const sameWidths = ({ new_hypernetwork_sizes: chosen }) =>
-  String(chosen) === String(facts.a1111_training.values.new_hypernetwork_sizes);
-
-const NAMED = { embedding: "token_string", hypernetwork: "output_name" };
+/** What a run begins with, and where its file goes: the file that is there, in its place. */
+const IN_PLACE = {
+  embedding: (name) => ({ method: "textual-inversion", token_string: name, weights: name }),
+  hypernetwork: (name) => ({ method: "hypernetwork", network_weights: name }),
+};
 
 export class A1111Training {
   /** begun: told the job of a training that has begun, which is then looked at */
   constructor(begun) {
     this.begun = begun;
-    this.created = browser.get(KEY) ?? { embedding: {}, hypernetwork: {} };
     const { ids, values } = facts.a1111_training;
     this.form = new Form("a1111_training", { ids, values, base: {} });
     const deeds = {
@@ -48,30 +41,30 @@ export class A1111Training {
       train_interrupt_training: () => this.interrupt(),
     };
     byId("train_tabs").addEventListener("click", ({ target }) => deeds[target.closest("button[id]")?.id]?.());
-    this.offer();
+    for (const kind of Object.keys(CREATED)) this.offer(kind).catch(() => {});      // asked again after a creation
   }
 
-  /** The lists of what may be trained, the newest chosen. */
-  offer() {
-    for (const kind of Object.keys(CREATED)) {
-      const names = Object.keys(this.created[kind]);
-      if (!names.length) continue;
-      this.form.fill({ [kind]: names.at(-1) });
-      const choices = names.map((name) => [name, name]);
-      this.form.store.fill({ [kind]: { __type__: "update", choices, value: names.at(-1) } });
-    }
+  /** The list of what may be trained, with one chosen. */
+  async offer(kind, chosen = "") {
+    const names = await networks.names(kind), value = chosen || names[0] || "";
+    this.form.fill({ [kind]: value });
+    const choices = names.map((name) => [name, name]);
+    this.form.store.fill({ [kind]: { __type__: "update", choices, value } });
   }
 
   say(tab, ...words) { byId(tab)?.replaceChildren(h("p", { role: "status" }, ...words)); }
 
   async create(kind) {
-    const { name, overwrite, fields } = CREATED[kind](await this.form.now()), tab = `create_${kind}_output`;
+    const asked = CREATED[kind](await this.form.now()), tab = `create_${kind}_output`, { name } = asked;
     if (!name) return this.say(tab, t("Give it a name."));
-    if (this.created[kind][name] && !overwrite) return this.say(tab, t("{name} is there already.", { name }));
-    this.created[kind] = { ...this.created[kind], [name]: { ...fields, overwrite } };
-    browser.set(KEY, this.created);
-    this.offer();
-    return this.say(tab, t("{name} is ready to be trained: it is chosen in the sub tab Train.", { name }));
+    this.say(tab, t("It is being written …"));
+    return this.tried(tab, async () => {
+      const { info } = await networks.create(kind, asked);
+      if (/ error: /.test(info)) return this.say(tab, info.split(" error: ")[1]);
+      lookAgain();
+      await this.offer(kind, name);
+      return this.say(tab, t("{name} is ready to be trained: it is chosen in the sub tab Train.", { name }));
+    });
   }
 
   async train(kind) {
@@ -82,16 +75,22 @@ export class A1111Training {
       ...rest, learn_rate: values[`${kind}_learn_rate`], data_root: values.dataset_directory,
       [`${kind}_name`]: name,
     };
-    try {
+    return this.tried("ti_output", async () => {
       const plan = await trainer.plan({}, [{ name: "settings.json", text: JSON.stringify(settings) }]);
       const given = Object.entries(plan.values).filter(([field]) => !/^default of/.test(plan.where[field]));
-      const own = Object.fromEntries(given);
-      const fields = { ...own, ...this.created[kind][name], [NAMED[kind]]: name, ...this.previews(values) };
-      const { job } = await trainer.begin(fields);
+      const own = { ...Object.fromEntries(given), ...IN_PLACE[kind](name), output_name: name, overwrite: true };
+      const { job } = await trainer.begin({ ...own, ...this.previews(values) });
       return this.begun(job);
+    });
+  }
+
+  /** Do it, or say under the sub tab's fields why it cannot be done. */
+  async tried(tab, deed) {
+    try {
+      return await deed();
     } catch (error) {
       if (!error.reply && !(error instanceof Lost)) throw error;
-      return this.say("ti_output", reasonOf(error));
+      return this.say(tab, reasonOf(error));
     }
   }
 

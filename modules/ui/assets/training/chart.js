@@ -33,6 +33,16 @@ export function smoothed(values) {
   });
 }
 
+const MOST_DRIFT = 2.5;   // times what it was at first, up to which a step may be the best: beyond, other things change
+
+/** The step at which validation was lowest while drift stayed small; undefined before any was measured. */
+export function bestStep(lines) {
+  const measured = lines.filter(({ validation }) => Number.isFinite(validation));
+  const first = measured.find(({ drift }) => Number.isFinite(drift))?.drift ?? Infinity;
+  const kept = measured.filter(({ drift }) => !(drift > MOST_DRIFT * first));
+  return kept.reduce((best, line) => (line.validation < (best?.validation ?? Infinity) ? line : best), undefined)?.step;
+}
+
 const LINES = { loss: "Loss", smooth: "Smoothed", validation: "Validation", drift: "Drift", rate: "Learning rate" };
 
 export class TrainingChart {
@@ -56,6 +66,7 @@ export class TrainingChart {
     const smooth = smoothed(losses.map(({ loss }) => loss));
     const points = (name) => lines.filter((line) => Number.isFinite(line[name])).map((line) => [line.step, line[name]]);
     this.steps = Math.max(1, steps);
+    this.best = bestStep(lines);
     this.series = {
       loss: losses.map(({ step, loss }) => [step + 1, loss]),
       smooth: losses.map(({ step }, place) => [step + 1, smooth[place]]),
@@ -111,7 +122,9 @@ export class TrainingChart {
     }));
     const dots = ["validation", "drift"].flatMap((name) => this.seen(name).map(([step, value]) =>
       svg("circle", { class: `dot of-${name}`, cx: x(step), cy: y(value), r: 2.5 })));
-    this.plot.replaceChildren(svg("svg", { viewBox: `0 0 ${width} ${height}` }, ...axis, ...curves, ...dots));
+    const star = this.seen("validation").filter(([step]) => step > 0 && step === this.best).map(([step, value]) =>
+      svg("text", { class: "star", x: x(step), y: y(value) + 16, "text-anchor": "middle" }, "★"));
+    this.plot.replaceChildren(svg("svg", { viewBox: `0 0 ${width} ${height}` }, ...axis, ...curves, ...dots, ...star));
     this.plot.setAttribute("aria-label", this.summary());
   }
 

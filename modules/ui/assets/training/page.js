@@ -39,7 +39,7 @@ class TrainingPage {
     }
     this.a1111 = new A1111Training((job) => this.begunElsewhere(job));
     await this.refresh();
-    this.open(kept.get(SHOWN) ?? null);
+    this.open(kept.get(SHOWN) ?? this.runs.find(({ state }) => state === "running")?.run);
   }
 
   /** The list of runs as it is now. */
@@ -60,7 +60,7 @@ class TrainingPage {
     this.run?.leave();
     const told = { changed: (now) => this.changed(now), continued: () => this.reopen(name) };
     this.run = found ? new TrainingRun(found, told) : null;
-    kept.set(SHOWN, found ? name : null);
+    kept.set(SHOWN, found ? name : "");
     this.place.replaceChildren(found ? this.run.root : this.preparation.root);
     this.refresh();
   }

@@ -5,17 +5,16 @@ import { duration, h, t, visible } from "../core/dom.js";
 import { connected, notice } from "../core/notices.js";
 import { Lost, reasonOf } from "../core/server.js";
 import { hasEnded, JobFeed } from "../generation/job_feed.js";
-import { shown } from "../generation/send_to.js";
-import { TrainingChart } from "./chart.js";
+import { bestStep, TrainingChart } from "./chart.js";
+import { Outcome } from "./outcome.js";
 import { SampleSheet } from "./samples.js";
 import { trainer } from "./trainer.js";
 
 const LOGGED = 100;      // lines of the log that are shown
-const CHOSEN = { dreambooth: "sd_model_checkpoint", "fine-tune": "sd_model_checkpoint", vae: "sd_vae" };      // files
-const TAGS = { hypernetwork: (name) => `<hypernet:${name}:1>`, "textual-inversion": (name) => name };
 
 export class TrainingRun {
   lines = [];
+  samples = [];
 
   /** run: as the server lists it; changed: told each record, and at its end; continued: another job goes on with it */
   constructor(run, { changed, continued }) {
@@ -47,8 +46,11 @@ export class TrainingRun {
     this.sample = textButton(t("Sample now"), () => this.order("sample", t("Samples are drawn after this step.")));
     this.snapshot = textButton(t("Save now"), () => this.order("snapshot", t("A file is written after this step.")));
     this.rate = this.rateControl();
-    this.tryIt = textButton(t("Try it"), () => this.tryFile(), ".card-primary");
+    const outcome = this.outcome = new Outcome(this), newest = () => this.record.outputs.at(-1).name;
+    this.tryIt = textButton(t("Try it"), () => outcome.tryFile(newest()), ".card-primary");
     this.tryIt.id = "training_try";
+    this.compare = textButton(t("Compare its files"), () => outcome.compare(this.record.outputs));
+    this.card = textButton(t("Make its card"), () => outcome.makeCard(newest()));
   }
 
   rateControl() {
@@ -146,7 +148,9 @@ export class TrainingRun {
 
   drawButtons(ended) {
     const { state, outputs } = this.record;
-    const asks = ended ? [outputs.length && this.tryIt, state !== "done" && this.resume]
+    const several = outputs.filter(({ facts }) => facts.step).length > 1, { kind } = this.outcome;
+    const asks = ended ? [outputs.length && this.tryIt, state !== "done" && this.resume, several && this.compare,
+      state === "done" && kind !== "vae" && this.card]
       : this.paused ? [this.resume, this.stop] : [this.pause, this.stop, this.sample, this.snapshot, this.rate];
     const now = asks.filter(Boolean), before = [...this.buttons.children];
     if (before.length !== now.length || before.some((each, place) => each !== now[place]))
@@ -159,11 +163,19 @@ export class TrainingRun {
       ? [h("div.card", { role: "alert" }, h("h3", {}, error.message), h("p", {}, error.hint ?? ""))] : [];
     this.notes.replaceChildren(...failure, ...warnings.slice(-5).map((each) => h("p.hint", {}, `⚠ ${each}`)));
     this.filePart.hidden = !outputs.length;
-    this.files.replaceChildren(...outputs.map(({ name, facts }) => h("li", {}, h("strong", {}, name),
-      facts.step ? h("span.hint", {}, t("step {n}", { n: facts.step })) : null)));
+    const best = bestStep(this.lines);
+    this.files.replaceChildren(...outputs.map((output) => this.fileLine(output, best)));
     const given = Object.entries(params).filter(([, value]) => ![null, "", false].includes(value) && `${value}`);
     this.plan.replaceChildren(...given.flatMap(([name, value]) =>
       [h("dt", {}, name), h("dd", {}, typeof value === "object" ? JSON.stringify(value) : String(value))]));
+  }
+
+  /** A file that the run has written; the best one so far says so. */
+  fileLine({ name, facts: { step } }, best) {
+    const told = step ? t("step {n}", { n: step }) : t("before the first step");
+    const marked = step > 0 && step === best ? h("span.training-best", {}, `★ ${t("best so far")}`) : null;
+    return h("li", {}, h("strong", {}, name), h("span.hint", {}, told), marked,
+      step ? textButton(t("Try"), () => this.outcome.tryFile(name)) : null);
   }
 
   drawLog() { this.log.textContent = this.lines.slice(-LOGGED).map(logLine).join("\n"); }
@@ -189,19 +201,6 @@ export class TrainingRun {
     this.wake();
     return undefined;
   }
-
-  /** The file's tag and a prompt that it was trained for into txt2img. */
-  async tryFile() {
-    lookAgain();
-    const { name } = this.record.outputs.at(-1), file = name.replace(/\.[^.]*$/, "");
-    const method = this.record.params.method, tag = (TAGS[method] ?? ((name) => `<lora:${name}:1>`))(file);
-    const drawn = (this.samples ?? []).map(({ prompt }) => prompt.replace(/ <[^<>]*>$/, ""));
-    const caption = drawn[0] ?? this.lines.findLast(({ caption: words }) => words)?.caption ?? "";
-    const tab = await shown("txt2img");
-    if (CHOSEN[method]) tab.form.fill({ prompt: caption, [CHOSEN[method]]: name });
-    else tab.form.fill({ prompt: method === "textual-inversion" ? tag : [caption, tag].filter(Boolean).join(" ") });
-    document.querySelector("#txt2img_prompt textarea")?.focus();
-  }
 }
 
 const STATES = () => ({
@@ -209,8 +208,9 @@ const STATES = () => ({
     failed: t("Failed"),
 });
 
-function logLine({ step, loss, norm, rates, caption, validation, rate }) {
-  if (validation !== undefined) return `${step}  validation ${validation.toFixed(5)}`;
+function logLine({ step, loss, norm, rates, caption, validation, drift, rate }) {
+  if (validation !== undefined)
+    return `${step}  validation ${validation.toFixed(5)}${drift === undefined ? "" : `  drift ${drift.toFixed(5)}`}`;
   if (loss === undefined) return `${step}  rate × ${rate}`;
   const told = Object.entries(rates ?? {}).map(([part, value]) => `${part} ${value.toPrecision(3)}`).join(" ");
   return `${step + 1}  loss ${loss.toFixed(5)}  norm ${norm?.toFixed(3) ?? ""}  ${told}  ${caption ?? ""}`;

@@ -14,6 +14,16 @@ export const trainer = {
   order: (job, what, body = undefined) => ask(run(job, what), "POST", body),
 };
 
+/** Embeddings and hypernetworks by A1111's endpoints. */
+export const networks = {
+  create: (kind, asked) => ask(`../../sdapi/v1/create/${kind}`, "POST", asked),
+  names: async (kind) => {
+    const told = await ask(`../../sdapi/v1/${kind}s`);
+    const words = kind === "embedding" && Object.keys({ ...told.loaded, ...told.skipped });
+    return (words || told.map(({ name }) => name)).sort();
+  },
+};
+
 export const datasets = {
   list: () => ask("datasets"),
   make: (name) => ask("datasets", "POST", { name }),
