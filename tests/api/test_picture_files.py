@@ -49,16 +49,22 @@ def test_a_picture_that_has_been_deleted_is_left_out_of_zip_and_name(client):
 
 
 @pytest.mark.slow
-def test_a_pictures_folder_is_told_and_opened_only_where_nobody_else_may_use_the_server(client, monkeypatch):
+def test_a_pictures_folder_is_told_and_opened_where_nobody_else_may_use_the_server(client, monkeypatch):
     monkeypatch.setattr(picture_files, "USUAL_FILE_MANAGER", SILENT)
     monkeypatch.setattr(picture_files, "FILE_MANAGERS", {})
     monkeypatch.setenv("DISPLAY", ":0")
     post(client, force_task_id="zip-3", save_images=True)
     found = client.post("/easel/v1/folder", json={"job": "zip-3", "index": 0}).json()
     assert found["folder"].startswith("outputs/txt2img-images/")
-    assert found["opened"] is not client.app.flags.shared
+    assert found["opened"] is True
     without = client.post("/easel/v1/folder", json={}).json()
     assert without["folder"] == "outputs/txt2img-images"
+
+
+def test_a_folder_is_told_and_not_opened_where_others_may_use_the_server(guarded, monkeypatch):
+    monkeypatch.setattr(picture_files, "open_folder", lambda folder: pytest.fail(f"{folder} was opened"))
+    found = guarded.post("/easel/v1/folder", json={}, auth=("alice", "a-secret")).json()
+    assert found["opened"] is False
 
 
 @pytest.mark.slow

@@ -90,6 +90,17 @@ def test_several_pictures_are_edited_after_a_preview_and_compared(page: Page, tm
     expect(page.locator("#pnginfo_generation_info .infotext")).to_contain_text("Steps: 10")
 
 
+def test_what_is_no_picture_is_told_and_the_place_for_one_stays(page: Page, tmp_path: Path, troubles: list[str]) -> None:
+    (tmp_path / "notes.png").write_text("no picture")
+    opened(page, tmp_path / "notes.png")
+    expect(page.get_by_role("alert")).to_contain_text("That is not a picture Easel can read.")
+    expect(page.locator("#pnginfo_image .drop-zone")).to_contain_text("Drop pictures here")
+    expect(page.locator("#img2img_tab")).to_be_hidden()
+    troubles.clear()      # the browser tells of the refusal
+    opened(page, picture(tmp_path / "fox.png", {"parameters": DATA}))
+    expect(page.locator("#img2img_tab")).to_be_visible()
+
+
 def test_a_result_opens_in_the_editor(page: Page) -> None:
     page.fill("#txt2img_prompt textarea", "a turtle")
     page.click("#txt2img_generate")

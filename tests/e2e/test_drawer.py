@@ -140,6 +140,23 @@ def test_a_job_of_a_closed_tab_is_there_and_shown_where_it_is(page: Page, open_p
     expect(other.locator("#txt2img_generate")).to_be_visible()
 
 
+def test_a_picture_whose_file_is_gone_is_told_in_drawer_and_results_and_stops_nothing(
+    page: Page, troubles: list[str]
+) -> None:
+    write(page, "an owl that was deleted")
+    number(page, "txt2img_steps", 2)
+    page.locator("#txt2img_generate").click()
+    at_rest(page)
+    page.route("**/jobs/*/pictures/**", lambda route: route.fulfill(status=404))
+    page.reload()
+    expect(page.locator("#txt2img_results .stage")).to_have_text("Not here any more")
+    expect(job(page, "an owl that was deleted").first.locator(".queue-picture.gone")).to_have_count(1)
+    job(page, "an owl that was deleted").first.locator(".queue-title").click()
+    expect(page.locator("#txt2img_prompt textarea")).to_have_value("an owl that was deleted")
+    page.unroute_all()
+    troubles.clear()      # the browser tells of what it cannot fetch
+
+
 def test_on_a_phone_the_drawer_is_folded_covers_the_page_and_makes_room_for_what_was_chosen(page: Page) -> None:
     write(page, "a phone")
     number(page, "txt2img_steps", 2)

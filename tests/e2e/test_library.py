@@ -41,8 +41,9 @@ def panel(page: Page) -> Locator:
     return page.get_by_role("complementary", name="About the picture").first
 
 
-def draw(server: str, seed: int) -> None:
-    body = {"prompt": f"a fox number{seed}", "steps": 2, "seed": seed, "width": 128, "height": 128, "save_images": True}
+def draw(server: str, seed: int, prompt: str = "a fox", **more: object) -> None:
+    body = {"prompt": f"{prompt} number{seed}", "steps": 2, "seed": seed, "width": 128, "height": 128, "save_images": True}
+    body |= more
     asked = urllib.request.Request(
         f"{server}sdapi/v1/txt2img", json.dumps(body).encode(), {"Content-Type": "application/json"}
     )
@@ -133,6 +134,43 @@ def rename_and_throw_away(page: Page) -> None:
     page.get_by_role("button", name="All pictures", exact=True).click()
     find(page, f"seed:{SEEDS[0]} rating:4")      # its marks have stayed with it
     expect(status(page)).to_have_text("1 picture")
+
+
+BATCH = 90_101
+
+
+def test_a_picture_is_made_again_its_family_seen_and_two_are_compared_and_stripped_together(server, page):
+    draw(server, BATCH, "an owl", n_iter=2)
+    tab(page, "Library")
+    find(page, f"seed:{BATCH} -is:grid")
+    expect(status(page)).to_have_text("1 picture")
+    tile(page, 0).click()
+    panel(page).get_by_role("button", name="Make it again, and compare").click()
+    expect(panel(page).locator(".library-again")).to_contain_text("Reproduces: yes")
+    panel(page).get_by_text("Family", exact=True).click()
+    expect(panel(page).locator(".library-member")).to_have_count(2)      # the grid that it is in, and itself
+    find(page, f"owl number{BATCH} -is:grid")
+    expect(status(page)).to_have_text("2 pictures")
+    tile(page, 0).click()
+    tile(page, 1).click(modifiers=["Control"])
+    panel(page).get_by_role("button", name="Compare the two").click()
+    expect(page.locator("dialog.lightbox[open]").get_by_role("slider", name="How much of each is seen")).to_be_visible()
+    page.keyboard.press("Escape")
+    strip_both(page)
+    tab(page, "Library")
+    find(page, f"owl number{BATCH} -is:grid")
+    expect(page.locator(".library-message")).to_contain_text("Nothing matches.")
+
+
+def strip_both(page: Page) -> None:
+    panel(page).get_by_role("button", name="Edit the data").click()
+    many = page.locator("#pnginfo_many")
+    many.get_by_text("Take data away", exact=True).click()
+    many.get_by_label("Everything").check()
+    many.get_by_role("button", name="Show what will change").click()
+    expect(many).to_contain_text("2 of 2 pictures change.")
+    many.get_by_role("button", name="Save", exact=True).click()
+    expect(many).to_contain_text("2 pictures saved. No pixel was touched.")
 
 
 # A library of a hundred thousand, under the server's addresses ----------------------------------------
@@ -243,6 +281,23 @@ def fly(page: Page) -> None:
         await new Promise(requestAnimationFrame);
       }
     }""")
+
+
+def test_what_can_be_done_with_what_is_chosen_lies_over_the_grid_so_that_nothing_moves(page, shelf):
+    tab(page, "Library")
+    try:
+        page.set_viewport_size({"width": 390, "height": 844})
+        before = tile(page, 1).bounding_box()
+        tile(page, 1).click()
+        expect(page.locator(".library-dock").get_by_role("button", name="To the trash")).to_be_visible()
+        assert tile(page, 1).bounding_box() == before
+        tile(page, 1).dblclick()
+        expect(page.locator("dialog.lightbox[open]")).to_be_visible()
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name="Choose none").click()
+        expect(page.locator(".library-dock")).to_be_hidden()
+    finally:
+        page.set_viewport_size({"width": 1280, "height": 900})
 
 
 def test_a_lost_tab_finds_its_pictures_in_the_library(page, shelf, troubles):

@@ -58,6 +58,9 @@ export function replaceKeepingFocus(element, children) {
   if (at >= 0) element.querySelectorAll(FOCUSABLE)[at]?.focus({ preventScroll: true });
 }
 
+/** A picture whose file cannot be fetched: what holds it shows a sign instead, as "gone" in the styles. */
+export const markGone = (image) => image.parentElement?.classList.add("gone");
+
 export const iconButton = (icon, name, onclick) =>
   h("button.tool." + icon, { type: "button", title: name, onclick }, name);
 

@@ -1,5 +1,5 @@
 // Where the picture is: preview, pictures, progress, errors, generation data.
-import { bringIntoView, byId, copy, duration, h, iconButton, replaceKeepingFocus, t } from "../core/dom.js";
+import { bringIntoView, byId, copy, duration, h, iconButton, markGone, replaceKeepingFocus, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
 import { editButton } from "../core/picture_data.js";
 import { reasonOf, server } from "../core/server.js";
@@ -264,6 +264,7 @@ export class Results {
       alt: called(picture),
       title: t("Click for the whole window"),
       onload: () => this.measure(picture, image),
+      onerror: () => image.closest(".picture")?.replaceWith(h("div.gone", {}, t("Not here any more"))),
     });
     const open = h("button.open", { type: "button", onclick: () => this.viewer.open(this.inViewer(picture)) }, image);
     const said = verdict(picture);
@@ -345,7 +346,7 @@ export class Results {
     const name = said ? `${known}: ${said}` : known;
     const small = Number.isInteger(picture.index) && picture.whole;
     const src = small ? server.thumbnail(picture.job, picture.index) : picture.url;
-    const image = h("img", { src, alt: name, loading: "lazy" });
+    const image = h("img", { src, alt: name, loading: "lazy", onerror: () => markGone(image) });
     return h(
       `button.thumb${picture.whole ? "" : ".half-made"}${said ? ".flagged" : ""}`,
       {

@@ -1,5 +1,5 @@
 // The Library tab: every picture found again.
-import { debounced, facts, h, number, t } from "../core/dom.js";
+import { debounced, facts, h, number, replaceKeepingFocus, t } from "../core/dom.js";
 import { connected, notice } from "../core/notices.js";
 import { reasonOf } from "../core/server.js";
 import { shelf } from "../core/shelf.js";
@@ -58,7 +58,8 @@ export class LibraryPage {
     this.note = h("p.library-notes", { role: "status" });
     this.message = h("div.library-message");
     this.head = h("div.library-head", {}, this.count);
-    const middle = h("div.library-middle", {}, this.head, this.note, this.grid.element, this.message);
+    this.dock = h("div.library-dock.library-acts", { hidden: true });
+    const middle = h("div.library-middle", {}, this.head, this.note, this.grid.element, this.message, this.dock);
     this.element = h("div.library", {}, this.bar.element,
       h("div.library-body", {}, this.places.element, middle, this.panel.element));
     this.element.addEventListener("keydown", (event) => this.pageKey(event));
@@ -171,6 +172,15 @@ export class LibraryPage {
     this.panel.element.hidden = !this.kept.panel;
     if (this.kept.places) this.drawPlaces();
     if (this.kept.panel) this.drawPanel();
+    this.drawDock();
+  }
+
+  /** Without the panel, what can be done with what is chosen lies over the grid's end: no picture moves. */
+  drawDock() {
+    const shown = this.selection.size > 0 && !this.kept.panel;
+    this.dock.hidden = !shown;
+    this.grid.element.classList.toggle("docked", shown);
+    if (shown) replaceKeepingFocus(this.dock, [this.buttons()].flat());
   }
 
   drawPanel() { if (this.kept.panel) this.panel.show(this.selection); }
@@ -196,6 +206,7 @@ export class LibraryPage {
     this.grid.mark();
     this.say();
     this.drawPanel();
+    this.drawDock();
   }
 
   draw() {
@@ -234,7 +245,6 @@ export class LibraryPage {
       selection.size ? t("{n} chosen", { n: number(selection.size) }) : null,
     ].filter(Boolean).join(" · ");
     const more = [
-      selection.size && !this.kept.panel ? h("div.library-acts", {}, this.buttons()) : null,
       selection.size ? link(t("Choose none"), () => selection.clear()) : null,
       this.fresh ? link(t("Show what is new"), () => { this.grid.top(); this.reload(); }) : null,
       this.inTrash && pictures.total ? link(t("Empty the trash"), () => this.acts.emptyTrash()) : null,

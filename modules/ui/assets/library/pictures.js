@@ -101,7 +101,7 @@ export class Pictures {
     const pages = Array.from({ length: Math.ceil(pictures.length / PAGE) }, (_, i) =>
       [i, pictures.slice(i * PAGE, (i + 1) * PAGE)]);
     const sections = groups.map((group, i) =>
-      ({ name: `group ${i}`, title: t("{n} alike", { n: group.length }), count: group.length }));
+      ({ name: `group ${i}`, title: t("Alike"), count: group.length }));
     const notes = waiting ? [t("Pictures that have not been looked at yet: {n}", { n: waiting })] : [];
     return { total: pictures.length, revision: this.revision, pages: new Map(pages), sections, notes };
   }

@@ -49,7 +49,9 @@ export class Places {
   place(place, name, current, count) { return this.link(name, count, current, () => this.deeds.go(place)); }
 
   link(name, count, current, onclick, more = null) {
-    const button = h("button.library-place", { type: "button", title: name, onclick }, h("span", {}, name),
+    const last = name.lastIndexOf("/") + 1;      // where a path is too long, its end is seen
+    const words = h("span.library-name", {}, last ? h("span", {}, name.slice(0, last)) : null, name.slice(last));
+    const button = h("button.library-place", { type: "button", title: name, onclick }, words,
       count === null || count === undefined ? null : h("span.library-count", {}, number(count)));
     if (current) button.setAttribute("aria-current", "true");
     return more ? h("div.library-row", {}, button, more) : button;

@@ -1,5 +1,5 @@
 // One job in a list: built once, and kept up to date while it is worked on.
-import { duration, h, iconButton, moment, t } from "../core/dom.js";
+import { duration, h, iconButton, markGone, moment, t } from "../core/dom.js";
 import { server } from "../core/server.js";
 import { hasEnded } from "../generation/job_feed.js";
 import { stateWords, waits } from "./order.js";
@@ -55,7 +55,8 @@ function pictures(job, preview, acts) {
   const single = job.pictures.filter(({ kind }) => kind !== "grid"), whole = single.filter((each) => each.whole);
   const shown = whole.length ? whole : single;
   const made = shown.map(({ index }, i) => {
-    const image = h("img", { src: server.thumbnail(job.id, index), alt: "", loading: "lazy", draggable: false });
+    const image = h("img", { src: server.thumbnail(job.id, index), alt: "", loading: "lazy", draggable: false,
+      onerror: () => markGone(image) });
     const name = t("Show picture {n} and its form", { n: i + 1 });
     const show = { type: "button", title: name, ariaLabel: name, onclick: () => acts.show(job, index) };
     return ofAForm(job) ? h("button.queue-picture", show, image) : h("span.queue-picture", {}, image);

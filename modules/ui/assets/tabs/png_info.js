@@ -123,8 +123,11 @@ const mayLeave = () => !editor.isChanged || window.confirm(t("Leave the changes 
 
 function see(url, name) {
   address = url;
-  inZone(h("img", { src: url, alt: name }));
-  byId("tab_pnginfo").classList.add("has-picture");
+  const { classList } = byId("tab_pnginfo"), image = h("img", { src: url, alt: name });
+  image.onerror = () => { if (image.isConnected) { inZone(invitation()); classList.add("not-shown"); } };
+  classList.remove("not-shown");
+  inZone(image);
+  classList.add("has-picture");
 }
 
 /** Show what is read, or why it cannot be. */
@@ -139,7 +142,7 @@ async function attempt(mine, read, name) {
     if (mine !== turn) return;
     shown = "";
     classList.remove("has-data", "has-editor");
-    byId("pnginfo_generation_info").replaceChildren(h("p.hint", {}, reasonOf(error)));
+    byId("pnginfo_generation_info").replaceChildren(h("p.hint", { role: "alert" }, reasonOf(error)));
   }
 }
 
