@@ -63,17 +63,17 @@ def routes(app: App) -> APIRouter:
         if sum(len(pose.people) for pose in body) > MOST_PEOPLE:
             raise Invalid(f"At most {MOST_PEOPLE} people are drawn at once.", "Send the poses one by one.", "people")
         async with app.decoding.room(sum(pose.canvas_width * pose.canvas_height for pose in body)):
-            return DetectReply(images=await asyncio.to_thread(rendered_poses, body))
+            return DetectReply(images=[await asyncio.to_thread(rendered_pose, pose) for pose in body])
 
     return api
 
 
-def rendered_poses(poses: list[PoseBody]) -> list[str]:
-    """Return the maps as PNG files in base64; each keeps its pose in a text called openpose."""
-    maps = [pose_map([person_of(each, pose) for each in pose.people], pose.canvas_width, pose.canvas_height)
-            for pose in poses]
-    return [png_of(levels, openpose=pose.model_dump_json(exclude_none=True))
-            for levels, pose in zip(maps, poses, strict=True)]
+def rendered_pose(pose: PoseBody) -> str:
+    """Return the map as a PNG file in base64, which keeps its pose in a text called openpose."""
+    people = [person_of(each, pose) for each in pose.people]
+    return png_of(
+        pose_map(people, pose.canvas_width, pose.canvas_height), openpose=pose.model_dump_json(exclude_none=True)
+    )
 
 
 def person_of(person: PersonBody, pose: PoseBody) -> PosedPerson:

@@ -119,6 +119,7 @@ def test_a_pose_is_drawn_at_its_canvas(client):
     shown, black = (Image.open(io.BytesIO(base64.b64decode(each))) for each in reply.json()["images"])
     assert reply.json()["info"] == "Success" and shown.size == (64, 48) and black.size == (32, 16)
     assert shown.getpixel((32, 24)) != (0, 0, 0) and not black.getbbox()
+    assert json.loads(shown.info["openpose"])["people"] == pose_of()["people"]
 
 
 @pytest.mark.parametrize(("pose", "told"), [

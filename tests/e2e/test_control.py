@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -213,7 +215,28 @@ def test_a_pose_is_dragged_and_the_request_carries_the_map_of_it(page: Page) -> 
     dialog.get_by_role("button", name="Close (Esc)").click()
 
 
-def test_the_effective_region_is_painted_over_the_units_picture(page: Page) -> None:
+def test_a_pose_that_a_preprocessor_found_is_edited_over_its_picture(page: Page) -> None:
+    pose = json.loads((Path(__file__).resolve().parents[1] / "imaging/control/opencv/pose.json").read_text())
+    white = base64.b64encode(SHAPES.read_bytes()).decode()
+    found = {"images": [white], "info": "Success", "poses": [pose]}
+    page.route("**/controlnet/detect", lambda route: route.fulfill(json=found))
+    opened(page, "controlnet")
+    unit, dialog = page.locator(f"#{UNIT}"), page.locator(".pose-dialog")
+    unit.locator("input[type=file]").first.set_input_files(SHAPES)
+    unit.get_by_role("button", name="Run preprocessor: see the map").click()
+    unit.get_by_role("button", name="Edit this pose").click()
+    expect(dialog.get_by_role("status")).to_contain_text("People: 2, 512 × 512")
+    expect(dialog.locator(".pose-paper img")).to_be_visible()
+    with page.expect_request("**/controlnet/render_openpose_json") as drawn:
+        dialog.get_by_role("button", name="Use this pose").click()
+    [used] = json.loads(drawn.value.post_data)
+    assert used["people"][0]["face_keypoints_2d"] == pose["people"][0]["face_keypoints_2d"]
+    expect(dialog).to_have_count(0)
+
+
+def test_the_effective_region_is_painted_over_the_units_picture_and_both_come_back_with_pasted_data(
+    page: Page, open_page: Callable[[], Page]
+) -> None:
     opened(page, "controlnet")
     unit, dialog = page.locator(f"#{UNIT}"), page.locator(".paint-dialog")
     unit.locator("input[type=file]").first.set_input_files(SHAPES)
@@ -227,3 +250,15 @@ def test_the_effective_region_is_painted_over_the_units_picture(page: Page) -> N
     with Image.open(SHAPES) as shapes:
         mask = kept_levels(page, sent["effective_region_mask"])
         assert mask.shape[1::-1] == shapes.size and mask.any() and not mask.all()
+
+    other = open_page()
+    own = f"Image: {sent['image'][:12]}, Region: {sent['effective_region_mask'][:12]}"
+    data = f'a red circle\nSteps: 2, ControlNet 0: "Module: none, Model: None, Weight: 1.0", Control unit 0: "{own}"'
+    other.locator("#txt2img_prompt textarea").fill(data)
+    other.locator("#paste").click()
+    expect(other.locator("#txt2img_controlnet .control-tabs [role=tab]").first).to_contain_text("none")
+    opened(other, "controlnet")
+    shown = other.locator(f"#{UNIT} .control-picture img:visible")
+    expect(shown).to_have_count(2)
+    other.wait_for_function("[...document.querySelectorAll('.control-picture img')].filter((image) => image.src)"
+                            ".every((image) => image.complete && image.naturalWidth > 0)")

@@ -20,10 +20,10 @@ async function read(again) {
   return { types: types.control_types, modules: modules.module_detail };
 }
 
-/** The map of a picture by a preprocessor, as a data: address. */
+/** The map of a picture by a preprocessor: { url, a data: address, pose, openpose's JSON if it shows one }. */
 export async function detectMap(unit, image) {
-  const { images } = await detected(unit, image);
-  return `data:image/png;base64,${images[0]}`;
+  const { images, poses } = await detected(unit, image);
+  return { url: `data:image/png;base64,${images[0]}`, pose: poses?.[0] ?? null };
 }
 
 /** The pose that a preprocessor finds in a picture, openpose's JSON; null if it finds none. */

@@ -8,15 +8,15 @@ import { icon } from "../editor/icons.js";
 import { Pointers } from "../editor/pointers.js";
 import { View } from "../editor/view.js";
 import {
-  JOINTS, Steps, bounds, centre, flipped, mapped, poseJson, readPose, standing, turned, withFace, withHands, withJoint,
+  JOINTS, Steps, bounds, centre, mapped, poseJson, readPose, standing, turned, withFace, withHands, withJoint,
   withPoint,
 } from "./pose.js";
+import { COMMANDS } from "./pose_commands.js";
 import { cornersOf, hitOf, poseShapes } from "./pose_drawing.js";
 
 const REACH = { mouse: 9, pen: 12, touch: 20 };      // pixels of the page within which a point is taken hold of
-const ZOOM = 1.25, WHEEL = 1.15;
+const WHEEL = 1.15;
 const LARGEST_SIDE = 4096;
-const MOST_PEOPLE = 20;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /** Let somebody change a pose; resolves with { file, pose } once it is used, null if it is not.
@@ -30,6 +30,7 @@ export async function editPose({ pose, picture, size, detect }) {
   if (picture) await editor.behind(picture);
   editor.begin();
   await shown;
+  editor.ended();
   return editor.result;
 }
 
@@ -124,9 +125,11 @@ class PoseEditor {
     this.stage.focus();
   }
 
+  ended() { if (this.ground) URL.revokeObjectURL(this.ground.src); }
+
   /** A picture behind the people. */
   async behind(blob) {
-    if (this.ground) URL.revokeObjectURL(this.ground.src);
+    this.ended();
     this.ground = h("img", { alt: "", draggable: false, src: URL.createObjectURL(blob) });
     await this.ground.decode().catch(() => {});
     this.paper.replaceChildren(this.ground, this.svg);
@@ -380,30 +383,3 @@ class PoseEditor {
     setTimeout(() => URL.revokeObjectURL(url), 60_000);
   }
 }
-
-const somebody = (editor) => Boolean(editor.person);
-
-const COMMANDS = [
-  { icon: "person", group: "people", label: "Add a person", key: "A", run: (editor) => editor.add(),
-    able: ({ pose }) => pose.people.length < MOST_PEOPLE },
-  { icon: "remove", group: "people", label: "Take the person away", key: "Delete", alias: "Backspace", able: somebody,
-    run: (editor) => editor.remove() },
-  { icon: "flip", group: "people", label: "Flip the person", key: "M", able: somebody,
-    run: (editor) => editor.change(flipped(editor.person)) },
-  { icon: "hand", group: "people", label: "Hands", key: "D", able: somebody, run: (editor) => editor.toggleHands() },
-  { icon: "face", group: "people", label: "Face", key: "F", able: somebody, run: (editor) => editor.toggleFace() },
-  { icon: "undo", group: "history", label: "Undo", key: "Ctrl+Z", able: ({ steps }) => steps.before.length > 0,
-    run: (editor) => editor.step("undo") },
-  { icon: "redo", group: "history", label: "Redo", key: "Ctrl+Shift+Z", alias: "Ctrl+Y",
-    able: ({ steps }) => steps.after.length > 0, run: (editor) => editor.step("redo") },
-  { icon: "smaller", group: "view", label: "Zoom out", key: "-", run: ({ view }) => view.zoom(1 / ZOOM) },
-  { icon: "larger", group: "view", label: "Zoom in", key: "+", alias: "=", run: ({ view }) => view.zoom(ZOOM) },
-  { icon: "fit", group: "view", label: "Fit the picture", key: "R", run: ({ view }) => view.fit() },
-  { icon: "people", group: "joint", label: "Next person", key: "P", able: ({ pose }) => pose.people.length > 0,
-    run: (editor) => editor.nextPerson() },
-  { icon: "previous", group: "joint", label: "Previous joint", key: "[", able: somebody,
-    run: (editor) => editor.next(-1) },
-  { icon: "next", group: "joint", label: "Next joint", key: "]", able: somebody, run: (editor) => editor.next(1) },
-  { icon: "hide", group: "joint", label: "Hide or show the joint", key: "H",
-    able: ({ chosen }) => Boolean(chosen.part), run: (editor) => editor.hide() },
-];

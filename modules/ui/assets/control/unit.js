@@ -1,4 +1,5 @@
 // One ControlNet unit as a form: its picture, the map made of it, and how it counts.
+import { textButton } from "../core/dialog.js";
 import { h, iconButton, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
 import { dataUrl, reasonOf } from "../core/server.js";
@@ -208,9 +209,10 @@ export class UnitForm extends FieldsForm {
     const picture = await this.picture.content();
     if (!picture) return notice("control", t("The unit has no picture yet."));
     try {
-      const url = await detectMap(this.values, await dataUrl(picture));
+      const { url, pose } = await detectMap(this.values, await dataUrl(picture));
       const close = iconButton("close", t("Close the preview"), () => { this.map.hidden = true; });
-      this.map.replaceChildren(h("img", { src: url, alt: t("The map") }), close);
+      const edits = pose && textButton(t("Edit this pose"), () => this.drawing.pose(pose, picture));
+      this.map.replaceChildren(...[h("img", { src: url, alt: t("The map") }), close, edits].filter(Boolean));
       this.map.hidden = false;
     } catch (error) {
       notice("control", reasonOf(error));

@@ -43,15 +43,18 @@ export class UnitDrawing {
     this.scribbles.made(await picture.keep(found.file));
   }
 
-  async pose() {
-    const { picture } = this.unit, known = browser.get(POSES) ?? {}, size = this.place.size();
-    const own = known[picture.name], behind = own ? null : await picture.content();
+  /** Let a pose be edited: one that was found in the picture behind it, else what made the unit's picture, else a new
+   * one before that picture.
+   */
+  async pose(found = null, picture = null) {
+    const { name } = this.unit.picture, known = browser.get(POSES) ?? {}, size = this.place.size();
+    const json = found ?? known[name], behind = json ? picture : await this.unit.picture.content();
     const detect = behind && this.unit.poseModule ? () => this.detected(behind) : null;
-    const found = await editPose({ pose: own ? readPose(own, size) : null, picture: behind, size, detect });
-    if (!found) return;
+    const edited = await editPose({ pose: json ? readPose(json, size) : null, picture: behind, size, detect });
+    if (!edited) return;
     await this.unit.becomes("OpenPose", "none");
-    const name = await picture.keep(found.file);
-    if (name) browser.set(POSES, newest({ ...known, [name]: found.pose }));
+    const kept = await this.unit.picture.keep(edited.file);
+    if (kept) browser.set(POSES, newest({ ...known, [kept]: edited.pose }));
   }
 
   async detected(blob) { return detectPose(this.unit.poseModule, await dataUrl(blob)); }
