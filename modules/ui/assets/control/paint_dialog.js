@@ -19,7 +19,9 @@ export class PaintDialog {
 
   build() {
     this.host = h("div.paint-host");
-    this.editor = new Editor(this.host, { kind: this.kind, key: this.key, onChange: () => this.changed() });
+    this.editor = new Editor(this.host, {
+      kind: this.kind, key: this.key, travels: false, onChange: () => this.changed(),
+    });
     this.button = textButton(this.done, () => this.use(), ".card-primary");
     this.empty = textButton(t("Empty canvas"), () => this.begin(null));
     this.over = textButton(t("Over the picture"), () => this.begin(this.ground));

@@ -27,11 +27,12 @@ export class Editor {
    *
    * kind: "image" (a picture), "mask" (inpaint), "sketch" (paint on it), "mask-sketch" (paint on it, and the strokes
    * are the mask), "region" (a mask alone), "scribble" (white lines, which are the mask)
-   * key: the name under which picture and strokes survive a reload; onChange(state): told of every change;
+   * key: the name under which picture and strokes survive a reload; travels: to an account's other devices too;
+   * onChange(state): told of every change;
    * onPicture(state): told of
    * each picture that somebody opens, not of one that was here before a reload
    */
-  constructor(host, { kind, key, onChange = () => {}, onPicture = () => {} }) {
+  constructor(host, { kind, key, travels = true, onChange = () => {}, onPicture = () => {} }) {
     Object.assign(this, {
       kind,
       onChange,
@@ -46,7 +47,7 @@ export class Editor {
     this.loads = 0;      // pictures asked for so far; only the newest is shown
     this.brush = new Brush(kind, this.abilities);
     this.painting = new Painting(this.abilities, this.brush, (tiles) => { this.store.tiles(tiles); this.changed(); });
-    this.store = new Store(key);
+    this.store = new Store(key, travels);
     this.build(host);
     this.listen();
     this.begin(null, 1, 1, NO_BORDER);

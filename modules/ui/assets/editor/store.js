@@ -7,12 +7,13 @@ const DATABASE = "easel.editor";
 const KEPT = "kept";      // [editor, "picture" | "border" | "tile", tile's key] → File | sides | Blob
 
 export class Store {
-  constructor(name) {
+  /** name: of the editor; travels: whether it follows an account to other devices, too */
+  constructor(name, travels = true) {
     const key = follows ? `@${facts.start.account}.${name}` : name;      // people may share a browser
     this.key = key;
     this.everything = IDBKeyRange.bound([key], [key, []]);      // an array sorts after any string
     this.done = Promise.resolve();      // writes follow one another, so that the last one wins
-    this.shared = follows ? new SharedSketch(name, () => this.done.then(() => this.kept())) : null;
+    this.shared = follows && travels ? new SharedSketch(name, () => this.done.then(() => this.kept())) : null;
   }
 
   /** Remember a new picture, and forget all that belonged to the one before. */
