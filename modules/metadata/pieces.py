@@ -9,7 +9,8 @@ from hashlib import sha256
 from typing import TypeAlias
 
 from modules.base.errors import Invalid
-from modules.imaging.exif_values import TIFF_ORDERS, exif_values
+from modules.imaging.exif_entries import with_user_comment
+from modules.imaging.exif_values import COMMENT_TAG, COMMENTED, TIFF_ORDERS, exif_values
 
 
 class Holds(Enum):
@@ -113,14 +114,14 @@ def with_further_parts(pieces: Sequence[Piece]) -> list[Piece]:
     idle = idle_blocks(pieces)
     for number, piece in enumerate(pieces):
         if number in idle:
-            found.append(Piece(piece.raw, Holds.MORE, piece.holds.value))
+            found.append(Piece(piece.raw, Holds.MORE, piece.holds.value, piece.value))
             continue
         place = first.setdefault(piece.holds, len(found)) if piece.holds in BLOCK_FIELDS else len(found)
         more = place < len(found) and goes_on(piece)
         if more:
             found[place] = replace(found[place], value=found[place].value + piece.value)      # type: ignore[operator]
         kind = piece.holds.value + (CONTINUED if more else "")
-        found.append(piece if place == len(found) else Piece(piece.raw, Holds.MORE, kind))
+        found.append(piece if place == len(found) else Piece(piece.raw, Holds.MORE, kind, piece.value))
     return found
 
 
@@ -153,13 +154,32 @@ def changed_pieces(file_format: PieceFormat, pieces: Sequence[Piece], metadata: 
     """Yield the pieces with the wanted values in place of the former ones; what is new goes to its format's place."""
     wanted = wanted_values(metadata)
     stays = staying_parts(pieces, metadata)
+    was = next((bytes(piece.value) for piece in pieces if piece.holds == Holds.EXIF), b"")      # type: ignore[arg-type]
+    silent = said_in(was) not in ("", said_in(metadata.exif))
     kept = [
-        piece if (piece.holds, piece.keyword) in stays else replaced_piece(file_format, piece, wanted, metadata)
+        (silenced(file_format, piece) if silent else piece)
+        if (piece.holds, piece.keyword) in stays
+        else replaced_piece(file_format, piece, wanted, metadata)
         for piece in pieces
     ]
     place = file_format.place(pieces)
     new = [made_piece(file_format, value) for value in wanted]
     yield from (piece for piece in (*kept[:place], *new, *kept[place:]) if piece)
+
+
+def said_in(exif: bytes) -> str:
+    """Return EXIF's user comment, or ""."""
+    found = (each.text for each in exif_values(exif) if each.tag == COMMENT_TAG and each.directory == COMMENTED)
+    return next(found, "")
+
+
+def silenced(file_format: PieceFormat, piece: Piece) -> Piece:
+    """Return a further EXIF block without its comment: what was changed or taken away must not be found there."""
+    block = bytes(piece.value) if isinstance(piece.value, bytes) else b""
+    if piece.keyword != Holds.EXIF.value or not said_in(block):
+        return piece
+    block = with_user_comment(block, "")
+    return Piece(file_format.encode(Holds.EXIF, "", block), Holds.MORE, piece.keyword, block)
 
 
 def staying_parts(pieces: Sequence[Piece], metadata: FileMetadata) -> set[tuple[Holds, str]]:

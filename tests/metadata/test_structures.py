@@ -15,7 +15,16 @@ from modules.metadata.edits import with_generation_data
 from modules.metadata.formats import file_metadata, picture_digest, with_file_metadata
 from modules.metadata.pieces import FileMetadata
 from tests.metadata.layouts import A1111
-from tests.metadata.structures import STRUCTURES
+from tests.metadata.structures import (
+    EXIF,
+    PLAIN_JPEG,
+    STRUCTURES,
+    WEBP_PIXELS,
+    behind_start,
+    exif_segment,
+    features,
+    webp_of,
+)
 from tests.metadata.test_layouts import NOW
 
 EDITED_DATA = A1111.replace("a fox", "ein Füchslein, 狐") + 'Own key: "a, b"'
@@ -61,3 +70,20 @@ def test_nothing_is_left_when_it_is_stripped_but_the_pictures(name, content):
     assert not (found.infotext or found.exif or found.xmp or found.iptc or found.signed)
     assert not all_told(stripped, A1111[:40]) and b"ns.adobe.com" not in stripped
     assert pictures_in(stripped) == pictures_in(content) and picture_digest(stripped) == picture_digest(content)
+
+
+TWICE = {
+    "JPEG": behind_start(PLAIN_JPEG, exif_segment(EXIF), exif_segment(EXIF)),
+    "WebP": webp_of([features(8), *WEBP_PIXELS, (b"EXIF", EXIF), (b"EXIF", EXIF)]),
+}
+
+
+@pytest.mark.parametrize("content", TWICE.values(), ids=TWICE.keys())
+@pytest.mark.parametrize("text", ["", EDITED_DATA])
+def test_data_that_stand_there_twice_are_not_left_in_the_second_place_and_all_else_is(content, text):
+    was = picture_contents(content)
+    changed = with_file_metadata(content, with_generation_data(was.format, file_metadata(content), text))
+    assert picture_contents(changed).infotext == text and not all_told(changed, A1111)
+    assert changed.count(b"Ann") == content.count(b"Ann") == 2 and pictures_in(changed) == pictures_in(content)
+    with_author = with_descriptive(file_metadata(content), NOW, was.descriptive)
+    assert with_file_metadata(content, with_author).count(b"UNICODE\0") == 2
