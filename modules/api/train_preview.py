@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from modules.api.datasets import allowed_data
-from modules.api.routing import KnownFields, router
+from modules.api.replies import failure
+from modules.api.routing import KnownFields, account, few_unknown, router
+from modules.api.waiting import ended
 from modules.app.app import App
 from modules.base.accounts import Role
 from modules.base.limits import MAX_NAME, JsonObject
+from modules.params.training import Training
 from modules.params.training_course import MAX_STEPS
 from modules.params.training_files.plan_draft import PlanDraft
 from modules.params.training_files.reading import LARGEST_TRAINING_FILE
+from modules.requests.submit import Submission, submit
 from modules.requests.training_fields import training_fields
 from modules.requests.training_preview import batch_preview, draft_of_texts, preview
 
@@ -45,6 +49,10 @@ class BatchPreviewRequest(PreviewRequest):
     step: int = Field(0, ge=0, le=MAX_STEPS)
 
 
+class MeasuredReply(BaseModel):
+    told: list[str]
+
+
 def routes(app: App) -> APIRouter:
     api = router("training", "/easel/v1/train", Role.MEMBER)
 
@@ -64,6 +72,15 @@ def routes(app: App) -> APIRouter:
         draft = await asyncio.to_thread(body.draft)
         async with app.decoding.room(PREVIEW_PIXELS):
             return await asyncio.to_thread(preview, app, mine, draft)
+
+    @api.post("/measure")
+    async def measure(body: Annotated[Training, few_unknown(Training)], request: Request) -> MeasuredReply:
+        """Three real steps with nothing kept: what one takes in time and memory, in sentences. Waits for the end."""
+        submitted = await asyncio.to_thread(submit, app, Submission("measure_training", body), account(request))
+        record = await ended(app.jobs, submitted.job)
+        if record.error:
+            raise failure(record.error)
+        return MeasuredReply(told=list(record.warnings))
 
     @api.post("/batch")
     async def batch(body: BatchPreviewRequest, request: Request) -> dict[str, Any]:

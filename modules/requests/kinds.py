@@ -26,7 +26,7 @@ from modules.requests.enlarging import extras_params
 from modules.requests.interrogation import interrogation_params
 from modules.requests.merge import conversion_params, extraction_params, merge_params
 from modules.requests.picture_embedding import picture_embedding_params
-from modules.requests.training import new_network_params, training_params
+from modules.requests.training import measured_params, new_network_params, training_params
 
 ResolveRequest = Callable[[App, Any, AccountData], dict[str, Any]]
 
@@ -41,8 +41,8 @@ class JobKind:
     planner: the worker's function for it, as `module:function`; imported by the worker alone, since it may need torch
     draws: True if it samples with a checkpoint, which must be there
     lane: what it is carried out by, one queue each: the device's pictures; files beside it, one job at a time
-        (worker/file_jobs.py); training, which shares the device (worker/training), and the creation of what is
-        trained later, for which no run is waited for
+        (worker/file_jobs.py); training, which shares the device (worker/training), and what is short beside it,
+        for which no run is waited for
     may: the least role that may ask for it
     right: the setting by which an administrator lets members have it; "" asks for none
     """
@@ -96,6 +96,8 @@ JOB_KINDS: Registry[JobKind] = Registry(
         JobKind("train", Training, training_params, "modules.worker.training.planning:plan_training", lane=TRAINING,
                 may=Role.MEMBER, right=TRAIN),
         JobKind("new_network", Training, new_network_params, "modules.worker.training.planning:plan_training",
+                lane=CREATION, may=Role.MEMBER, right=TRAIN),
+        JobKind("measure_training", Training, measured_params, "modules.worker.training.planning:plan_training",
                 lane=CREATION, may=Role.MEMBER, right=TRAIN),
     ),
 )

@@ -83,6 +83,11 @@ def new_network_params(app: App, request: Training, mine: AccountData) -> dict[s
     return run_params(plan, mine, catalog)
 
 
+def measured_params(app: App, request: Training, mine: AccountData) -> dict[str, Any]:
+    """Return the parameters of a training that is only measured: no file is in its way, and nothing is kept of it."""
+    return training_params(app, replace(request, overwrite=True, resume=""), mine)
+
+
 def run_params(plan: Training, mine: AccountData, catalog: Catalog) -> dict[str, Any]:
     """Return a plan whose names are resolved, and where the run and its files go."""
     run = free_run(mine.paths.runs, plan.output_name)

@@ -100,3 +100,17 @@ def test_networks_and_optimisers_that_are_not_here_are_refused_before_anything_b
     ), ({"optimizer_type": "DAdaptAdam"}, "optimizer_type"):
         reply = client.post("/easel/v1/train", json={**body, **more})
         assert reply.status_code in (404, 422) and words in reply.text, reply.text
+
+
+@pytest.mark.slow
+def test_three_steps_tell_time_and_memory_and_leave_nothing(client, tmp_path):
+    runs = client.get("/easel/v1/train").json()
+    files = list(client.app.models.catalogs["lora"].roots[0].glob("zorb*"))
+    body = {**SMALL, "train_data_dir": str(draw_zorbs(tmp_path / "zorb")), "output_name": "zorb-measured", "max_train_steps": 50}
+    reply = client.post("/easel/v1/train/measure", json=body)
+    assert reply.status_code == 200, reply.text
+    time_told, memory_told = reply.json()["told"]
+    assert "50 steps take about" in time_told and memory_told.startswith("Memory: ")
+    assert client.get("/easel/v1/train").json() == runs
+    assert list(client.app.models.catalogs["lora"].roots[0].glob("zorb*")) == files
+    assert client.post("/easel/v1/train/measure", json={**body, "train_data_dir": str(tmp_path / "none")}).status_code == 422

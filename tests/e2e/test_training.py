@@ -63,6 +63,8 @@ def test_a_lora_is_trained_followed_paused_resumed_and_tried(open_page, zorbs):
     expect(page.locator(".training-sum")).to_contain_text("8 pictures, batch 2 → 4 steps an epoch")
     page.get_by_role("button", name="Show a batch").click()
     expect(page.locator(".training-batch img")).to_have_count(2)
+    page.get_by_role("button", name="Measure").click()
+    expect(page.locator(".training-measured")).to_contain_text("Memory: ")
 
     begin(page, "zorb-e2e", ENDLESS)
     expect(page.locator(".curve.of-smooth[points*=',']")).to_have_count(1)

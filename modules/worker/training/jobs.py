@@ -6,6 +6,7 @@ A run that is paused, or whose server ends, keeps its state and goes on from it,
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Thread
@@ -19,6 +20,7 @@ from modules.engine.engine import Engine
 from modules.engine.messages import Emit, JobSpec
 from modules.library.library import Library
 from modules.prompts.chunks import Tokenizer
+from modules.sampling.questions import Task
 from modules.store.jobs import DONE, FAILED, GIVEN_BACK, INTERRUPTED
 from modules.store.run_folder import PAUSE, STOP
 from modules.training.run import run_course
@@ -26,10 +28,15 @@ from modules.training.state import newest_state
 from modules.worker.training.class_pictures import DrawingEnds
 from modules.worker.training.desk import TrainingDesk
 from modules.worker.training.follower import RunFollower
+from modules.worker.training.measuring import MEASURE, measure_training
 from modules.worker.training.new_networks import NEW_NETWORK, write_new_network
-from modules.worker.training.planning import plan_training
+from modules.worker.training.planning import TrainingPlan, plan_training
 
 log = logging.getLogger(__name__)
+# kinds that are over in a moment
+QUICK_KINDS: Mapping[str, Callable[[TrainingPlan, Emit], Task[None]]] = {
+    NEW_NETWORK: write_new_network, MEASURE: measure_training,
+}
 PAUSED_FOR_SPACE = "The run is paused. Make room and resume it: it goes on from its last state."
 
 
@@ -60,8 +67,8 @@ class TrainingJobs:
 
     def submit(self, spec: JobSpec) -> None:
         run = self.runs[spec.id] = OpenRun(spec)
-        if spec.kind == NEW_NETWORK:      # takes a moment, and waits for no run
-            Thread(target=self._end_of, args=(run,), name="new network", daemon=True).start()
+        if spec.kind in QUICK_KINDS:      # takes a moment, and waits for no run
+            Thread(target=self._end_of, args=(run,), name="training aside", daemon=True).start()
             return
         if not self.thread.is_alive():
             self.thread.start()
@@ -115,8 +122,8 @@ class TrainingJobs:
             return self._state_of(run)
         plan = plan_training(run.spec, self.library, self.tokenizer)
         run.desk = TrainingDesk(self.engine, run.spec, plan.request.train_share)
-        if run.spec.kind == NEW_NETWORK:
-            run.desk.carry_out(write_new_network(plan, self.emit))
+        if short := QUICK_KINDS.get(run.spec.kind):
+            run.desk.carry_out(short(plan, self.emit))
             return DONE
         try:
             if plan.request.num_class_images:

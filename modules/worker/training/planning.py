@@ -102,17 +102,19 @@ class TrainingPlan:
         values = {name: value for name, value in self.spec.params.items() if name not in HARMLESS}
         return sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()
 
-    def course(self, goes_on: Callable[[], bool] = lambda: True) -> Task[tuple[Course, Lessons]]:
+    def course(self, goes_on: Callable[[], bool] = lambda: True, draws: bool = True) -> Task[tuple[Course, Lessons]]:
         """Return the run's course and its batches. Asks for the model's facts, so it is loaded; draws class pictures.
 
-        goes_on: False ends the drawing of class pictures. Raises Invalid or DrawingEnds.
+        goes_on: False ends the drawing of class pictures; draws: False leaves them out. Raises Invalid or DrawingEnds.
         """
         facts: ModelFacts = yield Facts(self.weights)
         data = data_set_of(self.request, facts.native_size)
         drawing = BaseDrawing(self.base, self.weights, self.request.seed, data.groups[0].rules.resolution)
         classes = ClassPictures.of(self.request, data, drawing, self.folder.root)
-        yield from classes.drawn(goes_on)
-        request = classes.added_to(self.request)
+        request = self.request
+        if draws:
+            yield from classes.drawn(goes_on)
+            request = classes.added_to(request)
         data = data_set_of(request, facts.native_size, request.max_train_steps)
         steps = data.steps(request.max_train_epochs, request.max_train_steps, request.gradient_accumulation_steps)
         drawn = DrawnBefore(drawing, data, self.folder.root)

@@ -1,6 +1,6 @@
 // Before it begins: the sum of an epoch, the buckets, what is wrong with which picture, a batch as it will be seen.
 import { textButton } from "../core/dialog.js";
-import { h, t } from "../core/dom.js";
+import { h, t, told } from "../core/dom.js";
 import { inWords, reasonOf } from "../core/server.js";
 import { trainer } from "./trainer.js";
 
@@ -20,16 +20,21 @@ export class TrainingCheck {
     this.button = textButton(t("Train"), begin, ".card-primary");
     this.button.id = "training_begin";
     this.batchButton = textButton(t("Show a batch"), () => this.showBatch());
+    this.measureButton = textButton(t("Measure"), () => this.measure());
+    this.measureButton.title = t("Take three real steps, and tell what a training takes in time and memory");
+    this.measured = h("div.training-measured", { role: "status" });
     this.root = h("section.training-part.training-check-part", {}, h("h2", {}, t("Before it begins")), this.sum,
-      this.problems, this.buckets, this.batch, this.refusal,
-      h("div.training-bar", {}, this.button, this.batchButton));
+      this.problems, this.buckets, this.batch, this.measured, this.refusal,
+      h("div.training-bar", {}, this.button, this.batchButton, this.measureButton));
   }
 
   show({ pictures, missing }) {
     const fatal = pictures?.problems.some((each) => each.fatal);
     this.button.disabled = !pictures || fatal;
-    this.batchButton.hidden = !pictures;
-    this.batch.replaceChildren();
+    this.batchButton.hidden = this.measureButton.hidden = !pictures;
+    this.measured.replaceChildren();
+    if (pictures && this.batch.firstChild) this.drawBatch(Math.max(0, this.step - 1));      // as it would be now
+    else this.batch.replaceChildren();
     this.refusal.replaceChildren();
     this.sum.textContent = pictures ? pictures.sum
       : this.draft.folder ? [missing?.message, missing?.hint].filter(Boolean).join(" ") : t("Choose pictures first.");
@@ -54,15 +59,33 @@ export class TrainingCheck {
   }
 
   async showBatch() {
+    const step = this.step;
+    this.step += 1;
+    await this.drawBatch(step);
+  }
+
+  async drawBatch(step) {
     try {
-      const found = await trainer.batch({ seed: 0, ...this.draft.fields }, this.step);
-      this.step += 1;
+      const found = await trainer.batch({ seed: 0, ...this.draft.fields }, step);
       this.batch.replaceChildren(
         h("p.hint", {}, t("Step {n} of epoch {m}, as it would be seen", { n: found.step + 1, m: found.epoch })),
         ...found.pictures.map(batchPicture));
     } catch (error) {
       this.step = 0;
       this.batch.replaceChildren(h("p.wrong", {}, reasonOf(error)));
+    }
+  }
+
+  async measure() {
+    this.measureButton.disabled = true;
+    this.measured.replaceChildren(h("p.hint", {}, t("Three steps are taken …")));
+    try {
+      const { told: sentences } = await trainer.measure(this.draft.fields);
+      this.measured.replaceChildren(...sentences.map((sentence) => h("p", {}, told(sentence))));
+    } catch (error) {
+      this.measured.replaceChildren(h("p.wrong", {}, reasonOf(error)));
+    } finally {
+      this.measureButton.disabled = false;
     }
   }
 

@@ -7,6 +7,7 @@ export const trainer = {
   fields: () => ask("train/fields"),
   plan: (fields, configs = []) => ask("train/plan", "POST", { fields, configs }),
   batch: (fields, step) => ask("train/batch", "POST", { fields, step }),
+  measure: (fields) => ask("train/measure", "POST", fields),
   begin: (fields) => ask("train", "POST", fields),
   runs: () => ask("train"),
   log: (job, since) => ask(run(job, `log?since=${since}`)),
