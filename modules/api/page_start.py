@@ -74,6 +74,13 @@ def routes(app: App) -> APIRouter:
         """Let a tab's form begin with these values from now on: they are written into your ui-config.json."""
         save_own_defaults(app, owner(request), body.tab, body.values)
 
+    add_choices(api, app)
+    return api
+
+
+def add_choices(api: APIRouter, app: App) -> None:
+    """Add the routes of the files to choose from, and of the sound."""
+
     @api.get("/choices")
     def choices(request: Request) -> dict[str, Any]:
         """The files to choose from, as `lists` of (label, value) by name, and `problems` with them.
@@ -99,8 +106,6 @@ def routes(app: App) -> APIRouter:
         if sound_file(app).is_file():
             return FileResponse(sound_file(app))
         raise UnknownName("sound", SOUND, [])
-
-    return api
 
 
 def sound_file(app: App) -> Path:

@@ -49,8 +49,7 @@ async function startPage() {
   startLibrary();
   const tab = startTab("txt2img");
   watchPage();
-  await begin(tab);
-  watchServer();
+  watchServer(await begin(tab));
   await window.easel.beforeLoaded?.();      // where an extension is (a1111/main.js)
   document.documentElement.classList.add("easel-ready");
   window.easel.tell("loaded");
@@ -59,8 +58,9 @@ async function startPage() {
 /** A tab takes its model's defaults, and then what was clicked while it could not listen. */
 async function begin(starting) {
   const tab = await starting;
-  await meetServer(true);
+  const state = await meetServer(true);
   startListening(tab);
+  return state;
 }
 
 /** A1111's moments for other scripts, and tabs that gradio draws only when they are opened. */

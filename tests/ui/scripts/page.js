@@ -13,8 +13,9 @@ export function openPage({ facts = {}, words = {} } = {}) {
     return { get: (name) => kept.get(name) ?? null, set: (name, value) => kept.set(name, value) };
   };
   globalThis.window = globalThis;
+  globalThis.navigator ??= {};
   globalThis.addEventListener ??= () => {};
-  globalThis.document = { getElementById: () => null, activeElement: null };
+  globalThis.document = { getElementById: () => null, activeElement: null, addEventListener: () => {} };
   globalThis.wording = {
     t: (text, gaps = {}) => (words[text] ?? text).replace(/\{(\w+)\}/g, (whole, name) => gaps[name] ?? whole),
     told: (text) => text, locale: () => "en", table: words,

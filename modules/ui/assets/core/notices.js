@@ -9,12 +9,23 @@ let shelf = null;
  */
 export function notice(name, text, seconds = 5) {
   unnotice(name);
-  if (!shelf?.isConnected) document.body.append(shelf = h("div.easel-notices", { role: "status", ariaLive: "polite" }));
+  shelf ??= h("div.easel-notices", { role: "status", ariaLive: "polite" });
+  inFront();
   const element = h("p.notice", {}, text);
   shelf.append(element);
   const timer = seconds ? setTimeout(() => unnotice(name), seconds * 1000) : 0;
   shown.set(name, { element, timer });
 }
+
+/** Where notices are seen: a modal dialog covers all that is not in it. */
+function inFront() {
+  const home = document.querySelector("dialog:modal") ?? document.body;
+  if (shelf.parentElement !== home) home.append(shelf);
+}
+
+document.addEventListener("close", () => { if (shelf) inFront(); }, true);
+
+export const isSaying = () => shown.size > 0;
 
 export function unnotice(name) {
   const found = shown.get(name);

@@ -1,6 +1,7 @@
 // The server's /easel/v1 endpoints.
 import { h, t, told } from "./dom.js";
 import { notice } from "./notices.js";
+import { waitedFor } from "./waits.js";
 
 const BASE = new URL("../../v1/", import.meta.url);
 
@@ -37,17 +38,14 @@ export const parsed = (text) => JSON.parse(text, (name, value, context) => worde
  * page
  */
 export async function ask(path, method = "GET", body = undefined, keepalive = false) {
-  const raw = body instanceof Blob;
+  const raw = body instanceof Blob, sent = body && (raw ? body : JSON.stringify(body));
+  const headers = {
+    "Content-Type": raw ? "application/octet-stream" : "application/json", "X-Requested-With": "easel",
+  };
+  const options = { method, headers, body: sent, cache: "no-store", keepalive };
   let response, text;
   try {
-    response = await fetch(new URL(path, BASE), {
-      method,
-      headers: { "Content-Type": raw ? "application/octet-stream" : "application/json", "X-Requested-With": "easel" },
-      body: body && (raw ? body : JSON.stringify(body)),
-      cache: "no-store",
-      keepalive,
-    });
-    text = await response.text();
+    [response, text] = await waitedFor(answered(new URL(path, BASE), options), path, sent?.length ?? sent?.size ?? 0);
   } catch (error) {
     throw new Lost(String(error));
   }
@@ -58,6 +56,11 @@ export async function ask(path, method = "GET", body = undefined, keepalive = fa
   if (response.ok || ([502, 503, 504].includes(response.status) && !refused)) throw new Lost(`HTTP ${response.status}`);
   if (response.status === 401) loggedOut();
   throw new Refused(reply ?? {}, response.status);
+}
+
+async function answered(address, options) {
+  const response = await fetch(address, options);
+  return [response, await response.text()];
 }
 
 /** The session has ended: what is typed stays here until somebody logs in again. */

@@ -19,7 +19,8 @@ const REMEMBER_NOT = new Set([
   "regions",
 ]);
 
-const same = (a, b) => JSON.stringify(a) === JSON.stringify(b) || String(a) === String(b);
+/** Are two values of a control the same? gradio may give a number back as a text, and nothing as an empty one. */
+export const same = (a, b) => JSON.stringify(a ?? "") === JSON.stringify(b ?? "") || String(a) === String(b);
 
 /** A seed is text for gradio: it may be larger than a number can hold. */
 const fitting = (name, value) => (/^(sub)?seed$/.test(name) && value !== null ? String(value) : value);
@@ -123,7 +124,7 @@ export class Form {
       same(this.values[name], this.base[name]) &&
       !same(this.values[name], value) &&
       !this.inUse(name) &&
-      !same(this.values[name], this.asked[name]);
+      !(name in this.asked && same(this.values[name], this.asked[name]));
     return Object.fromEntries(Object.entries(defaults).filter(follows));
   }
 

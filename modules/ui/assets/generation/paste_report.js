@@ -1,6 +1,7 @@
 // What pasted data did to a form: one panel above the settings that says what was filled in, what is not here, and
 // whether it will be the same picture, with a way back.
 import { bringIntoView, described, facts, h, t } from "../core/dom.js";
+import { same } from "./form.js";
 
 const LONGEST = 80, MOST = 30;      // characters of a value, and how many are shown
 
@@ -27,9 +28,6 @@ export function putBack(form, { values, asked, extensions }) {
   form.asked = asked;
   if (extensions) window.easel.store(`${form.tab}_extensions`).fill(extensions);
 }
-
-/** Are two values of a control the same? gradio may give a number back as a text. */
-export const same = (a, b) => JSON.stringify(a ?? "") === JSON.stringify(b ?? "") || String(a) === String(b);
 
 /** A control's own label; of what has none, the name under which generation data have it. */
 export function labelOf(form, name) {

@@ -1,11 +1,7 @@
 // The jobs whose pictures a tab shows together: the one it follows, and those that were made of its pictures.
-import { pause } from "../core/dom.js";
-import { Lost, server } from "../core/server.js";
 import { tab as kept } from "../core/storage.js";
-import { hasEnded } from "./job_feed.js";
+import { hasEnded, JobFeed } from "./job_feed.js";
 import { together } from "./together.js";
-
-const EVERY = 2000;      // ms between two looks at a job that is not followed
 
 export class PictureSet {
   records = new Map();       // by job
@@ -52,12 +48,14 @@ export class PictureSet {
     const wanted = () => this.has(id) && this.followed !== id && !this.ended(id);
     if (this.watched.has(id)) return;
     this.watched.add(id);
-    while (wanted()) {
-      const record = await server.job(id).catch((error) => (error instanceof Lost ? undefined : null));
-      if (record === null) break;
-      if (record && wanted()) { this.records.set(id, record); this.loaded(); }
-      if (wanted()) await pause(EVERY);
-    }
+    const take = (record) => {
+      if (!wanted()) return feed.stop();
+      this.records.set(id, record);
+      return this.loaded();
+    };
+    // looked at now and then: a browser has few streams, and those are for jobs that are followed
+    const feed = new JobFeed(id, { take, answers: () => {}, isSeen: () => false });
+    if (wanted()) await feed.run();
     this.watched.delete(id);
   }
 

@@ -8,10 +8,11 @@ import { tabs } from "./tabs.js";
 
 const WHILE_LOADING = 700, USUALLY = 2000;      // ms between two questions
 
-export async function watchServer() {
+/** state: as it was met last */
+export async function watchServer(state) {
   for (;;) {
-    const state = document.hidden ? null : await meetServer();
     await pause(state?.model?.loading ? WHILE_LOADING : USUALLY);
+    state = document.hidden ? null : await meetServer();
   }
 }
 

@@ -4,7 +4,8 @@ import { notice, unnotice } from "../core/notices.js";
 import { reasonOf, server } from "../core/server.js";
 import { hasEnded } from "../generation/job_feed.js";
 import { fillIn } from "../generation/paste.js";
-import { putBack, same, snapshot } from "../generation/paste_report.js";
+import { same } from "../generation/form.js";
+import { putBack, snapshot } from "../generation/paste_report.js";
 import { receiveInputs, shown } from "../generation/send_to.js";
 import { inView } from "../generation/tabs.js";
 
