@@ -25,7 +25,7 @@ const memory = (storage) => ({{
   get: (name) => JSON.parse(storage().getItem(name)), set: (name, value) => storage().setItem(name, JSON.stringify(value)),
 }});
 window.opts = {{}};
-window.easel = {{ facts: {{ words: {{}} }}, kept: {{ tab: memory(() => sessionStorage), browser: memory(() => localStorage) }} }};
+window.easel = {{ facts: {{ words: {{}}, start: {{}} }}, kept: {{ tab: memory(() => sessionStorage), browser: memory(() => localStorage) }} }};
 </script>
 <body style="margin: 16px; background: var(--ground); font-family: sans-serif"><div id="host"></div><p><textarea id="elsewhere"></textarea></p>
 <script type="module">
