@@ -7,7 +7,7 @@ a type-checker sees the type, pydantic reads the limits, the form reads the widg
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import MISSING, asdict, dataclass, fields, replace
+from dataclasses import MISSING, asdict, dataclass, fields
 from functools import cache, partial
 from typing import Any, ClassVar, TypeVar, get_type_hints
 
@@ -242,11 +242,16 @@ def defaults(cls: type) -> dict[str, Any]:
 def with_values(declared: T, **values: Any) -> T:
     """Return a frozen declared value with fields changed; itself if they have these values already.
 
-    Thousands of cells of a plot are made so, and a copy takes some 50 µs.
+    The other fields are taken over as they are: thousands of cells of a plot are made so, and `replace`, which sets all
+    of them anew, takes thirty times as long. Raises KeyError for a name that is no field.
     """
-    if all(getattr(declared, name) == value for name, value in values.items()):
+    standing = vars(declared)
+    changes = {name: value for name, value in values.items() if standing[name] != value}
+    if not changes:
         return declared
-    return replace(declared, **values)  # type: ignore[type-var]
+    changed = object.__new__(type(declared))
+    vars(changed).update(standing, **changes)
+    return changed
 
 
 def at_default(values: object, name: str) -> bool:

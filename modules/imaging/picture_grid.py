@@ -12,6 +12,7 @@ from PIL import Image, ImageColor, ImageDraw, ImageFont
 from modules.imaging.grid_fonts import font_for_text, grid_font
 
 STRIKE = 4      # pixels of the line through a text that is not in force
+UNDOTTED = str.maketrans("ij", "11")      # as high; FreeType 2.14 raises the dots of tiny letters, A1111's does not
 
 PixelSize = tuple[int, int]
 CellBox = tuple[int, int, int, int]      # left, top, width, height
@@ -173,18 +174,26 @@ def wrapped_lines(heading: Heading, font: ImageFont.FreeTypeFont, width: int) ->
     lines: list[LegendLine] = []
     for each in heading:
         for text in broken_text(each.text, width, font.getlength):
-            _, top, _, bottom = font.getbbox(text)
-            lines.append(LegendLine(text, each.active, width, round(bottom - top) if text else 0))
+            lines.append(LegendLine(text, each.active, width, line_height(text, font)))
     return lines
 
 
+def line_height(text: str, font: ImageFont.FreeTypeFont) -> int:
+    """Return the height of a line's letters in pixels, as A1111 measures it; 0 without any."""
+    (_, top, _, _), (_, _, _, bottom) = font.getbbox(text.translate(UNDOTTED)), font.getbbox(text)
+    return round(bottom - top) if text else 0
+
+
 def broken_text(text: str, width: float, length: Callable[[str], float]) -> Iterator[str]:
-    """Yield a text's lines; at least one, and a word too long for a line gets one of its own."""
+    """Yield a text's lines; at least one, and a word too long for a line gets one of its own.
+
+    Before such a word at the beginning the first line stays empty, as A1111's does.
+    """
     words: list[str] = []
     used, space = 0.0, length(" ")
     for word in text.split():
         taken = length(word)
-        if words and (used + space + taken > width + space or length(" ".join([*words, word])) > width):
+        if used + space + taken > width + space or length(" ".join([*words, word])) > width:
             yield " ".join(words)
             words, used = [], 0.0
         used += taken + (space if words else 0.0)

@@ -20,6 +20,7 @@ R = TypeVar("R", bound=Generation)
 Tab = Literal["txt2img", "img2img"]
 BOTH: tuple[Tab, ...] = ("txt2img", "img2img")
 SEED_AXES = ("Seed", "Var. seed")
+PROMPTS_OF_CELLS = ("prompt", "negative_prompt")
 TRUE_WORDS = ("true", "yes", "y", "1", "on")
 FALSE_WORDS = ("false", "no", "n", "0", "off", "none")
 
@@ -48,6 +49,11 @@ class Variant(Generic[R]):
     def params(self) -> R:
         """The cell's request."""
         return with_values(self.base, **self.changes)
+
+    @property
+    def written(self) -> int:
+        """Characters of the prompts that are the cell's own."""
+        return sum(len(self.changes[name]) for name in PROMPTS_OF_CELLS if name in self.changes)
 
     def with_fields(self, **values: Any) -> Variant[R]:
         """Return the variant with fields changed; those that the tab does not have are left out."""

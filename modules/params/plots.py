@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeAlias
 from annotated_types import MaxLen
 
 from modules.base.errors import Invalid
-from modules.base.fields import OR_PLACE, Checkbox, Choice, Param, Slider, Text
+from modules.base.fields import OR_PLACE, Checkbox, Choice, Param, Slider, Text, with_values
 from modules.base.limits import MAX_NAME
 from modules.params.known_axes import find_axis
 from modules.params.known_names import KnownNames, style_texts
@@ -35,7 +35,6 @@ MOST_PLOT_CELLS = 10_000
 MOST_FURTHER_AXES = 8
 MAX_VALUES_TEXT = 100_000      # characters of one axis
 SEED_FIELDS_OF_CELLS = ("seed", "subseed")
-PROMPTS_OF_CELLS = ("prompt", "negative_prompt")
 MOST_WRITTEN = 50_000_000      # characters of all cells' own prompts
 LOTS = 2**32 - 1               # drawn seeds stay below this, as A1111's do
 
@@ -139,6 +138,20 @@ class PlotAxis:
     def idle(self) -> bool:
         return self.axis is NOTHING
 
+    def spread(self, variants: Sequence[Variant[R]]) -> Iterator[Variant[R]]:
+        """Yield the variants with the first value, then all with the second one … Raises Invalid."""
+        written = 0
+        for value in self.values:
+            for variant in variants:
+                changed = self.axis.apply(variant, value, self.values)
+                written += changed.written
+                if written > MOST_WRITTEN:
+                    raise Invalid(
+                        f"The prompts of the plot's cells have more than {MOST_WRITTEN:,} characters.",
+                        "Ask for fewer cells, or shorten the prompt.", field="script_args",
+                    )
+                yield changed
+
 
 @dataclass(frozen=True)
 class Plot:
@@ -168,8 +181,11 @@ class Plot:
 
         The dearest axis changes least often; of equally dear ones, the last.
         """
-        by_cost = sorted(range(len(self.axes)), key=lambda place: (-self.axes[place].axis.cost, -place))
-        return sorted(range(len(self.cells)), key=lambda number: [self.cells[number][place] for place in by_cost])
+        numbers = [0]
+        for place in sorted(range(len(self.axes)), key=lambda place: (-self.axes[place].axis.cost, -place)):
+            step = math.prod(self.shape[:place])
+            numbers = [number + at * step for number in numbers for at in range(self.shape[place])]
+        return numbers
 
     def variant(self, base: Variant[R], number: int) -> Variant[R]:
         """Return a cell's request and settings, without its seeds. Raises Invalid."""
@@ -178,13 +194,24 @@ class Plot:
                 base = axis.axis.apply(base, axis.values[place], axis.values)
         return base
 
+    def variants(self, base: Variant[R]) -> Iterator[Variant[R]]:
+        """Yield what `variant` returns for each cell, in the order of the grid; cells share what is applied to several.
+
+        Raises Invalid, also for prompts that are too much text together.
+        """
+        found: Iterable[Variant[R]] = (base,) if all(self.shape) else ()
+        for axis in self.axes:
+            if not axis.idle:
+                found = axis.spread(list(found))
+        yield from found
+
     def with_own_seeds(self, variant: Variant[R], number: int) -> R:
         """Return a cell's request with its seeds drawn and varied."""
         seeds = {name: variant.value(name) for name in SEED_FIELDS_OF_CELLS}
         drawn = {name: seed_by_lot(self.arguments.lot, name, number) for name, seed in seeds.items() if seed == -1}
         seeds |= drawn
         seeds["seed"] = counted_on(seeds["seed"], self.seed_shift(number))
-        return variant.with_fields(**seeds).params
+        return with_values(variant.base, **{**variant.changes, **seeds})
 
     def seed_shift(self, number: int) -> int:
         """Return by how much a cell's seed is varied."""
@@ -320,17 +347,10 @@ def check_plot(plot: Plot, base: Variant[R], check: CheckVariant) -> None:
 
     check: checks one cell. Raises Invalid or UnknownName.
     """
-    for number in plot.edge_cells():
-        check(plot.variant(base, number))
-    written = 0
-    for number in range(len(plot.cells)):
-        changes = plot.variant(base, number).changes
-        written += sum(len(changes[name]) for name in PROMPTS_OF_CELLS if name in changes)
-        if written > MOST_WRITTEN:
-            raise Invalid(
-                f"The prompts of the plot's cells have more than {MOST_WRITTEN:,} characters.",
-                "Ask for fewer cells, or shorten the prompt.", field="script_args",
-            )
+    edge = set(plot.edge_cells())
+    for number, variant in enumerate(plot.variants(base)):
+        if number in edge:
+            check(variant)
 
 
 def plot_pairs(plot: Plot, with_z: bool) -> dict[str, object]:

@@ -97,11 +97,10 @@ def plot_work(plot: Plot, record: JobRecord, request: Generation) -> float:
     """Return the megapixel-steps of one picture of every cell; work goes by few fields, so most cells share theirs."""
     known: dict[tuple[Any, ...], float] = {}
     base, total = Variant(replace(request, script_name="", script_args=()), {}, plot.arguments.styles), 0.0
-    for number in range(len(plot.cells)):
-        changes = plot.variant(base, number).changes
-        key = tuple(changes.get(name) for name in WORK_FIELDS)
+    for variant in plot.variants(base):
+        key = tuple(variant.changes.get(name) for name in WORK_FIELDS)
         if key not in known:
-            known[key] = picture_work({**record.params, **changes})
+            known[key] = picture_work({**record.params, **variant.changes})
         total += known[key]
     return total
 
@@ -110,11 +109,10 @@ def swaps_of(plot: Plot, request: Generation, settings: Settings) -> int:
     """Return how often a model or VAE changes on the way through the cells."""
     base = Variant(replace(request, script_name="", script_args=()), {}, plot.arguments.styles)
     used = []
-    for number in plot.drawing_order:
-        variant = plot.variant(base, number)
+    for variant in plot.variants(base):
         own = (variant.settings.get(name, getattr(settings, name)) for name in DEAR_SETTINGS)
         used.append((*own, variant.value("refiner_checkpoint")))
-    return sum(before != after for before, after in pairwise(used))
+    return sum(used[before] != used[after] for before, after in pairwise(plot.drawing_order))
 
 
 def largest_grid(record: JobRecord, shape: list[int], arguments: object) -> tuple[int, int]:

@@ -108,8 +108,7 @@ class KeyedPlot:
 
     def keys(self) -> Iterator[Hashable]:
         """Yield what tells each cell from every other: how it differs from what is common."""
-        for number in range(len(self.plot.cells)):
-            variant = self.plot.variant(self.base, number)
+        for number, variant in enumerate(self.plot.variants(self.base)):
             seeds = self.plot.with_own_seeds(variant, number)
             own = {name: value for name, value in variant.changes.items() if name not in SEED_FIELDS_OF_CELLS}
             changes = {name: value for name, value in own.items() if value != getattr(self.base.base, name)}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Annotated
 
 import pytest
@@ -19,7 +20,9 @@ from modules.base.fields import (
     declared_params,
     defaults,
     form_defaults,
+    with_values,
 )
+from modules.params.img2img import Img2Img
 from modules.params.txt2img import Txt2Img
 from modules.settings.options import Settings
 
@@ -79,3 +82,18 @@ def test_every_default_is_within_its_own_limits(cls):
     check = TypeAdapter(cls).validate_python
     assert check(defaults(cls)) == cls()
     assert check(form_defaults(cls))
+
+
+def test_a_changed_copy_is_what_dataclasses_would_make():
+    declared = Txt2Img(prompt="a cat")
+    changed = with_values(declared, steps=77, seed=3)
+    assert changed == replace(declared, steps=77, seed=3) != declared and type(changed) is Txt2Img
+    assert with_values(changed, steps=77) is changed
+    with pytest.raises(KeyError):
+        with_values(declared, no_such_field=1)
+
+
+@pytest.mark.parametrize("cls", [Txt2Img, Img2Img, Settings], ids=lambda cls: cls.__name__)
+def test_nothing_is_computed_from_a_declared_values_fields_that_a_copy_would_take_over(cls):
+    assert not [name for each in cls.__mro__ for name, kept in vars(each).items() if isinstance(kept, cached_property)]
+    assert not hasattr(cls, "__post_init__") and "__slots__" not in vars(cls)

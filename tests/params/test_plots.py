@@ -84,6 +84,19 @@ def test_further_axes_come_after_z_and_are_written_a_line_each():
             plot_of(more_axes=wrong)
 
 
+def test_all_cells_together_are_what_each_is_alone():
+    """Axes that change the same prompt one after the other, idle ones between, and an axis without values."""
+    params = Txt2Img(prompt="a red cat and a red dog")
+    plot = plot_of(
+        params, x_type="Prompt S/R", x_values="red,blue,red cat", z_type="Prompt S/R", z_values="cat,hen",
+        more_axes="Steps: 3,5\nPrompt order: a,dog",
+    )
+    base = Variant(params, {}, {})
+    assert list(plot.variants(base)) == [plot.variant(base, number) for number in range(len(plot.cells))]
+    assert len(plot.cells) == 24
+    assert list(plot_of(x_type="Steps", x_values="1,2", y_type="Seed", y_values="").variants(base)) == []
+
+
 def test_networks_are_an_axis_alone_and_together_with_weights():
     found = variants(Txt2Img(prompt="a cat"), x_type="LoRA", x_values="none, ink, wash:0.5, ink+wash:-0.5")
     assert [each.params.prompt for each in found] == [

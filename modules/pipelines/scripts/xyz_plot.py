@@ -39,8 +39,7 @@ def base_request(params: Request, arguments: XyzPlot, batches: bool) -> Request:
 def cell_requests(plot: Plot, base: Variant[Request], settings: Settings) -> Iterator[tuple[Request, Settings]]:
     """Yield each cell's request and settings, in the order of the grid."""
     known: dict[tuple[tuple[str, Any], ...], Settings] = {(): settings}
-    for number in range(len(plot.cells)):
-        variant = plot.variant(base, number)
+    for number, variant in enumerate(plot.variants(base)):
         changed = tuple(variant.settings.items())
         if changed not in known:
             if len(known) > MOST_SETTINGS:
