@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 from collections.abc import Sequence
 from io import BytesIO
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from pydantic import BaseModel, Field
 
 from modules.api.info import decode_base64, most_pixels
-from modules.api.routing import router
+from modules.api.replies import failure
+from modules.api.routing import account, router
+from modules.api.waiting import ended
 from modules.app.app import App
-from modules.base.accounts import Role
-from modules.base.errors import Invalid, UnknownName
-from modules.base.limits import MAX_NAME, MAX_SENT, EncodedPicture
+from modules.app.kept_inputs import keep_input
+from modules.base.accounts import Account, Role
+from modules.base.errors import Invalid, JobFailed, UnknownName
+from modules.base.limits import MAX_NAME, MAX_SENT, EncodedPicture, JsonObject
 from modules.imaging.control.maps import MAPS, MapOptions, rgb_on_white
 from modules.imaging.inputs import apply_orientation
 from modules.imaging.read import open_image
+from modules.library.annotators import find_annotator, is_run, missing_file
+from modules.library.library import Library
+from modules.library.model_kinds import ANNOTATOR
+from modules.params.map_request import MapRequest
 from modules.params.preprocessors import (
     CONTROL_TYPES,
     INPAINTING,
@@ -33,6 +42,8 @@ from modules.params.preprocessors import (
     find_preprocessor,
 )
 from modules.requests.control_lists import lists_of_type, model_titles
+from modules.requests.submit import Submission, submit
+from modules.store.jobs import JobRecord
 
 API_VERSION = 3      # of the extension; clients test that there is one
 
@@ -50,8 +61,11 @@ class DetectRequest(BaseModel):
 
 
 class DetectReply(BaseModel):
-    images: list[str]      # PNG files in base64
+    """The maps: PNG files in base64, and the poses that they show, if they show any."""
+
+    images: list[str]
     info: str = "Success"
+    poses: list[JsonObject] = []
 
 
 def routes(app: App) -> APIRouter:
@@ -73,8 +87,9 @@ def routes(app: App) -> APIRouter:
     @api.get("/module_list")
     def module_list(alias_names: bool = False) -> dict[str, Any]:
         """The preprocessors with their sliders; with alias_names by their labels in the form."""
+        app.models.of(ANNOTATOR.name).refresh()
         names = [each.title if alias_names else each.name for each in PREPROCESSORS]
-        details = {name: detail_of(each) for name, each in zip(names, PREPROCESSORS, strict=True)}
+        details = {name: detail_of(each, app.models) for name, each in zip(names, PREPROCESSORS, strict=True)}
         return {"module_list": names, "module_detail": details}
 
     @api.get("/control_types")
@@ -84,21 +99,24 @@ def routes(app: App) -> APIRouter:
         return {"control_types": {name: type_json(name, titles) for name in CONTROL_TYPES}}
 
     @api.post("/detect")
-    async def detect(body: DetectRequest) -> DetectReply:
-        """Make the map of each picture by a preprocessor, as a unit would."""
+    async def detect(body: DetectRequest, request: Request) -> DetectReply:
+        """Make the map of each picture by a preprocessor, as a unit would; a network's is waited for as a job."""
         pixels = await asyncio.to_thread(most_pixels, body.controlnet_input_images)
         async with app.decoding.room(pixels):
-            return DetectReply(images=await asyncio.to_thread(detected, body))
+            job = await asyncio.to_thread(annotating_job, app, body, account(request))
+            if not job:
+                return DetectReply(images=await asyncio.to_thread(detected, body))
+        return await asyncio.to_thread(reply_of, await ended(app.jobs, job))
 
     return api
 
 
-def detail_of(preprocessor: Preprocessor) -> dict[str, Any]:
-    """Return a preprocessor's sliders, and the file that it needs, which is Easel's own key."""
+def detail_of(preprocessor: Preprocessor, library: Library) -> dict[str, Any]:
+    """Return a preprocessor's sliders, and what it needs that is not here, which is Easel's own key."""
     return {
         "model_free": preprocessor.name in REFERENCE,
         "sliders": [slider_json(slider) for slider in preprocessor.sliders],
-        "needs": preprocessor.file,
+        "needs": missing_file(library, preprocessor),
     }
 
 
@@ -118,11 +136,44 @@ def type_json(control_type: str, titles: Sequence[str]) -> dict[str, Any]:
     }
 
 
+def annotating_job(app: App, body: DetectRequest, caller: Account) -> str:
+    """Begin the job of maps by a network and return its id; "" for a preprocessor that is none.
+
+    Raises as `submit` does.
+    """
+    preprocessor = runnable_preprocessor(body.controlnet_module)
+    if preprocessor.name in MAPS:
+        return ""
+    find_annotator(app.models, preprocessor.name)
+    check_images(body)
+    contents = [decode_base64(each) for each in body.controlnet_input_images]
+    images = tuple(keep_input(app, caller, content) for content in contents)
+    asked = MapRequest(
+        images=images, module=preprocessor.name, processor_res=body.controlnet_processor_res,
+        threshold_a=body.controlnet_threshold_a, threshold_b=body.controlnet_threshold_b,
+    )
+    return submit(app, Submission("control_map", asked, save=False), caller).job
+
+
+def reply_of(record: JobRecord) -> DetectReply:
+    """Return a job's maps and poses. Raises JobFailed."""
+    if record.error:
+        raise failure(record.error)
+    if len(record.pictures) < len(record.params["images"]):
+        raise JobFailed("The job was interrupted.", "Ask again.")
+    images = [base64.b64encode(Path(each.path).read_bytes()).decode() for each in record.pictures]
+    return DetectReply(images=images, poses=[json.loads(each.infotext) for each in record.pictures if each.infotext])
+
+
+def check_images(body: DetectRequest) -> None:
+    if not body.controlnet_input_images:
+        raise Invalid("No image selected", "Send pictures in controlnet_input_images.", "controlnet_input_images")
+
+
 def detected(body: DetectRequest) -> list[str]:
     """Return the maps as PNG files in base64. Raises Invalid or InvalidImage."""
     preprocessor = runnable_preprocessor(body.controlnet_module)
-    if not body.controlnet_input_images:
-        raise Invalid("No image selected", "Send pictures in controlnet_input_images.", "controlnet_input_images")
+    check_images(body)
     if preprocessor.name in INPAINTING and len(body.controlnet_masks) != len(body.controlnet_input_images):
         raise Invalid(
             f"Preprocessor {preprocessor.name} requires `controlnet_masks` param.", "Send a mask for each picture.",
@@ -141,7 +192,7 @@ def runnable_preprocessor(name: str) -> Preprocessor:
         found = find_preprocessor(name)
     except UnknownName as error:
         raise Invalid("Module not available", error.hint, "controlnet_module") from error
-    if found.name not in MAPS:
+    if found.name not in MAPS and not is_run(found.name):
         raise Invalid(
             "Module not available", f"Easel does not run {found.title}{found.file and f', the network {found.file}'}.",
             "controlnet_module",

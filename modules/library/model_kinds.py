@@ -154,6 +154,11 @@ CLIP_VISION = ModelKind(
 CAPTIONER = ModelKind(
     name="captioner", label="caption model", endings=(".safetensors",), where=("BLIP",), chosen=True,
 )
+ANNOTATOR = ModelKind(
+    name="annotator", label="preprocessor's network", endings=(".safetensors", ".pth", ".pt", ".bin"),
+    where=("--controlnet-annotator-models-path", "ControlNet/annotator", "ControlNetPreprocessor"),
+    outside="extensions/sd-webui-controlnet/annotator/downloads", chosen=True,
+)
 DETECTOR = ModelKind(
     name="detector", label="detector", endings=(".safetensors", ".pt", ".pth"), where=("adetailer",), shipped=True,
     chosen=True,
@@ -162,5 +167,5 @@ DETECTOR = ModelKind(
 # in the order of their tabs
 MODEL_KINDS = (
     EMBEDDING, HYPERNETWORK, CHECKPOINT, LORA, VAE, UPSCALER, GFPGAN, CODEFORMER, SAFETY_CHECKER, CONTROLNET,
-    CLIP_VISION, DETECTOR, CAPTIONER,
+    CLIP_VISION, ANNOTATOR, DETECTOR, CAPTIONER,
 )

@@ -17,6 +17,7 @@ from modules.base.errors import ModelError, OutOfMemory
 from modules.base.memory import release_memory
 from modules.library.catalog import ModelFile
 from modules.library.library import Library
+from modules.models.annotators.annotators import Annotators
 from modules.models.checkpoint.families import FAMILIES
 from modules.models.checkpoint.family import Family
 from modules.models.checkpoint.loaded_model import LoadedModel
@@ -42,6 +43,7 @@ from modules.models.vae.preview import LatentPreview, Look
 from modules.models.vae.taesd import Taesd
 from modules.models.vae.vae import Vae, to_uint8
 from modules.prompts.chunks import Tokenizer
+from modules.sampling.annotation import Annotate
 from modules.sampling.detection import Detect
 from modules.sampling.image_prompts import ImagePrompt, ReadPictures
 from modules.sampling.latent import LatentFormat
@@ -162,6 +164,7 @@ class Device:
         self.face_restorers = FaceRestorers(library.catalogs, placement.device)
         self.safety_checkers = SafetyCheckers(library, placement.device)
         self.detectors = Detectors(library, placement.device)
+        self.annotators = Annotators(library, placement.device)
         self.control_networks = ControlNetworks(library, placement.device, placement.unet)
         self._taesd: dict[str, Taesd] = {}                          # by the beginning of their files' names
         self._previews: WeakKeyDictionary[Vae, LatentPreview] = WeakKeyDictionary()
@@ -175,6 +178,7 @@ class Device:
             Upscale: Answers.each(self.enlarged),
             RestoreFaces: Answers.each(lambda ask: self.face_restorers.restore(ask.name, ask.pixels, ask.weight)),
             Detect: Answers.each(self.detectors.find),
+            Annotate: Answers.each(self.annotators.annotate),
             ReadPictures: Answers.each(self.read_pictures),
             CheckSafety: Answers(self.flagged, lambda asks: (asks,)),
             Prepare: Answers.each(self.prepared_student, gradients=True),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -45,19 +44,20 @@ def controlled_stage(pass_: Pass[Any], stage: Stage, start: StartPicture | None)
         elif planned.unit.is_image_prompt:
             timed.append((yield from image_prompt(planned, pass_, start, region_of(planned))))
         elif planned.model:
-            timed.append(timed_control(pass_, planned, start))
+            timed.append((yield from timed_control(pass_, planned, start)))
         changes += yield from estimate_changes(pass_, planned, start)
     timeline = ControlTimeline(tuple(timed), pass_.steps, tuple(changes), tuple(references))
     return replace(stage, guidance=replace(stage.guidance, control=timeline))
 
 
-def timed_control(pass_: Pass[Any], planned: PlannedUnit, start: StartPicture | None) -> TimedControl:
+def timed_control(pass_: Pass[Any], planned: PlannedUnit, start: StartPicture | None) -> Task[TimedControl]:
     """Return a unit's control over the steps."""
     unit, model = planned.unit, planned.model
     assert model is not None
+    levels = yield from map_for_pass(pass_, planned, start)
     control = Control(
-        model.sha256 or "", hint_of(map_for_pass(pass_, planned, start)), unit.strengths(OUTPUTS, pass_.second),
-        region_of(planned), unit.averaged, union_task(unit), unit.level_strengths(),
+        model.sha256 or "", hint_of(levels), unit.strengths(OUTPUTS, pass_.second), region_of(planned), unit.averaged,
+        union_task(unit), unit.level_strengths(),
     )
     return TimedControl(control, unit.guidance_start, unit.guidance_end, unit.only_prompted)
 
@@ -101,7 +101,7 @@ def estimate_changes(
     name, (_, reach, sharpness) = unit.preprocessor.name, unit.sliders
     if not name.startswith(COLOUR_FIX) and not keeps_around(unit, start):
         return []
-    levels = levels_tensor(map_for_pass(pass_, planned, start))
+    levels = levels_tensor((yield from map_for_pass(pass_, planned, start)))
     facts = yield pass_.facts
     encoded = yield EncodeImage(pass_.weights, levels[:3] * 2 - 1)
     picture, weight = facts.latent.to_network(encoded), min(1.0, max(0.0, unit.weight))
@@ -117,15 +117,16 @@ def keeps_around(unit: ControlUnit, start: StartPicture | None) -> bool:
     return unit.preprocessor.name == "inpaint_only" and not (start and start.mask)
 
 
-def finished_by_units(pass_: Pass[Any], pixels: np.ndarray, start: StartPicture | None) -> np.ndarray:
+def finished_by_units(pass_: Pass[Any], pixels: np.ndarray, start: StartPicture | None) -> Task[np.ndarray]:
     """Return a decoded picture (H, W, 3) uint8 with what its units put back into it."""
     for planned in pass_.control:
         unit = planned.unit
         if unit.preprocessor.name.startswith(RECOLOUR):
-            pixels = with_own_light(pixels, map_for_pass(pass_, planned, start), unit.preprocessor.name)
+            levels = yield from map_for_pass(pass_, planned, start)
+            pixels = with_own_light(pixels, levels, unit.preprocessor.name)
         elif keeps_around(unit, start):
-            sigma = pass_.settings.control_net_inpaint_blur_sigma
-            pixels = painted_into(pixels, map_for_pass(pass_, planned, start), sigma)
+            levels = yield from map_for_pass(pass_, planned, start)
+            pixels = painted_into(pixels, levels, pass_.settings.control_net_inpaint_blur_sigma)
     return pixels
 
 
@@ -151,10 +152,11 @@ def painted_into(pixels: np.ndarray, levels: Levels, sigma: int) -> np.ndarray:
 # Maps to be seen --------------------------------------------------------------------------------------
 
 
-def returned_maps(plan: ImagePlan[Any, Any], start: StartPicture | None = None) -> Iterator[Image.Image]:
-    """Yield the maps that are returned with a picture, as A1111 orders them: each unit's, the larger first."""
-    if plan.returns_maps:
-        for planned in plan.files.control:
-            if planned.unit.save_detected_map and not planned.unit.is_image_prompt:
-                for pass_ in reversed(plan.passes):
-                    yield shown_map(map_for_pass(pass_, planned, start))
+def returned_maps(plan: ImagePlan[Any, Any], start: StartPicture | None = None) -> Task[tuple[Image.Image, ...]]:
+    """Return the maps that are returned with a picture, as A1111 orders them: each unit's, the larger first."""
+    found = []
+    for planned in plan.files.control if plan.returns_maps else ():
+        if planned.unit.save_detected_map and not planned.unit.is_image_prompt:
+            for pass_ in reversed(plan.passes):
+                found.append(shown_map((yield from map_for_pass(pass_, planned, start))))
+    return tuple(found)

@@ -21,6 +21,9 @@ from modules.imaging.resize import RESIZE_AND_FILL, resize_image
 from modules.params.control import FILL_MAP, MAP_RESIZE_MODES, ControlUnit
 from modules.params.preprocessors import INPAINTING
 from modules.pipelines.plan import Pass, PlannedUnit
+from modules.sampling.annotation import Annotate
+from modules.sampling.questions import Task
+from modules.sampling.weights import Weights
 
 NEARLY_EMPTY, NEARLY_FULL = 5, 250      # levels of a mask that is as good as none, or all of the picture
 DRAWN_TYPES = {"Scribble", "Lineart"}   # of units whose mask is a drawing
@@ -51,19 +54,22 @@ class MapMaker:
     load: Callable[[str], Image.Image]
     _maps: OrderedDict[Any, Levels] = field(default_factory=OrderedDict)
 
-    def of(self, planned: PlannedUnit, start: StartPicture | None) -> Levels:
+    def of(self, planned: PlannedUnit, start: StartPicture | None, weights: Weights) -> Task[Levels]:
         """Return a unit's map before it is brought to a pass's size: (H, W, 3), or (H, W, 4) with a mask."""
         where = start and (id(start.image), id(start.mask), start.box, start.resize_mode)
         key = planned.unit, planned.frame, where
         if key not in self._maps:
-            self._maps[key] = made_map(planned, start, self.load)
+            self._maps[key] = yield from made_map(planned, start, self.load, weights)
             while len(self._maps) > KEPT_MAPS:
                 self._maps.popitem(last=False)
         return self._maps[key]
 
 
-def made_map(planned: PlannedUnit, start: StartPicture | None, load: Callable[[str], Image.Image]) -> Levels:
-    unit = planned.unit
+def made_map(
+    planned: PlannedUnit, start: StartPicture | None, load: Callable[[str], Image.Image], weights: Weights
+) -> Task[Levels]:
+    """Return a unit's map; a preprocessor that is a network is asked on the device, under the pass's weights."""
+    unit, name = planned.unit, planned.unit.preprocessor.name
     source = own_picture(unit, load) if unit.image else start_picture(unit, start)
     crops = not unit.is_reference and (unit.inpaint_crop_input_image or not unit.image)
     if start and start.box and start.mask and crops:
@@ -75,8 +81,11 @@ def made_map(planned: PlannedUnit, start: StartPicture | None, load: Callable[[s
             source.shape[1::-1], planned.frame, filled=mode_of(unit, start) == FILL_MAP
         )
     options = MapOptions(max(1, int(resolution)), a, b, unit.map_seed)
-    made = MAPS[unit.preprocessor.name](source[:, :, :3], options)
-    return with_mask(made, source) if unit.preprocessor.name in INPAINTING else made
+    if name not in MAPS:
+        asked = Annotate(weights, np.ascontiguousarray(source[:, :, :3]), name, options.resolution, a, b)
+        return (yield asked).levels
+    made = MAPS[name](source[:, :, :3], options)
+    return with_mask(made, source) if name in INPAINTING else made
 
 
 def own_picture(unit: ControlUnit, load: Callable[[str], Image.Image]) -> Levels:
@@ -126,10 +135,11 @@ def mode_of(unit: ControlUnit, start: StartPicture | None) -> str:
     return MAP_RESIZE_MODES[start.resize_mode % len(MAP_RESIZE_MODES)]
 
 
-def map_for_pass(pass_: Pass[Any], planned: PlannedUnit, start: StartPicture | None, cell: int = 8) -> Levels:
+def map_for_pass(pass_: Pass[Any], planned: PlannedUnit, start: StartPicture | None, cell: int = 8) -> Task[Levels]:
     """Return a unit's map at the size of a pass, whole cells of its latent: (H, W, 3), or (H, W, 4) with a mask."""
     size = pass_.params.width // cell * cell, pass_.params.height // cell * cell
-    return fitted_map(planned.maps.of(planned, start), size, mode_of(planned.unit, start))
+    levels = yield from planned.maps.of(planned, start, pass_.weights)
+    return fitted_map(levels, size, mode_of(planned.unit, start))
 
 
 def levels_tensor(levels: Levels) -> Tensor:

@@ -45,7 +45,7 @@ def reference(planned: PlannedUnit, pass_: Pass[Any], stage: Stage, start: Start
     unit, facts = planned.unit, (yield pass_.facts)
     text = stage.guidance.negative.entries[0]
     noise = source(pass_.settings.randn_source, text.text.device.type)(pass_.params.seed)
-    levels = levels_tensor(map_for_pass(pass_, planned, start))[:3]
+    levels = levels_tensor((yield from map_for_pass(pass_, planned, start)))[:3]
     encoded = yield EncodeImage(pass_.weights, levels * 2 - 1, drawn=noise.randn)
     picture, name = facts.latent.to_network(encoded), unit.preprocessor.name
     looked_at = Reference(

@@ -70,7 +70,7 @@ def generate(plan: ImagePlan[Txt2Img, None]) -> Task[Result]:
     if complete:
         last, latent, complete = yield from continued(first, second, latent, extra)
     pixels = yield from decode_image(last, latent, extra)
-    return Result(pixels, complete, extra, maps=tuple(returned_maps(plan)))
+    return Result(pixels, complete, extra, maps=(yield from returned_maps(plan)))
 
 
 def continued(first: Pass, second: Pass, small: Tensor, extra: ExtraParams) -> Task[tuple[Pass, Tensor, bool]]:

@@ -145,7 +145,7 @@ def paint(
     painting = yield from decode_image(pass_, latent, begun.extra, start)
     done = finished(begun.canvas, painting, softly_changed(pass_, begun.hole, latent), pass_.settings)
     result = collect_images(pass_, done, complete, begun.extra)
-    return replace(result, maps=tuple(returned_maps(plan, start)) if plan else ())
+    return replace(result, maps=(yield from returned_maps(plan, start))) if plan else result
 
 
 def control_start(pass_: Pass[Img2Img], canvas: Canvas) -> StartPicture:

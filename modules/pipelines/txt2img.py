@@ -35,7 +35,7 @@ def generate(plan: ImagePlan[Txt2Img, None]) -> Task[Result]:
     [only], extra = plan.passes, ExtraParams()
     latent, complete = yield from from_noise(only, extra)
     pixels = yield from decode_image(only, latent, extra)
-    return Result(pixels, complete, extra, maps=tuple(returned_maps(plan)))
+    return Result(pixels, complete, extra, maps=(yield from returned_maps(plan)))
 
 
 def from_noise(pass_: Pass, extra: ExtraParams) -> Task[tuple[Tensor, bool]]:
@@ -67,7 +67,8 @@ def decode_image(
     start: the picture of ControlNet units that have none of their own
     """
     s = pass_.settings
-    pixels = finished_by_units(pass_, (yield from insisted(decode_question(pass_, latent))), start)
+    decoded = yield from insisted(decode_question(pass_, latent))
+    pixels = yield from finished_by_units(pass_, decoded, start)
     if not s.face_restoration:
         return pixels
     if s.save_images_before_face_restoration:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,10 @@ from typing import Any
 from modules.base.errors import Invalid, ModelMissing, WebUIError
 from modules.imaging.control.maps import MAPS
 from modules.imaging.inputs import NAME
+from modules.library.annotators import find_annotator, is_run
 from modules.library.control_models import control_title, find_control_model
 from modules.library.library import Library
-from modules.params.control import NO_CONTROL_MODEL, UNIT_PICTURES, ControlUnit
+from modules.params.control import NO_CONTROL_MODEL, UNIT_PICTURES, ControlUnit, enabled_units
 from modules.params.img2img import Img2Img
 from modules.params.txt2img import Generation
 
@@ -69,10 +70,17 @@ def kept_like(inputs: Path, begin: str) -> str:
     return next((path.name for path in inputs.glob(f"{begin}*.png") if NAME.fullmatch(path.name)), "")
 
 
+def check_annotators(units: Sequence[ControlUnit], library: Library) -> None:
+    """Raise ModelMissing or ModelCorrupt for a preprocessor's network that is not here."""
+    for unit in enabled_units(units):
+        if is_run(unit.preprocessor.name):
+            find_annotator(library, unit.preprocessor.name)
+
+
 def check_unit(unit: ControlUnit, place: int, from_picture: bool) -> None:
     """Raise the error of a unit that cannot take part, naming it."""
     own = unit.preprocessor
-    if own.name not in MAPS and not unit.is_image_prompt:
+    if own.name not in MAPS and not unit.is_image_prompt and not is_run(own.name):
         raise ModelMissing(
             f"ControlNet unit {place}: the preprocessor {own.title} is a network of its own, {own.file}, which Easel "
             "does not run.",

@@ -20,6 +20,7 @@ from modules.params.scripts import resolve_script, styles_wait
 from modules.params.txt2img import Generation, Txt2Img
 from modules.requests.batch_inputs import check_inputs, img2img_batch, scaled_fields, sized
 from modules.requests.check_cells import known_names
+from modules.requests.control import check_annotators
 from modules.requests.detailer import check_detectors
 from modules.requests.png_info import PngInfoReader
 from modules.requests.resolve import resolve_img2img, resolve_request
@@ -33,6 +34,7 @@ def txt2img_params(app: App, request: Txt2Img, mine: AccountData) -> dict[str, A
     """Return the parameters of a txt2img job. Raises Invalid, UnknownName or InvalidImage."""
     check_unit_pictures(request, mine.paths.inputs)
     check_detectors(request.detailer, app.models)
+    check_annotators(request.control, app.models)
     known = known_names(app, mine)
     resolved = resolve_request(resolve_script(styled_request(fields_of(Txt2Img, request), known), "txt2img", known))
     return asdict(resolved) | unstyled(request, known.styles)
@@ -45,6 +47,7 @@ def img2img_params(app: App, request: Img2ImgBatch, mine: AccountData) -> dict[s
     """
     check_unit_pictures(request, mine.paths.inputs)
     check_detectors(request.detailer, app.models)
+    check_annotators(request.control, app.models)
     if request.batch_source:
         return batch_params(app, request, mine)
     check_inputs(mine.paths.inputs, request.init_images, "init_images")

@@ -17,6 +17,7 @@ from modules.base.accounts import Role
 from modules.base.registry import Registry
 from modules.params.batch import ExtrasBatch, Img2ImgBatch
 from modules.params.interrogation import Interrogation
+from modules.params.map_request import MapRequest
 from modules.params.merge import Conversion, Extraction, Merge
 from modules.params.picture_embedding import PictureEmbedding
 from modules.params.training import Training
@@ -24,6 +25,7 @@ from modules.params.txt2img import Txt2Img
 from modules.requests.drawing import img2img_params, txt2img_params
 from modules.requests.enlarging import extras_params
 from modules.requests.interrogation import interrogation_params
+from modules.requests.maps import map_params
 from modules.requests.merge import conversion_params, extraction_params, merge_params
 from modules.requests.picture_embedding import picture_embedding_params
 from modules.requests.training import measured_params, new_network_params, training_params
@@ -93,6 +95,7 @@ JOB_KINDS: Registry[JobKind] = Registry(
                 "modules.worker.picture_embedding:plan_picture_embedding", draws=False, lane=FILES),
         JobKind("interrogate", Interrogation, interrogation_params, "modules.worker.interrogation:plan_interrogation",
                 draws=False, lane=FILES),
+        JobKind("control_map", MapRequest, map_params, "modules.worker.map_plans:plan_maps", draws=False),
         JobKind("train", Training, training_params, "modules.worker.training.planning:plan_training", lane=TRAINING,
                 may=Role.MEMBER, right=TRAIN),
         JobKind("new_network", Training, new_network_params, "modules.worker.training.planning:plan_training",

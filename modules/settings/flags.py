@@ -181,6 +181,10 @@ class Flags:
     controlnet_dir: Path | None = flag(
         FILES_GROUP, "one more folder of ControlNets", type=existing_folder, metavar="FOLDER"
     )
+    controlnet_annotator_models_path: Path | None = flag(
+        FILES_GROUP, "one more folder of the networks of ControlNet's preprocessors", type=existing_folder,
+        metavar="FOLDER",
+    )
     batch_dir: tuple[Path, ...] = flag(
         FILES_GROUP,
         "folders that all users of a shared server may run batches in (default: none)",

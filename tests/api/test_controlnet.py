@@ -7,8 +7,11 @@ import io
 import json
 
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import save_file
 
+from modules.models.annotators.lineart import LineDrawer
 from tests.golden_data import GOLDEN
 
 SHAPES = base64.b64encode((GOLDEN / "inputs/cn_shapes.png").read_bytes()).decode()
@@ -95,6 +98,32 @@ def test_detect_makes_the_map_alone(client):
     drawn = Image.open(io.BytesIO(base64.b64decode(reply["images"][0])))
     with Image.open(GOLDEN / "controlnet-api/canny-cn_shapes-128-100-200-0.png") as canny:
         assert reply["info"] == "Success" and drawn.tobytes() == canny.tobytes()
+
+
+@pytest.mark.slow
+def test_a_networks_map_is_there_once_its_file_is(client):
+    body = {"controlnet_module": "lineart", "controlnet_input_images": [SHAPES], "controlnet_processor_res": 64}
+    assert "sk_model.pth" in client.post("/controlnet/detect", json=body).text
+    assert "sk_model.pth" in made_refused(client, UNIT | {"module": "lineart"})
+    path = client.app.models.of("annotator").roots[-1] / "sk_model.safetensors"
+    path.parent.mkdir(exist_ok=True)
+    torch.manual_seed(1)
+    save_file(LineDrawer().state_dict(), path)
+    try:
+        assert client.get("/controlnet/module_list").json()["module_detail"]["lineart"]["needs"] == ""
+        reply = client.post("/controlnet/detect", json=body).json()
+        drawn = Image.open(io.BytesIO(base64.b64decode(reply["images"][0])))
+        assert reply["poses"] == [] and drawn.size == (64, 64)
+        pictures = made(client, UNIT | {"module": "lineart"})["images"]
+        assert Image.open(io.BytesIO(base64.b64decode(pictures[1]))).tobytes() == drawn.convert("RGB").tobytes()
+    finally:
+        path.unlink()
+
+
+def made_refused(client, unit):
+    reply = asked(client, unit)
+    assert reply.status_code == 422
+    return reply.text
 
 
 @pytest.mark.parametrize(("body", "told"), [

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from modules.base.sizes import Size
 from modules.imaging.colour import to_lab
 from modules.imaging.control.canny import canny_edges
 from modules.imaging.control.resampling import (
@@ -58,15 +59,23 @@ def in_resolution(preprocess: Preprocess) -> Preprocess:
     """Return the preprocessor applied at its resolution: scaled by the shorter side, padded by its edge, and cut."""
 
     def applied(levels: Levels, options: MapOptions) -> Levels:
-        height, width = levels.shape[:2]
-        scale = options.resolution / min(height, width)
-        size = round(width * scale), round(height * scale)
-        scaled = resampled(levels, size, CUBIC if scale > 1 else AREA)
-        down, right = -size[1] % PADDED_TO, -size[0] % PADDED_TO
-        padded = np.pad(scaled, ((0, down), (0, right), (0, 0)), mode="edge")
-        return preprocess(padded, options)[:size[1], :size[0]]
+        padded, (width, height) = scaled_and_padded(levels, options.resolution)
+        return preprocess(padded, options)[:height, :width]
 
     return applied
+
+
+def scaled_and_padded(levels: Levels, resolution: int) -> tuple[Levels, Size]:
+    """Return a picture with the shorter side of that many pixels, its edge repeated up to whole multiples.
+
+    Returns width and height without what was repeated, too.
+    """
+    height, width = levels.shape[:2]
+    scale = resolution / min(height, width)
+    size = round(width * scale), round(height * scale)
+    scaled = resampled(levels, size, CUBIC if scale > 1 else AREA)
+    down, right = -size[1] % PADDED_TO, -size[0] % PADDED_TO
+    return np.pad(scaled, ((0, down), (0, right), (0, 0)), mode="edge"), size
 
 
 def in_three(channel: np.ndarray) -> Levels:

@@ -148,7 +148,9 @@ class Finisher:
         if picture.painting:
             done = Finished(image, painted, picture.painting.canvas.box, mask)
             result = replace(collect_images(picture.start.pass_, done, picture.complete, picture.extra), pixels=pixels)
-        result = replace(result, maps=tuple(returned_maps(picture.plan, picture.control_start)))
+        if picture.plan.returns_maps:
+            [maps] = self.job.desk.do([returned_maps(picture.plan, picture.control_start)], picture.number)
+            result = replace(result, maps=maps)
         if picture.plan.after or picture.plan.moments:
             plain = replace(result, pixels=np.asarray(image.convert("RGB")))
             [result] = self.job.desk.do([picture.plan.followed(ready(plain))], picture.number)

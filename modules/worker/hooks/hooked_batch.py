@@ -261,7 +261,16 @@ class HookedBatch:
     def decode(self, pictures: Sequence[HookedPicture]) -> None:
         questions = [decode_question(picture.reached or picture.start.pass_, picture.result) for picture in pictures]
         for picture, pixels in zip(pictures, self.job.desk.ask(questions, self.first), strict=True):
-            picture.pixels = with_units(picture, to_levels(pixels))
+            picture.pixels = self.with_units(picture, to_levels(pixels))
+
+    def with_units(self, picture: HookedPicture, levels: Tensor) -> Tensor:
+        """Return a decoded picture (3, H, W) in [0, 1] with what its ControlNet units put back into it."""
+        pass_ = picture.reached or picture.start.pass_
+        if not pass_.control:
+            return levels
+        finishing = finished_by_units(pass_, to_bytes(levels), picture.control_start)
+        [pixels] = self.job.desk.do([finishing], self.first)
+        return to_levels(pixels)
 
     def decode_and_post(self, pictures: Sequence[HookedPicture]) -> None:
         """Call post_sample for pictures that are decoded by then: after hires fix, or by an extension's p.sample."""
@@ -272,7 +281,7 @@ class HookedBatch:
         args = surface("scripts").PostSampleArgs(surface("sd_samplers_common").DecodedSamples(decoded))
         self.job.scripts_of(self.p).call("post_sample", self.p, args)
         for picture, pixels in zip(pictures, args.samples, strict=True):
-            picture.pixels = with_units(picture, ((pixels + 1) / 2).clamp(0, 1))
+            picture.pixels = self.with_units(picture, ((pixels + 1) / 2).clamp(0, 1))
 
     def decoded_levels(self, pictures: Sequence[HookedPicture]) -> list[Tensor]:
         """Decode the pictures to (3, H, W) in [-1, 1]."""
@@ -337,11 +346,3 @@ def to_bytes(levels: Tensor) -> np.ndarray:
     """Convert (3, H, W) in [0, 1] to (H, W, 3) uint8, truncated as in A1111; whole levels stay what they are."""
     scaled = levels.detach().float().cpu().clamp(0, 1) * 255 + LOST_OF_A_LEVEL
     return scaled.to(torch.uint8).permute(1, 2, 0).numpy()
-
-
-def with_units(picture: HookedPicture, levels: Tensor) -> Tensor:
-    """Return a decoded picture (3, H, W) in [0, 1] with what its ControlNet units put back into it."""
-    pass_ = picture.reached or picture.start.pass_
-    if not pass_.control:
-        return levels
-    return to_levels(finished_by_units(pass_, to_bytes(levels), picture.control_start))

@@ -6,7 +6,10 @@ import { stateWords, waits } from "./order.js";
 import { FORMS } from "./show.js";
 
 // kinds without a text of their own
-const NAMES = { embed_pictures: "Looking at the library's pictures", interrogate: "Putting a picture into words" };
+const NAMES = {
+  embed_pictures: "Looking at the library's pictures", interrogate: "Putting a picture into words",
+  control_map: "Making a map of a picture",
+};
 
 const ofAForm = ({ kind }) => FORMS.includes(kind);
 

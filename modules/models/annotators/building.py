@@ -1,0 +1,35 @@
+"""Networks of preprocessors from their files, and what they give as levels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import nn
+
+from modules.models.checkpoint.loader import Part
+from modules.models.files.state_dict import read_state_dict
+
+TRAINED_IN_PARALLEL = "module."      # before all names in files of networks that were trained on several devices
+AnnotatorNet = TypeVar("AnnotatorNet", bound=nn.Module)
+
+
+def annotator_network(path: Path, make: Callable[[], AnnotatorNet], device: torch.device) -> AnnotatorNet:
+    """Return the network of a file's weights, in single precision. Raises ModelError, naming the file."""
+    part = Part(path.name, read_state_dict(path).tensors, "", names_without_module)
+    network: AnnotatorNet = part.build(lambda tensors: make()).to(device, torch.float32)
+    return network
+
+
+def names_without_module(names: Collection[str]) -> dict[str, str]:
+    return {name: name.removeprefix(TRAINED_IN_PARALLEL) for name in names}
+
+
+def checked_levels(shares: np.ndarray) -> np.ndarray:
+    """Return shares of 0 to 1 as uint8. Raises FloatingPointError for what is no number."""
+    if not np.isfinite(shares).all():
+        raise FloatingPointError
+    return (shares * 255).clip(0, 255).astype(np.uint8)

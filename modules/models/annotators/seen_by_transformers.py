@@ -1,0 +1,179 @@
+"""Depth and segments by models of transformers, read from a folder with `config.json` and `model.safetensors`.
+
+Nothing is fetched: a config that names another model's weights is refused, and its numbers have limits, since it says
+how large the network is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from torch import Tensor
+from torch.nn.functional import interpolate
+from transformers import AutoConfig
+
+from modules.base.border import outcome
+from modules.base.errors import ModelMismatch
+from modules.imaging.control.maps import MapOptions, in_resolution, in_three
+from modules.imaging.control.resampling import Levels
+from modules.imaging.control.segments import coloured
+from modules.library.catalog import small_json
+from modules.models.annotators.building import checked_levels
+from modules.models.files.state_dict import read_state_dict
+from modules.sampling.annotation import Annotate, Annotation
+
+MOST_LAYERS, LARGEST_NUMBER = 128, 200_000      # in a config
+# entries of a config that name what would be read from elsewhere
+PARTS_ELSEWHERE = ("use_timm_backbone", "use_pretrained_backbone", "backbone", "auto_map")
+IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)      # mean and deviation of each channel
+CENTRED = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
+NEAREST_SHARE, FURTHEST_SHARE = 2, 85      # percent of distances between which a map's levels are spread
+LONGEST_FRAME = 4                # times the shorter side that a network sees
+
+
+@dataclass(frozen=True, slots=True)
+class Seer:
+    """How a kind of model is asked.
+
+    make: the name of its class in transformers; scale: mean and deviation of each channel of what it sees
+    side: of the shorter side of what it sees, a multiple of `cell`; 0: that of the map
+    square: it sees squares of the size in its config
+    levels: its answer and the map's height and width → the map's shares or colours
+    """
+
+    make: str
+    scale: tuple[Sequence[float], Sequence[float]]
+    levels: Callable[[Any, tuple[int, int]], Levels]
+    side: int = 0
+    cell: int = 1
+    square: bool = False
+
+
+def load_seer(path: Path, device: torch.device) -> Any:
+    """Return the model in a folder's file. Raises ModelError, naming the file."""
+    config = small_json(path.with_name("config.json"))
+    kind = config.pop("model_type", "")
+    check_config(path, config)
+    tensors = dict(read_state_dict(path).tensors)
+    made = outcome(lambda: AutoConfig.for_model(kind, **config))
+    if not isinstance(made, Exception):
+        made = outcome(built, getattr(transformers, SEERS[kind].make), made, tensors)
+    if isinstance(made, Exception):
+        reason = " ".join(str(made).split())
+        raise ModelMismatch(
+            f"{path.parent.name}/{path.name} does not fit the config.json beside it ({reason:.200}).",
+            "Download both again, from one repository.",
+        ) from made
+    return made.to(device, torch.float32).eval().requires_grad_(False)
+
+
+def built(make: Any, config: Any, tensors: Mapping[str, Tensor]) -> Any:
+    """Return a model with these weights. Raises ValueError where they are not those of the config's network."""
+    with torch.device("meta"):
+        wanted = make(config).state_dict()
+    for name, weight in wanted.items():
+        if name not in tensors or tensors[name].shape != weight.shape:
+            raise ValueError(f"{name} is not there as {tuple(weight.shape)}")
+    return make.from_pretrained(None, config=config, state_dict=dict(tensors))
+
+
+def check_config(path: Path, config: Mapping[str, Any]) -> None:
+    """Raise ModelMismatch for a config with numbers beyond measure, or that names what lies elsewhere."""
+    for name, value in flat_entries("", config):
+        last = name.rpartition(".")[2]
+        if last in PARTS_ELSEWHERE and value:
+            raise ModelMismatch(
+                f"{path.parent.name}/config.json wants parts from elsewhere ({name}); Easel fetches nothing.",
+                "Use a repository whose model.safetensors is whole.",
+            )
+        most = MOST_LAYERS if "layers" in name or "depths" in name else LARGEST_NUMBER
+        if isinstance(value, int | float) and not abs(value) <= most:
+            raise ModelMismatch(f"{path.parent.name}/config.json: {name} is beyond measure.", "Download it again.")
+
+
+def flat_entries(place: str, value: Any) -> list[tuple[str, Any]]:
+    """Return all plain values within tables and lists, each with its place: `backbone_config.depths`."""
+    if isinstance(value, dict):
+        inner = [(f"{place}.{key}" if place else key, each) for key, each in value.items()]
+    elif isinstance(value, list):
+        inner = [(place, each) for each in value]
+    else:
+        return [(place, value)]
+    return [found for name, each in inner for found in flat_entries(name, each)]
+
+
+# Seeing -----------------------------------------------------------------------------------------------
+
+
+def seen_map(model: Any, ask: Annotate) -> Annotation:
+    """Return the map of what a model sees in a picture."""
+    seer = SEERS[model.config.model_type]
+
+    def see(levels: Levels, options: MapOptions) -> Levels:
+        x = torch.tensor(levels, device=model.device).permute(2, 0, 1)[None].float() / 255
+        size = frame_of(seer, model.config, levels.shape[:2])
+        if size != levels.shape[:2]:
+            x = interpolate(x, size, mode="bicubic", antialias=True).clamp(0, 1)
+        mean, deviation = (torch.tensor(each, device=x.device).view(1, 3, 1, 1) for each in seer.scale)
+        return seer.levels(model((x - mean) / deviation), levels.shape[:2])
+
+    return Annotation(in_resolution(see)(ask.pixels, MapOptions(ask.resolution)))
+
+
+def frame_of(seer: Seer, config: Any, shape: tuple[int, int]) -> tuple[int, int]:
+    """Return the height and width of what a model sees of a picture of that shape."""
+    if seer.square:
+        return config.image_size, config.image_size
+    if not seer.side:
+        return shape
+    scale = seer.side / min(shape)
+    height, width = (
+        min(max(seer.cell, round(side * scale / seer.cell) * seer.cell), LONGEST_FRAME * seer.side) for side in shape
+    )
+    return height, width
+
+
+def nearness(answer: Any, size: tuple[int, int]) -> Levels:
+    """Return a map of how near things are: what is nearest is white."""
+    near = brought_to(answer.predicted_depth, size)
+    least, most = float(near.min()), float(near.max())
+    return in_three(checked_levels((near - least) / max(most - least, 1e-9)))
+
+
+def nearness_of_metres(answer: Any, size: tuple[int, int]) -> Levels:
+    """Return a map of how near things are, from their distances; most of these get most of the levels."""
+    far = brought_to(answer.predicted_depth, size)
+    if not np.isfinite(far).all():
+        raise FloatingPointError
+    least, most = np.percentile(far, [NEAREST_SHARE, FURTHEST_SHARE])
+    return in_three(checked_levels(1 - (far - least) / max(most - least, 1e-9)))
+
+
+def segments(answer: Any, size: tuple[int, int]) -> Levels:
+    """Return a map of what things there are, in ADE20K's colours."""
+    scores = interpolate(answer.logits, size, mode="bilinear")[0]
+    if not scores.isfinite().all():
+        raise FloatingPointError
+    return coloured(scores.argmax(0).cpu().numpy())
+
+
+def brought_to(values: Tensor, size: tuple[int, int]) -> np.ndarray:
+    """Return (1, h, w) as (H, W)."""
+    found: np.ndarray = interpolate(values[None].float(), size, mode="bicubic")[0, 0].cpu().numpy()
+    return found
+
+
+# by `model_type`
+SEERS: Mapping[str, Seer] = {
+    "dpt": Seer("DPTForDepthEstimation", CENTRED, nearness, square=True),
+    "depth_anything": Seer("DepthAnythingForDepthEstimation", IMAGENET, nearness, side=518, cell=14),
+    "zoedepth": Seer("ZoeDepthForDepthEstimation", CENTRED, nearness_of_metres, side=384, cell=32),
+    "upernet": Seer("UperNetForSemanticSegmentation", IMAGENET, segments),
+    "segformer": Seer("SegformerForSemanticSegmentation", IMAGENET, segments),
+}

@@ -1,0 +1,32 @@
+"""Jobs that make maps: what stands with a map, where pictures have their generation data, is its pose as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from modules.engine.messages import JobSpec
+from modules.imaging.inputs import load_input
+from modules.library.library import Library
+from modules.params.map_request import MapRequest
+from modules.pipelines.maps import POSE, MapPlan
+from modules.requests.recorded import known_fields, recorded_request
+from modules.settings.options import Settings
+from modules.worker.job_kinds import Extra, JobPlan
+
+
+def plan_maps(spec: JobSpec, library: Library, inputs: Path) -> JobPlan[Any]:
+    """Plan a job of maps, one after another."""
+    settings = replace(Settings(**known_fields(Settings, spec.settings)), pictures_alone=True, save_manifest=False)
+    request, load = recorded_request(MapRequest, spec.params), partial(load_input, inputs)
+    return JobPlan([MapPlan(request, settings, name, load) for name in request.images], pose_of, map_facts)
+
+
+def pose_of(plan: MapPlan, extra: Extra) -> str:
+    return str(extra.get(POSE, ""))
+
+
+def map_facts(plan: MapPlan) -> dict[str, Any]:
+    return {}

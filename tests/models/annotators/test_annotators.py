@@ -1,0 +1,303 @@
+"""Preprocessors that are networks: files of the names people have, against arithmetic that is known beforehand."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from safetensors.torch import save_file
+
+from modules.base.errors import ModelCorrupt, ModelMismatch, ModelMissing, ModelUnsafe, NotANumber
+from modules.library.catalog import Catalog
+from modules.library.library import Library
+from modules.library.model_kinds import ANNOTATOR
+from modules.models.annotators import annotators as room
+from modules.models.annotators.annotators import Annotators, KeptMaps
+from modules.models.annotators.edges import Hed
+from modules.models.annotators.lineart import LineDrawer
+from modules.models.annotators.seen_by_transformers import nearness_of_metres
+from modules.sampling.annotation import Annotate, Annotation
+from modules.sampling.weights import Weights
+from modules.store.hashes import HashCache
+
+PICTURE = np.random.default_rng(4).integers(0, 256, (70, 90, 3), np.uint8)
+RAMP = np.linspace(-600, 840, 90).clip(40, 210).astype(np.uint8)[None, :, None].repeat(70, 0).repeat(3, 2)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "annotators").mkdir()
+    return tmp_path / "annotators"
+
+
+@pytest.fixture
+def annotators(folder, tmp_path):
+    found = Library({ANNOTATOR.name: Catalog([folder], HashCache(tmp_path / "hashes.sqlite"), ANNOTATOR)})
+    return Annotators(found, torch.device("cpu"))
+
+
+def seen(annotators, name, pixels=PICTURE, resolution=64):
+    with torch.inference_mode():
+        return annotators.annotate(Annotate(Weights(""), pixels, name, resolution)).levels
+
+
+def constant(net, value, *biases):
+    """The network's tensors, all zero but for these biases."""
+    state = {name: each * 0 for name, each in net.state_dict().items()}
+    return {name: each + value if name in biases else each for name, each in state.items()}
+
+
+# Edges and lines ------------------------------------------------------------------------------------------
+
+
+def hed(value):
+    return constant(Hed(), value, *(f"block{number}.projection.bias" for number in range(1, 6)))
+
+
+def test_a_soft_edge_is_the_sigmoid_of_the_mean_of_five_side_outputs(annotators, folder):
+    state = hed(0.0)
+    for number in range(1, 6):
+        state[f"block{number}.projection.bias"] += number - 4      # -3 … 1, of which the mean is -1
+    torch.save(state, folder / "ControlNetHED.pth")
+    found = seen(annotators, "hed")
+    expected = int(255 / (1 + np.exp(1)))
+    assert found.shape == (64, 82, 3) and set(np.unique(found)) == {expected}
+    assert set(np.unique(seen(annotators, "hed_safe"))) == {0}      # the lowest of three levels
+    assert not seen(annotators, "scribble_hed").any()               # no pixel stands out
+
+
+def test_a_first_stage_that_differentiates_gives_a_ramp_as_an_edge_and_as_a_stroke(annotators, folder):
+    state = hed(-3.0)
+    state["block1.convs.0.weight"][0, :, 1, 2] = 1      # along a row, what is right less what is left
+    state["block1.convs.0.weight"][0, :, 1, 0] = -1
+    state["block1.convs.1.weight"][0, 0, 1, 1] = 1
+    state["block1.projection.weight"][0, 0] = 1
+    torch.save(state, folder / "ControlNetHED.pth")
+    edge, stroke = seen(annotators, "hed", RAMP)[:, :, 0], seen(annotators, "scribble_hed", RAMP)[:, :, 0]
+    middle = int(np.argmax(edge[32, 20:60])) + 20
+    assert edge[32, middle] == 255 and edge[:, 10:30].max() < 20 and set(np.unique(stroke)) == {0, 255}
+    assert stroke[32, middle] == 255 and not stroke[:, 8:25].any()
+
+
+def test_lines_are_light_where_the_drawing_is_dark(annotators, folder):
+    save_file(constant(LineDrawer(), 1.0, "model4.1.bias"), folder / "sk_model.safetensors")
+    save_file(constant(LineDrawer(), -1.0, "model4.1.bias"), folder / "sk_model2.safetensors")
+    white, dark = (int(255 / (1 + np.exp(sign))) for sign in (-1, 1))
+    assert set(np.unique(seen(annotators, "lineart"))) == {255 - white}
+    assert set(np.unique(seen(annotators, "lineart_coarse"))) == {255 - dark}
+
+
+def test_names_and_shapes_are_those_of_the_files_that_people_have():
+    hed_file, lines = Hed().state_dict(), LineDrawer().state_dict()
+    assert len(hed_file) == 37 and tuple(hed_file["block5.convs.2.weight"].shape) == (512, 512, 3, 3)
+    assert tuple(hed_file["norm"].shape) == (1, 3, 1, 1) and tuple(hed_file["block3.projection.bias"].shape) == (1,)
+    assert {name: tuple(each.shape) for name, each in lines.items() if name.endswith("weight")} == {
+        "model0.1.weight": (64, 3, 7, 7), "model1.0.weight": (128, 64, 3, 3), "model1.3.weight": (256, 128, 3, 3),
+        **{f"model2.{block}.conv_block.{place}.weight": (256, 256, 3, 3) for block in range(3) for place in (1, 5)},
+        "model3.0.weight": (256, 128, 3, 3), "model3.3.weight": (128, 64, 3, 3), "model4.1.weight": (1, 64, 7, 7),
+    }
+
+
+# Models of transformers -----------------------------------------------------------------------------------
+
+LEVELS = {"neck_hidden_sizes": [8] * 4, "fusion_hidden_size": 8}
+LAYERS = {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 2}
+STAGES = {"hidden_sizes": [8] * 4, "depths": [1] * 4}
+
+
+def dpt():
+    backbone = {"intermediate_size": 64, "image_size": 32, "patch_size": 8, "backbone_out_indices": [0, 1, 2, 3]}
+    return transformers.DPTForDepthEstimation(transformers.DPTConfig(**LAYERS, **LEVELS, **backbone))
+
+
+def depth_anything():
+    backbone = transformers.Dinov2Config(
+        **LAYERS, image_size=28, patch_size=14, out_indices=[1, 2, 3, 4], apply_layernorm=True,
+        reshape_hidden_states=False,
+    )
+    config = transformers.DepthAnythingConfig(
+        backbone_config=backbone, reassemble_hidden_size=32, head_hidden_size=8, **LEVELS
+    )
+    return transformers.DepthAnythingForDepthEstimation(config)
+
+
+def zoedepth():
+    backbone = transformers.BeitConfig(
+        **LAYERS, intermediate_size=64, image_size=32, patch_size=8, out_indices=[1, 2, 3, 4],
+        reshape_hidden_states=False, use_relative_position_bias=True,
+    )
+    config = transformers.ZoeDepthConfig(
+        backbone_config=backbone, bottleneck_features=8, num_relative_features=8, backbone_hidden_size=32,
+        bin_configurations=[{"n_bins": 8, "min_depth": 0.001, "max_depth": 10.0}], **LEVELS,
+    )
+    return transformers.ZoeDepthForDepthEstimation(config)
+
+
+def segformer():
+    config = transformers.SegformerConfig(
+        **STAGES, num_labels=150, num_attention_heads=[1] * 4, decoder_hidden_size=8
+    )
+    return transformers.SegformerForSemanticSegmentation(config)
+
+
+def upernet():
+    backbone = transformers.ConvNextConfig(**STAGES, out_features=["stage1", "stage2", "stage3", "stage4"])
+    config = transformers.UperNetConfig(
+        backbone_config=backbone, hidden_size=16, num_labels=150, auxiliary_in_channels=8, auxiliary_channels=8
+    )
+    return transformers.UperNetForSemanticSegmentation(config)
+
+
+MAKERS = {
+    "depth": dpt, "depth_anything": depth_anything, "depth_anything_v2": depth_anything, "depth_zoe": zoedepth,
+    "segmentation": upernet,
+}
+
+
+def stored(model, folder, name="model-of-somebody", change=()):
+    """A folder as transformers' repositories have it."""
+    place = folder / name
+    place.mkdir()
+    place.joinpath("config.json").write_text(json.dumps({**json.loads(model.config.to_json_string()), **dict(change)}))
+    state = {name: each.contiguous().clone() for name, each in model.state_dict().items()}
+    save_file(state, place / "model.safetensors")
+    return place
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_model_of_transformers_makes_the_map(annotators, folder, name):
+    torch.manual_seed(3)
+    stored(MAKERS[name](), folder)
+    found = seen(annotators, name)
+    assert found.shape == (64, 82, 3) and found.dtype == np.uint8
+    if name == "segmentation":
+        assert np.unique(found.reshape(-1, 3), axis=0).shape[0] <= 150
+    else:
+        assert (found[:, :, 0] == found[:, :, 2]).all()
+
+
+def test_distances_in_metres_have_most_levels_where_most_of_them_are():
+    """Of a hundred from 1 to 100 metres, those from the 2nd on fall evenly up to the 85th; what is beyond is black."""
+    far = torch.arange(1.0, 101.0).repeat(4, 1)[None]
+    found = nearness_of_metres(SimpleNamespace(predicted_depth=far), (4, 100))[0, :, 0]
+    assert found[0] == 255 and not found[86:].any() and (np.diff(found.astype(int)) <= 0).all()
+    assert abs(int(found[43]) - 255 * (1 - (44 - 2.98) / (85.15 - 2.98))) <= 1
+
+
+def test_what_is_nearest_is_white(annotators, folder):
+    torch.manual_seed(3)
+    model = dpt()
+    stored(model, folder)
+    found = seen(annotators, "depth", np.zeros((64, 64, 3), np.uint8))[:, :, 0]
+    with torch.inference_mode():
+        depth = model.eval()(torch.full((1, 3, 32, 32), -1.0)).predicted_depth[0]
+    depth = torch.nn.functional.interpolate(depth[None, None], (64, 64), mode="bicubic")[0, 0].numpy()
+    expected = (depth - depth.min()) / (depth.max() - depth.min()) * 255
+    assert np.abs(found - expected).max() <= 1
+
+
+def test_segments_have_ade20ks_colours(annotators, folder):
+    model = segformer()
+    for weight in model.parameters():
+        weight.data.zero_()
+    model.decode_head.classifier.bias.data[2] = 1      # the sky
+    stored(model, folder)
+    assert (seen(annotators, "segmentation") == (6, 230, 230)).all()
+
+
+def test_of_two_folders_the_one_that_is_meant_goes_first(annotators, folder):
+    torch.manual_seed(3)
+    for name, value in (("depth-anything-small", 0), ("depth-anything-V2-small", 1)):
+        model = depth_anything()
+        model.head.conv3.bias.data += value
+        stored(model, folder, name)
+    one, two = (room.find_annotator(annotators.library, name) for name in ("depth_anything", "depth_anything_v2"))
+    assert two.path.parent.name == "depth-anything-V2-small" and one.path.parent.is_relative_to(folder)
+
+
+@pytest.mark.parametrize(("change", "told"), [
+    ({"num_hidden_layers": 10**9}, "num_hidden_layers is beyond measure"),
+    ({"hidden_size": 10**9}, "hidden_size is beyond measure"),
+    ({"use_timm_backbone": True}, "from elsewhere"),
+    ({"backbone": "facebook/dinov2-small"}, "from elsewhere"),
+    ({"hidden_size": 64}, "does not fit the config.json"),
+    ({"hidden_size": "wide"}, "does not fit the config.json"),
+])
+def test_a_config_that_lies_is_refused_by_name(annotators, folder, change, told):
+    stored(dpt(), folder, change=change)
+    with pytest.raises(ModelMismatch, match=told) as refused:
+        seen(annotators, "depth")
+    assert "model-of-somebody" in str(refused.value)
+
+
+# Files ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "told", "hint"), [
+    ("hed", r"softedge_hed needs ControlNetHED\.pth", "models/ControlNetPreprocessor"),
+    ("depth_anything_v2", "needs transformers' depth_anything", "depth-anything/Depth-Anything-V2-Large-hf"),
+])
+def test_what_is_missing_is_told_with_its_name_and_its_place(annotators, name, told, hint):
+    with pytest.raises(ModelMissing, match=told) as missing:
+        seen(annotators, name)
+    assert hint in missing.value.hint
+
+
+class Harm:
+    def __reduce__(self):
+        return print, ("harm",)
+
+
+@pytest.mark.parametrize(("content", "error"), [
+    (Harm(), ModelUnsafe), (b"<html>404</html>", ModelCorrupt), (b"\0" * 1000, ModelCorrupt), (b"", ModelCorrupt),
+    ({"block1.convs.0.weight": torch.zeros(64, 3, 3, 3)}, ModelMismatch),
+    ({**hed(0.0), "norm": torch.zeros(1, 4, 1, 1)}, ModelMismatch), ({"state_dict": {"a": 1}}, Exception),
+])
+def test_a_file_that_is_none_is_refused_by_name_and_nothing_of_it_runs(annotators, folder, capsys, content, error):
+    path = folder / "ControlNetHED.pth"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        torch.save(content, path)
+    with pytest.raises(error, match="ControlNetHED"):
+        seen(annotators, "hed")
+    assert "harm" not in capsys.readouterr().out
+
+
+def test_a_network_that_gives_no_numbers_is_told(annotators, folder):
+    torch.save(hed(float("nan")), folder / "ControlNetHED.pth")
+    with pytest.raises(NotANumber, match="ControlNetHED"):
+        seen(annotators, "hed")
+
+
+# Remembered -----------------------------------------------------------------------------------------------
+
+
+def test_a_map_is_made_once_for_a_content(annotators, folder, monkeypatch):
+    torch.save(hed(0.0), folder / "ControlNetHED.pth")
+    asked = []
+
+    def see(net, ask):
+        asked.append(ask)
+        return Annotation(ask.pixels)
+
+    monkeypatch.setitem(room.ANNOTATOR_ROWS, "hed", room.AnnotatorRow(lambda path, device: None, see))
+    for pixels in (PICTURE, PICTURE.copy(), RAMP, PICTURE):
+        seen(annotators, "hed", pixels)
+    seen(annotators, "hed", PICTURE, resolution=128)
+    assert len(asked) == 3
+    torch.save(hed(1.0), folder / "ControlNetHED.pth")      # another file under the name
+    seen(annotators, "hed")
+    assert len(asked) == 4
+
+
+def test_maps_are_kept_within_a_number_of_bytes():
+    maps = KeptMaps(3 * PICTURE.nbytes)
+    for name in "abcd":
+        maps.put(name, Annotation(PICTURE))
+        maps.get("a")
+    assert maps.size == 3 * PICTURE.nbytes and maps.get("a") and not maps.get("b") and maps.get("d")
