@@ -7,13 +7,14 @@ checkpoint's UNet, which no ControlNet differs from.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
 import torch
 from diffusers import ControlNetModel, ControlNetUnionModel, UNet2DConditionModel
 from torch import Tensor, nn
+from torch.utils.weak import WeakIdKeyDictionary
 
 from modules.base.errors import ModelUnsupported
 from modules.library.catalog import ModelFile
@@ -53,11 +54,12 @@ OTHER_KINDS: Mapping[str, str] = {
 
 @dataclass(frozen=True, eq=False)
 class ControlNetwork:
-    """A ControlNet in memory."""
+    """A ControlNet in memory, and the hints in use as it adds them to its first features."""
 
     module: nn.Module
     name: str
     union: bool = False
+    seen: WeakIdKeyDictionary = field(default_factory=WeakIdKeyDictionary)
 
     asked_beside: ClassVar[bool] = True      # a call of its own beside the UNet's; other kinds change the UNet's
 
@@ -69,6 +71,14 @@ class ControlNetwork:
     def size(self) -> int:
         """Its weights in bytes."""
         return bytes_of(self.module.parameters())
+
+    def embedded(self, hint: Tensor, like: Tensor) -> Tensor:
+        """Return a hint (3, H, W) as features (C, h, w); they are the same at each step, and computed once."""
+        if hint not in self.seen:
+            embedding: Any = self.module.controlnet_cond_embedding
+            self.seen[hint] = embedding(hint[None].to(like))[0]
+        found: Tensor = self.seen[hint]
+        return found
 
 
 AnyControl: TypeAlias = "ControlNetwork | T2iAdapter | IpAdapter | Lllite"

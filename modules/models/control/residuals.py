@@ -6,7 +6,8 @@ Zhang et al. 2023, arXiv:2302.05543: the outputs are added to the skip connectio
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 import torch
@@ -53,6 +54,9 @@ def with_residuals(
     for (sha256, _), own in uses.items():
         network = networks[sha256]
         outputs = weighted_outputs(cast("ControlNetwork", network), call, own)
+        if not totals and [use.place for use in own] == [*range(len(rows))]:
+            totals = outputs
+            continue
         totals = totals or [output.new_zeros(len(rows), *output.shape[1:]) for output in outputs]
         places = torch.tensor([use.place for use in own], device=outputs[0].device)
         for total, output in zip(totals, outputs, strict=True):
@@ -120,7 +124,7 @@ def control_outputs(network: ControlNetwork, call: CallArguments, uses: Sequence
     (latents, timesteps), named = call
     places = torch.tensor([use.place for use in uses], device=latents.device)
     channels = config_of(network.module).in_channels      # an inpainting model's further ones are none of its business
-    hints = torch.stack([use.control.hint for use in uses]).to(latents)
+    hints = torch.stack([network.embedded(use.control.hint, latents) for use in uses])
     added = named["added_cond_kwargs"]
     arguments: dict[str, Any] = {
         "encoder_hidden_states": named["encoder_hidden_states"][places],
@@ -131,8 +135,20 @@ def control_outputs(network: ControlNetwork, call: CallArguments, uses: Sequence
         arguments |= union_arguments(network.module, hints, uses[0].control.task)
     else:
         arguments["controlnet_cond"] = hints
-    down, middle = network.module(latents[places][:, :channels], timesteps[places], **arguments)
+    with given_features(network.module):
+        down, middle = network.module(latents[places][:, :channels], timesteps[places], **arguments)
     return *down, middle
+
+
+@contextmanager
+def given_features(module: nn.Module) -> Iterator[None]:
+    """Have a ControlNet be given its hints' features, which are computed once, in the place of the hints."""
+    embedding = module.controlnet_cond_embedding
+    module.controlnet_cond_embedding = nn.Identity()
+    try:
+        yield
+    finally:
+        module.controlnet_cond_embedding = embedding
 
 
 def union_arguments(module: nn.Module, hints: Tensor, task: int) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from modules.base.errors import ModelCorrupt, ModelError, ModelMismatch, ModelUn
 from modules.library.catalog import ModelFile
 from modules.library.model_kinds import CONTROLNET
 from modules.models.checkpoint.loader import load_checkpoint
-from modules.models.control.control_file import control_config, control_names, load_control_network
+from modules.models.control.control_file import ControlNetwork, control_config, control_names, load_control_network
 from modules.models.control.networks import ControlNetworks
+from modules.models.control.residuals import with_residuals
 from modules.models.unet import predict_batch
 from modules.sampling.control import CONTROL, Control, Controls
 from modules.sampling.questions import Cond, Predict
@@ -194,8 +195,6 @@ def question(sigma, *controls):
 
 
 def adding(network, controls=None):
-    from modules.models.control.residuals import with_residuals
-
     return lambda call, rows: with_residuals({"c": network}, call, controls or rows)
 
 
@@ -230,6 +229,38 @@ def test_controls_add_up(model, canny):
     with torch.inference_mode():
         [plain] = predict_batch(model, [question(1.0)])
     assert torch.equal(none[0], plain[0])
+
+
+def test_a_hints_features_are_computed_once(model, canny):
+    asked, calls = [], 0
+    hook = canny.module.controlnet_cond_embedding.register_forward_hook(lambda *_: asked.append(1))
+    own = control()
+    for sigma in (1.0, 2.0, 3.0):
+        drawn(model, canny, question(sigma, own), question(sigma + 0.5))
+        calls += 1
+    hook.remove()
+    assert (len(asked), calls) == (1, 3)
+
+
+def test_a_unions_row_is_what_diffusers_makes_of_it(model, canny):
+    from diffusers import ControlNetUnionModel
+
+    torch.manual_seed(1)
+    own = {"num_control_type": 8, "num_trans_channel": 32, "num_trans_head": 1, "num_proj_channel": 32}
+    union = ControlNetUnionModel(
+        **control_config(canny.module.state_dict(), model), **own, addition_time_embed_dim=256
+    ).eval()
+    for name, weight in union.named_parameters():
+        weight.data = torch.randn_like(weight) * 0.05 if "controlnet_" in name else weight.data
+    row, hint, kinds = torch.randn(1, 4, 8, 8), control(task=6).hint, torch.zeros(1, 8)
+    kinds[0, 6], text = 1, torch.randn(1, 77, 64)
+    call = (row, torch.tensor([7.0])), {"encoder_hidden_states": text, "added_cond_kwargs": None}
+    with torch.inference_mode():
+        _, named = with_residuals({"c": ControlNetwork(union, "u", union=True)}, call, [(control(task=6),)])
+        down, middle = union(row, torch.tensor([7.0]), text, [hint[None]], kinds, [6], return_dict=False)
+    for one, other in zip(named["down_block_additional_residuals"], down, strict=True):
+        assert torch.allclose(one, other, atol=1e-5)
+    assert torch.allclose(named["mid_block_additional_residual"], middle, atol=1e-5)
 
 
 def test_a_region_of_everything_changes_nothing_and_one_of_nothing_leaves_no_control(model, canny):
