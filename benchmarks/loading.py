@@ -4,40 +4,48 @@ import math
 import multiprocessing
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 from typing import TypeVar
 
 import psutil
 import torch
+from diffusers import ControlNetModel, UNet2DConditionModel
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from benchmarks.checkpoints import KINDS, save, tensors
 from benchmarks.measure import alternating, report
 from modules.library.catalog import ModelFile
-from modules.models.checkpoint.loader import LoadedModel, load_checkpoint
+from modules.models.checkpoint.loader import load_checkpoint
+from modules.models.control.control_file import load_control_network
 
 T = TypeVar("T")
+CONTROLNET_OF_SD1 = "ControlNet"
 PAGE = 4096                  # bytes; of memory
 CHUNK = 64 * 2**20           # bytes read at once: beyond any cache of the processor
 SPARE = 2 * 2**30            # bytes of memory left to others
 HIGHEST = re.compile(r"VmHWM:\s+(\d+) kB")
 
 
-def run() -> None:
-    """Opening a checkpoint of real size (fp16) and touching every weight ÷ reading its bytes from the warm page cache;
-    its memory ÷ the file.
+def run(kind: str = "") -> None:
+    """Opening a file of real size (fp16) and touching every weight ÷ reading its bytes from the warm page cache; its
+    memory ÷ the file.
+
+    kind: the only one to measure; "" measures all
     """
     torch.set_num_threads(1)
-    for name, kind in KINDS.items():
+    for name in [kind] if kind else [*KINDS, CONTROLNET_OF_SD1]:
         with TemporaryDirectory() as folder:
-            size = 2 * sum(math.prod(shape) for _, shape in tensors(kind))
+            size = 2 * sum(math.prod(shape) for _, shape in shapes_of(name))
             print(f" {name}, {size / 1e9:.2f} GB", flush=True)
             if lacking := too_little(size, Path(folder)):
                 print(f"  not measured: {lacking}", flush=True)
             else:
-                measure(name, Path(folder) / "random.safetensors")
+                measure(name, Path(folder) / f"{name}.safetensors")
 
 
 def too_little(size: int, folder: Path) -> str:
@@ -62,17 +70,29 @@ def elsewhere(function: Callable[..., T], *arguments: object) -> T:
         return pool.apply(function, arguments)
 
 
+def shapes_of(name: str) -> list[tuple[str, tuple[int, ...]]]:
+    """The names and shapes of a file's tensors."""
+    if name in KINDS:
+        return list(tensors(KINDS[name]))
+    with torch.device("meta"):
+        weights = ControlNetModel(cross_attention_dim=768, attention_head_dim=8).state_dict()
+    return [(each, tuple(weight.shape)) for each, weight in weights.items()]
+
+
 def save_kind(name: str, path: Path) -> None:
-    save(KINDS[name], path)
+    if name in KINDS:
+        return save(KINDS[name], path)
+    save_file({each: torch.randn(shape, dtype=torch.float16) * 0.02 for each, shape in shapes_of(name)}, path)
 
 
 def peak(path: Path) -> int:
     """Bytes of memory that opening and touching add to a process with everything imported,
     mapped pages of the file included.
     """
+    sizes_of_sd1()
     before = highest()
-    model = opened(path)
-    touch(model)
+    modules = opened(path)
+    touch(modules)
     return highest() - before
 
 
@@ -84,18 +104,24 @@ def highest() -> int:
     return int(HIGHEST.search(Path("/proc/self/status").read_text())[1]) * 1024
 
 
-def opened(path: Path) -> LoadedModel:
-    return load_checkpoint(ModelFile(path, path.name, "0" * 64))
+def opened(path: Path) -> list[nn.Module]:
+    """The modules of a file; a ControlNet's checkpoint is there by its sizes alone."""
+    file = ModelFile(path, path.name, "0" * 64)
+    if path.stem in KINDS:
+        model = load_checkpoint(file)
+        return [model.unet, model.vae, *(encoder.module for encoder in model.texts)]
+    return [load_control_network(file, SimpleNamespace(unet=sizes_of_sd1())).module]
 
 
-def touch(model: LoadedModel) -> int:
+@cache
+def sizes_of_sd1() -> UNet2DConditionModel:
+    with torch.device("meta"):
+        return UNet2DConditionModel(cross_attention_dim=768, attention_head_dim=8)
+
+
+def touch(modules: list[nn.Module]) -> int:
     """A byte of every page of every weight, summed."""
-    return sum(touched(weight) for module in parts(model) for weight in module.parameters())
-
-
-def parts(model: LoadedModel) -> Iterator[nn.Module]:
-    yield from (model.unet, model.vae)
-    yield from (encoder.module for encoder in model.texts)
+    return sum(touched(weight) for module in modules for weight in module.parameters())
 
 
 def touched(weight: Tensor) -> int:
