@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from modules.models.checkpoint.loader import Part
 from modules.models.files.state_dict import read_state_dict
 
 TRAINED_IN_PARALLEL = "module."      # before all names in files of networks that were trained on several devices
+Convert = Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]
 AnnotatorNet = TypeVar("AnnotatorNet", bound=nn.Module)
 
 
-def annotator_network(path: Path, make: Callable[[], AnnotatorNet], device: torch.device) -> AnnotatorNet:
-    """Return the network of a file's weights, in single precision. Raises ModelError, naming the file."""
-    part = Part(path.name, read_state_dict(path).tensors, "", names_without_module)
+def as_they_are(tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    return tensors
+
+
+def annotator_network(
+    path: Path, make: Callable[[], AnnotatorNet], device: torch.device, convert: Convert = as_they_are
+) -> AnnotatorNet:
+    """Return the network of a file's weights, in single precision. Raises ModelError, naming the file.
+
+    convert: the file's tensors → the network's
+    """
+    part = Part(path.name, convert(read_state_dict(path).tensors), "", names_without_module)
     network: AnnotatorNet = part.build(lambda tensors: make()).to(device, torch.float32)
     return network
 

@@ -73,11 +73,17 @@ def soft_edges(net: Any, ask: Annotate) -> Annotation:
         sides = [interpolate(side, x.shape[2:], mode="bilinear") for side in net(x)]
         share = torch.stack(sides).mean(0).sigmoid()[0, 0].cpu().numpy()
         if ask.name.endswith("_safe"):
-            share = np.floor(share * SAFE_LEVELS) / (SAFE_LEVELS - 1)
+            share = few_levels(share)
         found = checked_levels(share)
         return in_three(scribbled(found) if ask.name.startswith("scribble") else found)
 
     return Annotation(in_resolution(edges)(ask.pixels, MapOptions(ask.resolution)))
+
+
+def few_levels(shares: np.ndarray) -> np.ndarray:
+    """Return shares of 0 to 1 in three levels."""
+    found: np.ndarray = np.floor(shares * SAFE_LEVELS) / (SAFE_LEVELS - 1)
+    return found
 
 
 def scribbled(edges: np.ndarray) -> np.ndarray:

@@ -19,6 +19,7 @@ from modules.models.annotators import annotators as room
 from modules.models.annotators.annotators import Annotators, KeptMaps
 from modules.models.annotators.edges import Hed
 from modules.models.annotators.lineart import LineDrawer
+from modules.models.annotators.pidinet import PiDiNet, plain_kernel
 from modules.models.annotators.seen_by_transformers import nearness_of_metres
 from modules.sampling.annotation import Annotate, Annotation
 from modules.sampling.weights import Weights
@@ -100,6 +101,58 @@ def test_names_and_shapes_are_those_of_the_files_that_people_have():
         **{f"model2.{block}.conv_block.{place}.weight": (256, 256, 3, 3) for block in range(3) for place in (1, 5)},
         "model3.0.weight": (256, 128, 3, 3), "model3.3.weight": (128, 64, 3, 3), "model4.1.weight": (1, 64, 7, 7),
     }
+
+
+KERNELS = {
+    "central": lambda x, w: sum(w[k] * (x[k] - x[4]) for k in range(9)),
+    "angular": lambda x, w: sum(w[k] * (x[k] - x[after]) for k, after in enumerate((1, 2, 5, 0, 4, 8, 3, 6, 7))),
+    "plain": lambda x, w: sum(w[k] * x[k] for k in range(9)),
+}
+
+
+@pytest.mark.parametrize("kind", KERNELS)
+def test_a_kernel_of_differences_is_what_the_paper_sums(kind):
+    """Pixels of 3 × 3, each times its weight, less the middle one or the next one around it."""
+    noise = torch.Generator().manual_seed(1)
+    x, w = torch.randn(3, 3, generator=noise), torch.randn(1, 1, 3, 3, generator=noise)
+    found = (plain_kernel(w, kind)[0, 0] * x).sum()
+    assert torch.allclose(found, KERNELS[kind](x.flatten(), w.flatten()), atol=1e-5)
+
+
+def test_a_radial_kernel_takes_the_inner_ring_from_the_outer_one():
+    w = torch.randn(1, 1, 3, 3, generator=torch.Generator().manual_seed(1))
+    found = plain_kernel(w, "radial")[0, 0]
+    assert found.shape == (5, 5) and found[2, 2] == 0 and abs(found.sum()) < 1e-5
+    assert found[0, 0] == w.flatten()[1] == -found[1, 1] and found[4, 4] == w.flatten()[8] == -found[3, 3]
+
+
+def test_pidinets_edges_are_the_sigmoid_of_its_last_layer(annotators, folder):
+    state = {f"module.{name}": each for name, each in pidinet_file(0.0).items()}
+    state["module.classifier.bias"] = torch.tensor([-1.0])
+    torch.save({"epoch": 7, "state_dict": state}, folder / "table5_pidinet.pth")
+    expected = int(255 / (1 + np.exp(1)))
+    assert set(np.unique(seen(annotators, "pidinet"))) == {expected}
+    assert set(np.unique(seen(annotators, "pidinet_safe"))) == {0} == set(np.unique(seen(annotators, "pidinet_sketch")))
+    assert not seen(annotators, "pidinet_scribble").any()
+
+
+def pidinet_file(value):
+    """The tensors of its file, whose kernels are all 3 × 3."""
+    state = {name: each * 0 + value for name, each in PiDiNet().state_dict().items()}
+    return {name: each[..., :3, :3].contiguous() if each.ndim == 4 and each.shape[-1] == 5 else each
+            for name, each in state.items()}
+
+
+def test_pidinets_layers_have_the_names_and_shapes_of_its_file(annotators, folder):
+    shapes = {name: tuple(each.shape) for name, each in pidinet_file(0.0).items()}
+    assert len(shapes) == 1 + 15 * 2 + 3 * 2 + 4 * (2 + 4 + 3 + 2) + 2
+    assert shapes["block1_1.conv1.weight"] == (60, 1, 3, 3) and shapes["block2_1.shortcut.weight"] == (120, 60, 1, 1)
+    assert shapes["block4_4.conv2.weight"] == (240, 240, 1, 1) and "block1_1.shortcut.weight" not in shapes
+    assert shapes["dilations.1.conv2_4.weight"] == (24, 24, 3, 3) and shapes["attentions.0.conv1.bias"] == (4,)
+    assert shapes["conv_reduces.3.conv.weight"] == (1, 24, 1, 1) and shapes["classifier.weight"] == (1, 4, 1, 1)
+    torch.manual_seed(1)
+    torch.save({name: torch.randn(shape) * 0.1 for name, shape in shapes.items()}, folder / "table5_pidinet.pth")
+    assert np.unique(seen(annotators, "pidinet")).size > 8
 
 
 # Models of transformers -----------------------------------------------------------------------------------
