@@ -19,7 +19,7 @@ from modules.params.preprocessors import Preprocessor, find_preprocessor
 ANNOTATOR_FOLDER = f"models/{ANNOTATOR.where[-1]}"
 # preprocessors whose own file Easel runs, the one that the table of preprocessors names
 ONE_FILE_ANNOTATORS = (
-    "hed", "hed_safe", "scribble_hed", "pidinet", "pidinet_safe", "pidinet_scribble", "pidinet_sketch",
+    "openpose", "hed", "hed_safe", "scribble_hed", "pidinet", "pidinet_safe", "pidinet_scribble", "pidinet_sketch",
     "lineart", "lineart_coarse",
 )
 

@@ -19,6 +19,7 @@ from modules.library.annotators import ANNOTATOR_MODELS, find_annotator
 from modules.library.library import Library
 from modules.models.annotators.edges import load_hed, soft_edges
 from modules.models.annotators.lineart import drawn_lines, load_line_drawer
+from modules.models.annotators.openpose import load_pose_net, posed
 from modules.models.annotators.pidinet import load_pidinet, pixel_edges
 from modules.models.annotators.seen_by_transformers import load_seer, seen_map
 from modules.sampling.annotation import Annotate, Annotation
@@ -93,6 +94,7 @@ class KeptMaps:
 
 
 ANNOTATOR_ROWS: Mapping[str, AnnotatorRow] = {
+    "openpose": AnnotatorRow(load_pose_net, posed),
     **dict.fromkeys(("hed", "hed_safe", "scribble_hed"), AnnotatorRow(load_hed, soft_edges)),
     **dict.fromkeys(
         ("pidinet", "pidinet_safe", "pidinet_scribble", "pidinet_sketch"), AnnotatorRow(load_pidinet, pixel_edges)

@@ -19,11 +19,13 @@ from modules.models.annotators import annotators as room
 from modules.models.annotators.annotators import Annotators, KeptMaps
 from modules.models.annotators.edges import Hed
 from modules.models.annotators.lineart import LineDrawer
+from modules.models.annotators.openpose import PoseNet, posed
 from modules.models.annotators.pidinet import PiDiNet, plain_kernel
 from modules.models.annotators.seen_by_transformers import nearness_of_metres
 from modules.sampling.annotation import Annotate, Annotation
 from modules.sampling.weights import Weights
 from modules.store.hashes import HashCache
+from tests.imaging.control.test_pose_matching import SIZE, STANDING, maps
 
 PICTURE = np.random.default_rng(4).integers(0, 256, (70, 90, 3), np.uint8)
 RAMP = np.linspace(-600, 840, 90).clip(40, 210).astype(np.uint8)[None, :, None].repeat(70, 0).repeat(3, 2)
@@ -153,6 +155,52 @@ def test_pidinets_layers_have_the_names_and_shapes_of_its_file(annotators, folde
     torch.manual_seed(1)
     torch.save({name: torch.randn(shape) * 0.1 for name, shape in shapes.items()}, folder / "table5_pidinet.pth")
     assert np.unique(seen(annotators, "pidinet")).size > 8
+
+
+# Poses ----------------------------------------------------------------------------------------------------
+
+
+def test_openposes_layers_have_the_names_and_shapes_of_its_file():
+    shapes = {name: tuple(each.shape) for name, each in PoseNet().state_dict().items()}
+    assert len(shapes) == 2 * (12 + 2 * 5 + 5 * 2 * 7)
+    assert shapes["conv1_1.weight"] == (64, 3, 3, 3) and shapes["conv4_4_CPM.weight"] == (128, 256, 3, 3)
+    assert shapes["conv5_4_CPM_L1.weight"] == (512, 128, 1, 1) and shapes["conv5_5_CPM_L2.weight"] == (19, 512, 1, 1)
+    assert shapes["Mconv1_stage2_L1.weight"] == (128, 185, 7, 7)
+    assert shapes["Mconv7_stage6_L1.weight"] == (38, 128, 1, 1)
+
+
+def test_a_network_that_sees_nobody_gives_a_black_map_and_no_people(annotators, folder):
+    torch.save(constant(PoseNet(), 0.0), folder / "body_pose_model.pth")
+    with torch.inference_mode():
+        found = annotators.annotate(Annotate(Weights(""), PICTURE, "openpose", 64))
+    assert found.levels.shape == (64, 82, 3) and not found.levels.any()
+    assert found.pose == {"people": [], "canvas_width": 82, "canvas_height": 64}
+
+
+class Knowing(torch.nn.Module):
+    """A pose network that gives the maps of a person, whatever it is shown."""
+
+    def __init__(self, *people):
+        super().__init__()
+        self.given = torch.nn.Parameter(torch.zeros(1))
+        heat, fields = maps(*people)
+        self.heat, self.fields = (torch.tensor(each[None], dtype=torch.float32) for each in (heat, fields))
+
+    def forward(self, x):
+        size = tuple(side // 8 for side in x.shape[2:])
+        return [torch.nn.functional.interpolate(each, size, mode="area") for each in (self.fields, self.heat)]
+
+
+def test_a_pose_is_in_pixels_of_the_map_and_drawn_there():
+    picture = np.zeros((SIZE, SIZE, 3), np.uint8)
+    with torch.inference_mode():
+        found = posed(Knowing(STANDING), Annotate(Weights(""), picture, "openpose", 320))
+    [person] = found.pose["people"]
+    points = np.array(person["pose_keypoints_2d"]).reshape(18, 3)
+    assert (points[:, 2] == 1).all() and (found.pose["canvas_width"], found.pose["canvas_height"]) == (320, 320)
+    assert np.abs(points[:, :2] - 2 * np.array(STANDING)).max() <= 10      # the network's cells are 8 pixels of 184
+    x, y = points[1, :2].astype(int)
+    assert found.levels[y, x].any() and not found.levels[300:, 300:].any()
 
 
 # Models of transformers -----------------------------------------------------------------------------------

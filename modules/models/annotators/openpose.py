@@ -1,0 +1,124 @@
+"""OpenPose's network for bodies: VGG's first ten layers, then six stages that look for limbs and joints.
+
+Cao, Simon, Wei, Sheikh 2017, arXiv:1611.08050. Each stage has two branches, of limbs' fields and of joints' heat, and
+sees what the one before it gave. Names are those of the file `body_pose_model.pth`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, max_pool2d, pad, relu
+
+from modules.imaging.control.maps import scaled_and_padded
+from modules.imaging.control.pose_matching import people_in
+from modules.imaging.control.poses import PosedPerson, pose_map
+from modules.imaging.control.resampling import AREA, CUBIC, Levels, resampled
+from modules.models.annotators.building import annotator_network
+from modules.sampling.annotation import Annotate, Annotation
+
+# name and outputs of each layer; "" halves the size
+BEGIN = (
+    ("conv1_1", 64), ("conv1_2", 64), ("", 0), ("conv2_1", 128), ("conv2_2", 128), ("", 0), ("conv3_1", 256),
+    ("conv3_2", 256), ("conv3_3", 256), ("conv3_4", 256), ("", 0), ("conv4_1", 512), ("conv4_2", 512),
+    ("conv4_3_CPM", 256), ("conv4_4_CPM", 128),
+)
+STAGES_OF_POSE, BRANCHES = 6, {"L1": 38, "L2": 19}      # outputs: limbs' fields; joints' heat and that of none
+SEEN_WIDTH, STAGE_WIDTH, FIRST_INNER = 128, 128, 512
+BODY_SIDE, STRIDE_OF_POSE = 184, 8      # pixels of the height that it sees, and from one value to the next
+BEYOND_PICTURE = 128                              # of 256, beyond the picture
+
+
+class PoseNet(nn.Module):
+    """The network; its layers lie side by side, as in the file."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        width = 3
+        for name, outputs in BEGIN:
+            if name:
+                self.add_module(name, nn.Conv2d(width, outputs, 3, padding=1))
+                width = outputs
+        for stage in range(1, STAGES_OF_POSE + 1):
+            for branch, outputs in BRANCHES.items():
+                for name, inputs, wide, kernel in layers_of_stage(stage, branch, outputs):
+                    self.add_module(name, nn.Conv2d(inputs, wide, kernel, padding=kernel // 2))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(1, 3, H, W) in blue, green, red of −½ to ½ → (1, 38, h, w) fields, (1, 19, h, w) heat; h = H / 8."""
+        for name, _ in BEGIN:
+            x = relu(self.get_submodule(name)(x)) if name else max_pool2d(x, 2)
+        fields, heat = self.stage(1, x)
+        for number in range(2, STAGES_OF_POSE + 1):
+            fields, heat = self.stage(number, torch.cat([fields, heat, x], 1))
+        return fields, heat
+
+    def stage(self, number: int, seen: Tensor) -> Sequence[Tensor]:
+        """Return what a stage's branches give."""
+        found = []
+        for branch, outputs in BRANCHES.items():
+            x = seen
+            *inner, last = (name for name, *_ in layers_of_stage(number, branch, outputs))
+            for name in inner:
+                x = relu(self.get_submodule(name)(x))
+            found.append(self.get_submodule(last)(x))
+        return found
+
+
+def layers_of_stage(stage: int, branch: str, outputs: int) -> list[tuple[str, int, int, int]]:
+    """Return name, inputs, outputs and kernel of a branch's layers."""
+    if stage == 1:
+        widths = [SEEN_WIDTH, STAGE_WIDTH, STAGE_WIDTH, STAGE_WIDTH, FIRST_INNER, outputs]
+        return [
+            (f"conv5_{place + 1}_CPM_{branch}", widths[place], widths[place + 1], 3 if place < 3 else 1)
+            for place in range(5)
+        ]
+    widths = [SEEN_WIDTH + sum(BRANCHES.values()), *[STAGE_WIDTH] * 6, outputs]
+    return [
+        (f"Mconv{place + 1}_stage{stage}_{branch}", widths[place], widths[place + 1], 7 if place < 5 else 1)
+        for place in range(7)
+    ]
+
+
+def load_pose_net(path: Path, device: torch.device) -> PoseNet:
+    """Return the network in a file. Raises ModelError, naming it."""
+    return annotator_network(path, PoseNet, device)
+
+
+def posed(net: Any, ask: Annotate) -> Annotation:
+    """Return the map of the bodies in a picture, and their poses."""
+    padded, (width, height) = scaled_and_padded(ask.pixels, ask.resolution)
+    heat, fields = body_maps(net, padded)
+    people = [PosedPerson(body=points) for points in people_in(heat, fields)]
+    levels = pose_map(people, padded.shape[1], padded.shape[0])[:height, :width]
+    told = [{"pose_keypoints_2d": flat_points(person.body)} for person in people]
+    return Annotation(levels, {"people": told, "canvas_width": width, "canvas_height": height})
+
+
+def body_maps(net: Any, levels: Levels) -> tuple[np.ndarray, np.ndarray]:
+    """Return the heat (19, H, W) and the fields (38, H, W) of a picture (H, W, 3)."""
+    height, width = levels.shape[:2]
+    scale = BODY_SIDE / height
+    smaller = resampled(levels, (max(1, round(width * scale)), BODY_SIDE), CUBIC if scale > 1 else AREA)
+    like = next(net.parameters())
+    x = torch.tensor(smaller[:, :, ::-1].copy()).to(like).permute(2, 0, 1)[None]
+    x = pad(x, (0, -x.shape[3] % STRIDE_OF_POSE, 0, -x.shape[2] % STRIDE_OF_POSE), value=BEYOND_PICTURE) / 256 - 0.5
+    found = []
+    for values in net(x):
+        whole = interpolate(values, scale_factor=STRIDE_OF_POSE, mode="bicubic")
+        cut = whole[:, :, :smaller.shape[0], :smaller.shape[1]]
+        found.append(interpolate(cut, (height, width), mode="bicubic")[0].cpu().numpy())
+    if not all(np.isfinite(each).all() for each in found):
+        raise FloatingPointError
+    fields, heat = found
+    return heat, fields
+
+
+def flat_points(points: Sequence[tuple[float, float] | None]) -> list[float]:
+    """Return x, y and confidence of each point; zeros for one that is not seen."""
+    return [value for point in points for value in ((*point, 1.0) if point else (0.0, 0.0, 0.0))]
