@@ -35,11 +35,20 @@ def whole_control_lora(name: str, tensors: Mapping[str, Tensor], model: LoadedMo
     found = {key: tensor.cpu() for key, tensor in base.items()} | plain
     for module, (up, down) in low_rank.items():
         weight = base.get(f"{module}.weight")
-        if weight is None or weight.shape[0] != up.shape[0] or weight[0].numel() != down[0].numel():
+        change = None if weight is None else low_rank_change(weight, up, down)
+        if weight is None or change is None:
             raise ModelMismatch(
                 f"{name} does not fit {model.checkpoint.model_name}: {module} is not that of {model.family.title}.",
                 "Choose a control-LoRA for this checkpoint's family in the unit.",
             )
-        change = (up.float().flatten(1) @ down.float().flatten(1)).view(weight.shape)
         found[f"{module}.weight"] = (weight.float().cpu() + change).to(up.dtype)
     return found
+
+
+def low_rank_change(weight: Tensor, up: Tensor, down: Tensor) -> Tensor | None:
+    """Return up @ down in a weight's shape; None if they are not of its shape."""
+    try:
+        change = up.float().flatten(1) @ down.float().flatten(1)
+        return change.view(weight.shape) if len(change) == len(weight) else None
+    except (RuntimeError, IndexError):
+        return None

@@ -166,7 +166,7 @@ def of_faces(projection: Mapping[str, Tensor]) -> str:
     if not {BASE_MARK, FULL_FACE_MARK, PLUS_MARK} & projection.keys():
         return "FaceID"
     first = projection.get("proj_in.weight")
-    return "InstantID" if first is not None and first.shape[-1] == FACE_WIDTH else ""
+    return "InstantID" if first is not None and first.shape[-1:] == (FACE_WIDTH,) else ""
 
 
 @dataclass(frozen=True)
