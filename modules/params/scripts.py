@@ -108,7 +108,7 @@ class PromptsFromFile:
     seeds: tuple[int, ...] = ()      # one for each line; empty: the request's for all
     # styles named in lines, with prompt and negative prompt
     styles: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    # each line's prompts by field, where dynamic prompts were made plain; empty: as they are written
+    # each picture's prompts by field, line after line, where dynamic prompts were made plain; empty: as written
     prompts: tuple[Mapping[str, str], ...] = ()
 
 

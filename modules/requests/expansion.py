@@ -12,6 +12,7 @@ from modules.params.prompt_lines import parse_lines
 from modules.params.scripts import NO_SCRIPT, PROMPTS_FROM_FILE, PromptsFromFile
 from modules.params.txt2img import Generation, counted_on
 from modules.prompts.dynamic_prompts import (
+    PART_COST,
     Allowance,
     Chooser,
     CombinationChooser,
@@ -120,18 +121,20 @@ def with_plain_files(mine: AccountData, params: Mapping[str, Any], settings: Set
 
 
 def with_plain_lines(mine: AccountData, params: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
-    """Return a job's parameters with plain prompts for the lines of Prompts from file, each chosen by its seed."""
+    """Return a job's parameters with plain prompts for the pictures of Prompts from file, each chosen by its seed."""
     if params.get("script_name") != PROMPTS_FROM_FILE or settings.dynamic_prompts == NOT_DYNAMIC:
         return dict(params)
     names = [each.name for each in fields(PromptsFromFile)]
     given = dict(zip(names, params["script_args"], strict=True))
-    lines = [{name: line[name] for name in LINE_FIELDS if name in line} for line in parse_lines(given["text"])]
-    if all(is_plain(text) for line in lines for text in line.values()):
+    lines = parse_lines(given["text"])
+    texts = [{name: line[name] for name in LINE_FIELDS if name in line} for line in lines]
+    if all(is_plain(text) for own in texts for text in own.values()):
         return dict(params)
     drawn, allowance, wildcards = DrawnPrompts(), Allowance(), mine.wildcards.current()
-    for place, (line, seed) in enumerate(zip(lines, line_seeds(given, params["seed"]), strict=False)):
-        writer = PromptWriter(parsed_templates(line), wildcards, allowance, settings.dynamic_prompts == COMBINATIONS)
-        drawn.add(writer.prompts(seed, place))
+    for line, own, seed in zip(lines, texts, line_seeds(given, params["seed"]), strict=True):
+        writer = PromptWriter(parsed_templates(own), wildcards, allowance, settings.dynamic_prompts == COMBINATIONS)
+        for each, _ in picture_seeds({**params, **line, "seed": seed}):
+            drawn.add(writer.prompts(each, len(drawn.prompts)))
     return {**params, "script_args": [*({**given, "prompts": drawn.prompts}[name] for name in names)]}
 
 
@@ -152,7 +155,7 @@ class DrawnPrompts:
     def add(self, prompts: dict[str, str]) -> None:
         """Add a picture's. Raises Invalid."""
         self.prompts.append(checked_prompts(prompts))
-        self.left -= sum(map(len, prompts.values()))
+        self.left -= max(PART_COST, sum(map(len, prompts.values())))
         if self.left < 0:
             raise PromptTooLong("The pictures' dynamic prompts are too long together.", "Ask for fewer pictures.",
                                 "prompt")

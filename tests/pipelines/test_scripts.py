@@ -317,6 +317,14 @@ def test_a_line_is_a_request_of_its_own(device):
     ]
 
 
+def test_a_lines_pictures_may_have_prompts_of_their_own(device):
+    asked = lines("a {cat|dog}\n--prompt an owl --n_iter 1", n_iter=2)
+    prompts = [{"prompt": "a cat"}, {"prompt": "a dog"}, {"prompt": "an owl"}]
+    plans = planned(device, replace(asked, script_args=(*asked.script_args[:-1], prompts)))
+    assert [(plan.params.prompt, plan.params.seed) for plan in plans] == [("a cat", 5), ("a dog", 6), ("an owl", 5)]
+    assert len(plans[0].params.script_args) == 0 and plans[1].params.pictures == 1
+
+
 def test_a_line_goes_before_or_after_the_prompt(device):
     [plan] = planned(device, lines("a cat", False, False, "end", prompt="on a hill"))
     assert plan.params.prompt == "on a hill a cat"

@@ -274,6 +274,17 @@ def test_each_line_of_prompts_from_file_chooses_by_its_own_seed(app):
     assert off.params["script_args"][-1] == []
 
 
+def test_each_picture_of_a_line_chooses_by_its_own_seed(app):
+    lines = "a {1|2|3|4|5|6} cat\n--prompt a {1|2|3|4|5|6} dog --n_iter 3 --subseed_strength 0.5\nplain"
+    given = dynamic(app, script_name=PROMPTS_FROM_FILE, script_args=(False, True, "end", lines), batch_size=2).params
+    cats, dogs = ([each["prompt"] for each in given["script_args"][-1][part]] for part in (slice(2), slice(2, 8)))
+    assert cats == [
+        dynamic(app, prompt="a {1|2|3|4|5|6} cat", seed=seed).params["prompt"] for seed in (5, 6)
+    ]
+    assert len(dogs) == 6 and len(set(dogs)) == 1 and dogs[0].endswith("dog")      # variations keep the prompt
+    assert given["script_args"][-1][8:] == [{"prompt": "plain"}] * 2
+
+
 def test_each_file_of_a_batch_has_a_prompt_of_its_own(app, tmp_path):
     folder = tmp_path / "pictures"
     folder.mkdir()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from modules.base.errors import Invalid
 from modules.base.fields import within_limits
-from modules.params.prompt_lines import SETTINGS, STYLES, WITHOUT_EFFECT, parse_lines
+from modules.params.prompt_lines import SETTINGS, STYLES, WITHOUT_EFFECT, PromptLine, parse_lines
 from modules.params.scripts import PromptsFromFile
 from modules.params.txt2img import counted_on
 from modules.pipelines.grid_plan import GridSet
@@ -28,32 +28,49 @@ def line_cells(params: Request, arguments: PromptsFromFile, settings: Settings, 
 
 
 def requests(params: Request, arguments: PromptsFromFile, settings: Settings) -> Iterator[tuple[Request, Settings]]:
-    """Yield each line's request, and its settings. Raises Invalid or UnknownName."""
+    """Yield the requests of each line, and its settings. Raises Invalid or UnknownName."""
     before = pictures = 0
-    for place, written in enumerate(parse_lines(arguments.text)):
-        line = {**written, **arguments.prompts[place]} if arguments.prompts else written
+    for place, line in enumerate(parse_lines(arguments.text)):
         seed = (
             arguments.seeds[place]
             if place < len(arguments.seeds)
             else counted_on(params.seed, before * arguments.iterate)
         )
-        request = said(
-            replace(params, seed=seed, script_name="", script_args=()),
-            styled(line, arguments.styles),
-            arguments.position,
-        )
-        request = with_standing_networks(request, settings)
-        yield (
-            request,
-            change_settings(settings, {name: line[tag] for tag, name in SETTINGS.items() if line.get(tag, "") != ""}),
-        )
+        base = replace(params, seed=seed, script_name="", script_args=())
+        own = change_settings(settings, {name: line[tag] for tag, name in SETTINGS.items() if line.get(tag, "") != ""})
+        made = 0
+        for request in line_requests(base, line, arguments, arguments.prompts[pictures:]):
+            yield with_standing_networks(request, settings), own
+            made += request.pictures
         before += params.pictures
-        pictures += request.pictures
+        pictures += made
         if pictures > MOST_PROMPT_PICTURES:
             raise Invalid(
                 f"The list of prompts asks for more than {MOST_PROMPT_PICTURES:,} pictures.",
                 "Send fewer lines at once.", field="script_args",
             )
+
+
+def line_requests(
+    base: Request, line: PromptLine, arguments: PromptsFromFile, prompts: Sequence[Mapping[str, str]]
+) -> Iterator[Request]:
+    """Yield a line's request, or one for each of its pictures where these have prompts of their own.
+
+    prompts: those of its pictures, and of the lines after it; none if they are as they are written
+    """
+
+    def asked(texts: Mapping[str, str]) -> Request:
+        return said(base, styled({**line, **texts}, arguments.styles), arguments.position)
+
+    whole = asked(prompts[0] if prompts else {})
+    own = prompts[: whole.pictures]
+    if all(texts == own[0] for texts in own) or len(getattr(whole, "init_images", ())) > 1:
+        yield whole
+        return
+    varied = whole.subseed_strength > 0
+    for number, texts in enumerate(own):
+        seed, subseed = counted_on(whole.seed, 0 if varied else number), counted_on(whole.subseed, number)
+        yield replace(asked(texts), seed=seed, subseed=subseed, n_iter=1, batch_size=1)
 
 
 def styled(line: Mapping[str, Any], styles: Mapping[str, tuple[str, str]]) -> Mapping[str, Any]:
