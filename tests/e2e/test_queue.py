@@ -71,6 +71,32 @@ def open_queue(page: Page) -> None:
     tab.click()
 
 
+def test_the_administrator_sees_several_workers_and_drains_one(opened: Callable[[str], Page]) -> None:
+    """The list is of two, as of two devices; what a button asks is taken down."""
+    asked: list[object] = []
+    one = {"device": "cpu", "phase": "ready", "deaths": 0, "loading": "", "models": ["ink"], "near": True}
+    workers = [{**one, "name": "1", "jobs": 2, "pictures": 5, "draining": False},
+               {**one, "name": "2", "jobs": 0, "pictures": 0, "draining": False}]
+
+    def drained(route: Route) -> None:
+        asked.append(route.request.post_data_json)
+        workers[1]["draining"] = route.request.post_data_json["mode"] == "draining"
+        route.fulfill(status=204)
+
+    keeper = opened("alice")
+    keeper.route("**/easel/v1/worker", lambda route: route.fulfill(json={"workers": workers}))
+    keeper.route("**/easel/v1/worker/mode", drained)
+    open_queue(keeper)
+    keeper.locator(".queue-workers summary").click()
+    items = keeper.locator(".queue-workers .queue-job")
+    expect(items.first).to_contain_text("is ready · 2 jobs, 5 pictures · holds ink")
+    items.last.get_by_role("button", name="Drain").click()
+    expect(items.last).to_contain_text("is being drained · has nothing to do")
+    items.last.get_by_role("button", name="Resume").click()
+    expect(items.last).to_contain_text("is ready")
+    assert asked == [{"worker": "2", "mode": "draining"}, {"worker": "2", "mode": "open"}]
+
+
 def test_two_people_look_after_their_jobs_and_the_queue(address: str, opened: Callable[[str], Page]) -> None:
     alice, bob = api(address, "alice"), api(address, "bob")
     keeper, page = opened("alice"), opened("bob")

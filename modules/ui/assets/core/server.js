@@ -135,6 +135,8 @@ export const server = {
   queueEvents: () => new URL("queue/events", BASE).href,
   everybodysQueue: () => ask("queue/everybody?limit=200"),
   tryWorkerAgain: () => ask("worker/try_again", "POST"),
+  workers: () => ask("worker"),
+  setWorkerMode: (worker, mode) => ask("worker/mode", "POST", { worker, mode }),
   setQueueMode: (mode) => ask("queue/mode", "POST", { mode }),
   clearQueue: (states) => ask("queue/clear", "POST", { states }),
   queued: (id, what, body = {}) => ask(`queue/${encodeURIComponent(id)}/${what}`, "POST", body),

@@ -2,6 +2,7 @@
 import { h, iconButton, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
 import { inWords, server } from "../core/server.js";
+import { WorkerList } from "./workers.js";
 
 const MODES = [["open", "Open"], ["paused", "Pause all"], ["draining", "Drain"]];
 
@@ -12,13 +13,15 @@ export class Keeper {
     this.others = h("ul.queue-jobs", {});
     const title = h("summary", {}, t("Everybody's jobs"));
     this.fold = h("details.queue-everybody", { ontoggle: () => this.refresh() }, title, this.others);
-    this.root = h("div.queue-keeper", { hidden: true }, this.modes, this.fold);
+    this.workers = new WorkerList((act) => this.ask(act));
+    this.root = h("div.queue-keeper", { hidden: true }, this.modes, this.workers.root, this.fold);
   }
 
   /** mode: of the queue; keeper: may this person? accounts: are there several people? */
   show({ mode, keeper, accounts }) {
     this.root.hidden = !keeper;
     this.fold.hidden = !accounts;
+    if (keeper) this.workers.refresh();
     if (this.mode === mode) return;
     this.mode = mode;
     this.modes.replaceChildren(...MODES.map(([name, words]) =>
@@ -42,6 +45,6 @@ export class Keeper {
 
   async ask(act) {
     try { await act(); } catch (error) { notice("queue", inWords(error).message); }
-    await Promise.all([this.changed(), this.refresh()]);
+    await Promise.all([this.changed(), this.refresh(), this.workers.look()]);
   }
 }
