@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from playwright.sync_api import Locator, Page, expect
 
+from tests.e2e.conftest import PATIENCE
+
 
 def number(page: Page, element_id: str, value: object) -> None:
     field = page.locator(f"#{element_id} [type=number]").first
@@ -36,7 +38,7 @@ def thumbs(page: Page) -> Locator:
 
 def at_rest(page: Page) -> None:
     """Wait until all that the page asked for has been made."""
-    expect(page.locator("#easel_queue .badge")).to_have_count(0)
+    expect(page.locator("#easel_queue .badge")).to_have_count(0, timeout=4 * PATIENCE * 1000)      # long jobs
     expect(page.locator("#txt2img_generate")).to_be_visible()
 
 
