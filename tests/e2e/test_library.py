@@ -19,6 +19,15 @@ from playwright.sync_api import Locator, Page, Route, expect
 PROMPT = "#txt2img_prompt textarea"
 SEEDS = (90_001, 90_002, 90_003)
 MANY, A_DAY = 100_000, 250
+# resolves once an element has kept its place for 20 frames
+AT_REST = """async (element) => {
+  for (let frames = 0, last = ""; frames < 20; ) {
+    await new Promise(requestAnimationFrame);
+    const now = JSON.stringify(element.getBoundingClientRect());
+    frames = now === last ? frames + 1 : 0;
+    last = now;
+  }
+}"""
 
 
 def tab(page: Page, name: str) -> None:
@@ -287,6 +296,8 @@ def test_what_can_be_done_with_what_is_chosen_lies_over_the_grid_so_that_nothing
     tab(page, "Library")
     try:
         page.set_viewport_size({"width": 390, "height": 844})
+        tile(page, 1).click(trial=True)      # it is scrolled into view
+        tile(page, 1).evaluate(AT_REST)
         before = tile(page, 1).bounding_box()
         tile(page, 1).click()
         expect(page.locator(".library-dock").get_by_role("button", name="To the trash")).to_be_visible()
