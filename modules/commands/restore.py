@@ -29,7 +29,7 @@ from modules.commands.backup import (
 from modules.gallery.schema import LIBRARY_MIGRATIONS
 from modules.settings.account_paths import ACCOUNT_DATABASES, LIBRARY_NAME
 from modules.settings.flags import Flags, Paths
-from modules.store.database import make_private, refuse_unknown
+from modules.store.database import private_opener, refuse_unknown
 from modules.store.migrations import MIGRATIONS
 from modules.store.picture_history import HISTORY_MIGRATIONS
 from modules.store.repair import BESIDE_DATABASE, damage_of
@@ -105,9 +105,8 @@ def unpack(archive: zipfile.ZipFile, name: str, about: dict[str, Any], target: P
     """Unpack a file. Raises ValueError unless its content has the manifest's hash."""
     target.parent.mkdir(parents=True, exist_ok=True)
     digest, left = hashlib.sha256(), about["size"]
-    if name.endswith((DATABASE_NAME, *ACCOUNT_DATABASES)):
-        make_private(target)
-    with archive.open(name) as packed, target.open("ab") as file:
+    opener = private_opener if is_database(name) else None
+    with archive.open(name) as packed, open(target, "xb", opener=opener) as file:
         while block := packed.read(min(2**20, left + 1)):
             left -= len(block)
             if left < 0:
@@ -118,6 +117,11 @@ def unpack(archive: zipfile.ZipFile, name: str, about: dict[str, Any], target: P
         os.fsync(file.fileno())
     if left or digest.hexdigest() != about["sha256"]:
         raise ValueError(f"{name} is damaged")
+
+
+def is_database(name: str) -> bool:
+    """Return whether a file of a backup is a database."""
+    return name.endswith((DATABASE_NAME, *ACCOUNT_DATABASES))
 
 
 def end_sessions(database: Path) -> None:
@@ -135,7 +139,7 @@ def replace_files(files: dict[str, Path], paths: Paths) -> Path:
     for name, source in files.items():
         target = place_of_file(name, paths)
         target.parent.mkdir(parents=True, exist_ok=True)
-        for end in ("", *(BESIDE_DATABASE if name.endswith((DATABASE_NAME, *ACCOUNT_DATABASES)) else ())):
+        for end in ("", *(BESIDE_DATABASE if is_database(name) else ())):
             old = target.with_name(target.name + end)
             if os.path.lexists(old):
                 aside = kept / f"{name}{end}"

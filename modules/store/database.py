@@ -139,8 +139,13 @@ def make_private(path: Path) -> None:
     Other people of this computer have no business with prompts and hashes of passwords. Whoever gives an existing file
     to others has a reason. Without the file SQLite says what is wrong.
     """
-    with suppress(OSError):
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ALONE))
+    with suppress(OSError), open(path, "xb", opener=private_opener):
+        pass
+
+
+def private_opener(path: str, flags: int) -> int:
+    """Open as `open` does, but a new file is for its owner alone."""
+    return os.open(path, flags, OWNER_ALONE)
 
 
 def version_of_database(connection: sqlite3.Connection) -> int:
