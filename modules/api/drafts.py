@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -48,13 +47,13 @@ def routes(app: App) -> APIRouter:
         return found.as_json()
 
     @api.post("/drafts/{name}")
-    async def keep_draft(name: FormDraft, body: KeptForm, request: Request) -> dict[str, Any]:
+    def keep_draft(name: FormDraft, body: KeptForm, request: Request) -> dict[str, Any]:
         """Keep what a form holds now: the last writer wins.
 
         `replaced` is what another device had kept meanwhile, and you did not know; null if there is nothing such.
         """
         mine, content = drafts_of(app, account(request)), json.dumps(body.value, ensure_ascii=False).encode()
-        version, before = await asyncio.to_thread(mine.write, name, content, body.device, body.seen)
+        version, before = mine.write(name, content, body.device, body.seen)
         return {**asdict(version), "replaced": before and before.as_json()}
 
     return api

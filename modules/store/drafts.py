@@ -20,6 +20,7 @@ SketchDraft = Literal[      # of img2img's editors, packed by the page
 FORM_DRAFTS, SKETCH_DRAFTS = get_args(FormDraft), get_args(SketchDraft)
 LARGEST_DRAFT = dict.fromkeys(FORM_DRAFTS, 2**18) | dict.fromkeys(SKETCH_DRAFTS, 2**23)      # bytes
 ENDING = ".draft"
+LONGEST_HEAD = 2_000      # bytes of a file's first line, the version
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class AccountDrafts:
     def _version(self, name: str) -> DraftVersion | None:
         try:
             with self._path(name).open("rb") as file:
-                return DraftVersion(**json.loads(file.readline(1_000)))
+                return DraftVersion(**json.loads(file.readline(LONGEST_HEAD)))
         except (OSError, ValueError, TypeError):
             return None
 

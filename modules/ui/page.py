@@ -292,7 +292,7 @@ def ids_of(form: Form[Any]) -> dict[str, str]:
 
 
 def beginning(app: App, account: Account) -> dict[str, Any]:
-    """Return an account's start values without a remembered form, and the current options."""
+    """Return an account's start values, drafts and current options."""
     choice, mine = standing_choice(app, account.name), app.data_of(account.name)
     administers = account.role >= Role.ADMINISTRATOR
     return {

@@ -21,13 +21,6 @@ def test_a_form_is_read_on_another_device_and_is_nobody_elses(guarded):
     assert guarded.get("/easel/v1/drafts", auth=ALICE).json()["form"]["revision"] == written["revision"]
     assert guarded.get("/easel/v1/drafts/form", auth=BOB).status_code == 404
     assert guarded.get("/easel/v1/drafts", auth=BOB).json() == {}
-    assert "a secret fox" not in guarded.get("/", auth=BOB).text
-
-
-def test_a_page_begins_with_what_its_account_left_elsewhere(guarded):
-    kept(guarded, ALICE, {**FORM, "values": {"prompt": "left on the phone"}}, "phone")
-    data = guarded.app.data_of("alice").drafts.at_start()
-    assert data["form"]["value"]["values"]["prompt"] == "left on the phone"
 
 
 def test_who_writes_over_another_devices_version_is_given_it(guarded):

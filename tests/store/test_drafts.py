@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from modules.base.errors import TooLarge
+from modules.base.limits import MAX_ID
 from modules.store.drafts import LARGEST_DRAFT, AccountDrafts
 
 
@@ -33,6 +34,11 @@ def test_versions_tell_no_contents_and_a_page_begins_with_forms_alone(drafts):
     assert set(drafts.versions()) == {"training", "sketch.img2img.mask.0"}
     assert drafts.at_start().keys() == {"training"} and drafts.at_start()["training"]["value"] == {"fields": {}}
     assert drafts.of("sketch.img2img.mask.0").content == bytes(range(256))
+
+
+def test_a_devices_name_may_be_as_long_as_the_api_lets_it_be(drafts):
+    written, _ = drafts.write("form", b"{}", "\N{FOX FACE}" * MAX_ID, 0)
+    assert drafts.versions() == {"form": written}
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]\n{}", b'{"revision": 1}\n{}', b"\xff\n{}"])
