@@ -4,6 +4,7 @@ import { notice } from "./notices.js";
 import { waitedFor } from "./waits.js";
 
 const BASE = new URL("../../v1/", import.meta.url);
+const MOST_ALIVE = 60_000;      // bytes of a request that outlives the page: browsers refuse a larger one
 
 /** The server said no: `reply` has error, message, hint. */
 export class Refused extends Error {
@@ -34,14 +35,15 @@ const worded = (name, value) => {
 export const parsed = (text) => JSON.parse(text, (name, value, context) => worded(name, exact(name, value, context)));
 
 /**
- * The reply to a request, whose body is a file or becomes JSON; throws Refused or Lost. keepalive: it may outlive the
- * page
+ * The reply to a request, whose body is a file or becomes JSON; throws Refused or Lost. outlives: it outlives the page,
+ * unless it is too large
  */
-export async function ask(path, method = "GET", body = undefined, keepalive = false) {
+export async function ask(path, method = "GET", body = undefined, outlives = false) {
   const raw = body instanceof Blob, sent = body && (raw ? body : JSON.stringify(body));
   const headers = {
     "Content-Type": raw ? "application/octet-stream" : "application/json", "X-Requested-With": "easel",
   };
+  const keepalive = outlives && new Blob([sent]).size < MOST_ALIVE;
   const options = { method, headers, body: sent, cache: "no-store", keepalive };
   let response, text;
   try {

@@ -15,8 +15,9 @@ const valuesOf = ({ values, fields }) => JSON.stringify(values ?? fields);
 
 export const when = ({ changed }) => moment(new Date(changed * 1000), { dateStyle: "short", timeStyle: "short" });
 
-/** Offers somebody a version that is not theirs of now, or their own of before. */
-function offer(name, said, act, take) {
+/** Offers somebody a version that is not theirs of now, or their own of before. draft: its name */
+function offer(draft, said, act, take) {
+  const name = `draft.${draft}`;
   const button = h("button.notice-act", { type: "button", onclick: () => { unnotice(name); take(); } }, act);
   notice(name, [said, " ", button], OFFERED);
 }
@@ -32,8 +33,9 @@ export class SharedDraft {
     this.sendSoon = debounced(() => this.send(), REST);
     addEventListener("pagehide", () => this.send());
     watched.push(this);
-    const said = t("As you left it on another device ({when}).", { when: draft && when(draft) });
-    if (setAside) offer(name, said, t("Back to what was here"), () => this.put(setAside));
+    if (!setAside || valuesOf(setAside) === this.sent) return;
+    const said = t("As you left it on another device ({when}).", { when: when(draft) });
+    offer(name, said, t("Back to what was here"), () => this.put(setAside));
   }
 
   /** Something was changed here. */

@@ -15,20 +15,21 @@ let versions = null;             // of all sketches, asked for once
 export class SharedSketch {
   /** read(): resolves with { file, border, tiles }, or null where nothing is */
   constructor(key, read) {
-    Object.assign(this, { name: `sketch.${key}`, read, sendSoon: debounced(() => this.send(), REST) });
+    Object.assign(this, { name: `sketch.${key}`, read, tooLarge: false, sendSoon: debounced(() => this.send(), REST) });
     this.revision = browser.get(this.name) ?? 0;
   }
 
-  /** What another device has made of it meanwhile, as `read` has it, or { } where it was emptied; null if nothing. */
+  /**
+   * What another device has made of it meanwhile: its revision, and all that `read` has unless it was emptied; null if
+   * nothing. `saw` is to be told once it is taken.
+   */
   async newer() {
     try {
       const theirs = (await (versions ??= server.drafts()))[this.name];
       if (!theirs || theirs.device === device || theirs.revision <= this.revision) return null;
       const answer = await fetch(server.sketch(this.name));
       if (!answer.ok) return null;
-      const found = await unpacked(await answer.blob());
-      this.saw(theirs.revision);
-      return found;
+      return { revision: theirs.revision, ...(await unpacked(await answer.blob())) };
     } catch {
       return null;      // what is here will do
     }
@@ -36,10 +37,11 @@ export class SharedSketch {
 
   async send() {
     const sketch = await this.read(), packed = sketch ? pack(sketch) : new Blob([]);
-    if (packed.size > LARGEST) {
+    const told = this.tooLarge;      // of this picture, after an earlier stroke
+    this.tooLarge = packed.size > LARGEST;
+    if (this.tooLarge && !told)
       notice("sketch", t("This picture is too large to follow you to other devices: it stays in this browser."));
-      return;
-    }
+    if (this.tooLarge) return;
     try {
       const { revision, replaced } = await server.keepSketch(this.name, packed, { device, seen: this.revision });
       this.saw(revision);

@@ -12,6 +12,7 @@ export class Store {
     const key = follows ? `@${facts.start.account}.${name}` : name;      // people may share a browser
     this.key = key;
     this.everything = IDBKeyRange.bound([key], [key, []]);      // an array sorts after any string
+    this.changed = false;               // by the person, since the page began
     this.done = Promise.resolve();      // writes follow one another, so that the last one wins
     this.shared = follows && travels ? new SharedSketch(name, () => this.done.then(() => this.kept())) : null;
   }
@@ -41,7 +42,10 @@ export class Store {
   /** What was remembered, here or on another device of the account; as `kept`. */
   async read() {
     const theirs = await this.shared?.newer();
-    if (theirs) await this.take(theirs);
+    if (theirs && !this.changed) {      // else somebody was faster here
+      await this.take(theirs);
+      this.shared.saw(theirs.revision);
+    }
     return this.kept();
   }
 
@@ -76,6 +80,7 @@ export class Store {
 
   /** A change by the person: other devices learn of it. */
   change(how, prepared = null) {
+    this.changed = true;
     this.shared?.sendSoon();
     return this.write(how, prepared);
   }
