@@ -7,7 +7,7 @@ const LARGE = 100_000;                     // bytes of a request that takes its 
 // what is asked for while somebody types, what is asked again and again, and what has words of its own
 const BY_ITSELF = new RegExp(
   "^(state\\?|choice$|tokens|completions|prompts/|drafts|sketches|jobs(\\?|/estimate|/[^/]+\\?newest|$)|queue\\?|queue/ev|"
-  + "train(/plan|/[^/]+/log|$)|worker/)",
+  + "train(/plan|/[^/]+/log|$)|worker(/|$))",
 );
 let told = 0;      // requests that are waited for in words
 

@@ -1,5 +1,5 @@
 // The workers that draw, for the administrator: where they are, what they hold and do; each can be drained.
-import { h, t } from "../core/dom.js";
+import { h, replaceKeepingFocus, t } from "../core/dom.js";
 import { server } from "../core/server.js";
 
 const OFTEN = 2000;      // ms between two looks; the queue changes with every picture
@@ -12,7 +12,7 @@ const PHASES = {
 export class WorkerList {
   /** ask(act): does what a button says, tells what went wrong, and looks again */
   constructor(ask) {
-    Object.assign(this, { ask, since: 0 });
+    Object.assign(this, { ask, since: 0, looks: 0 });
     this.items = h("ul.queue-jobs", {});
     this.root = h("details.queue-workers", { hidden: true, ontoggle: () => this.look() },
       h("summary", {}, t("Workers")), this.items);
@@ -22,11 +22,13 @@ export class WorkerList {
   refresh() { return Date.now() - this.since < OFTEN ? null : this.look(); }
 
   async look() {
+    const look = ++this.looks;
     this.since = Date.now();
-    const { workers } = await server.workers().catch(() => ({ workers: [] }));
+    const { workers } = await server.workers().catch(() => ({ workers: null }));
+    if (!workers || look !== this.looks) return;      // nobody answered, or what was asked later knows more
     const several = workers.length > 1;
     this.root.hidden = !several;
-    this.items.replaceChildren(...(several ? workers.map((each) => this.item(each)) : []));
+    replaceKeepingFocus(this.items, several ? workers.map((each) => this.item(each)) : []);
   }
 
   item(worker) {
