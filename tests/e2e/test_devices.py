@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from io import BytesIO
 
@@ -18,6 +19,7 @@ from tests.e2e.conftest import PATIENCE, ROOT, serving
 PASSWORD = "correct horse"
 PROMPT = "#txt2img_prompt textarea"
 EDITOR = "#mode_img2img .editor-picture"
+SKETCH = "/sketches/sketch.img2img.image.0"
 
 
 @pytest.fixture(scope="module")
@@ -53,20 +55,27 @@ def opened_again(page: Page) -> None:
     page.wait_for_selector("html.easel-ready")
 
 
-def kept(page: Page, what: str = "/drafts/form"):
-    return page.expect_response(lambda reply: what in reply.url and reply.request.method == "POST")
+def kept_picture(page: Page):
+    """Until the server has what the editor holds."""
+    return page.expect_response(lambda reply: SKETCH in reply.url and reply.request.method == "POST")
+
+
+def write(page: Page, prompt: str) -> None:
+    """Type a prompt, and wait until the server has it."""
+    page.fill(PROMPT, prompt)
+    until = time.monotonic() + PATIENCE
+    while page.request.get("/easel/v1/drafts/form").json().get("value", {}).get("values", {}).get("prompt") != prompt:
+        assert time.monotonic() < until
+        page.wait_for_timeout(200)
 
 
 def test_what_is_typed_on_one_device_is_there_on_the_other_and_the_last_writer_is_told(devices: list[Page]) -> None:
     desk, phone, bobs = devices
-    with kept(desk):
-        desk.fill(PROMPT, "a red apple on the desk")
+    write(desk, "a red apple on the desk")
     opened_again(phone)
     expect(phone.locator(PROMPT)).to_have_value("a red apple on the desk")
-    with kept(phone):
-        phone.fill(PROMPT, "a pear on the phone")
-    with kept(desk):      # the desk has not looked since
-        desk.fill(PROMPT, "two apples on the desk")
+    write(phone, "a pear on the phone")
+    write(desk, "two apples on the desk")      # it has not looked since
     told = desk.locator(".notice", has_text="another device")
     expect(told).to_be_visible()
     told.get_by_role("button").click()
@@ -77,11 +86,9 @@ def test_what_is_typed_on_one_device_is_there_on_the_other_and_the_last_writer_i
 
 def test_a_tab_left_open_begins_with_what_another_device_made_of_it_and_has_a_way_back(devices: list[Page]) -> None:
     desk, phone, _ = devices
-    with kept(desk):
-        desk.fill(PROMPT, "a blue boat")
+    write(desk, "a blue boat")
     opened_again(phone)
-    with kept(phone):
-        phone.fill(PROMPT, "a green boat")
+    write(phone, "a green boat")
     opened_again(desk)
     expect(desk.locator(PROMPT)).to_have_value("a green boat")
     desk.locator(".notice", has_text="another device").get_by_role("button").click()
@@ -94,14 +101,15 @@ def test_a_picture_in_an_editor_is_there_on_the_other_device_and_gone_once_it_is
     Image.new("RGB", (96, 64), "orange").save(file, "PNG")
     desk.goto("/#img2img")
     desk.wait_for_selector("#mode_img2img .editor")
-    with kept(desk, "/sketches/sketch.img2img.image.0"):
+    with kept_picture(desk):
         desk.set_input_files("#mode_img2img .editor input[type=file]", {"name": "a.png", "mimeType": "image/png", "buffer": file.getvalue()})
     phone.goto("/#img2img")
     phone.reload()
     expect(phone.locator(EDITOR).first).to_have_js_property("naturalWidth", 96)
-    with kept(phone, "/sketches/sketch.img2img.image.0"):
+    with kept_picture(phone):
         phone.locator("#mode_img2img .editor").first.get_by_role("button", name=re.compile("Remove|Clear", re.I)).click()
-    desk.reload()
+    with desk.expect_response(lambda reply: SKETCH in reply.url):      # until then the editor is empty anyway
+        desk.reload()
     desk.wait_for_selector("html.easel-ready")
     desk.wait_for_selector("#mode_img2img .editor")
     expect(desk.locator(EDITOR)).to_have_count(0)

@@ -148,6 +148,7 @@ def test_a_picture_whose_file_is_gone_is_told_in_drawer_and_results_and_stops_no
     write(page, "an owl that was deleted")
     number(page, "txt2img_steps", 2)
     page.locator("#txt2img_generate").click()
+    expect(job(page, "an owl that was deleted").first).to_be_visible()
     at_rest(page)
     page.route("**/jobs/*/pictures/**", lambda route: route.fulfill(status=404))
     page.reload()
@@ -155,6 +156,7 @@ def test_a_picture_whose_file_is_gone_is_told_in_drawer_and_results_and_stops_no
     expect(job(page, "an owl that was deleted").first.locator(".queue-picture.gone")).to_have_count(1)
     job(page, "an owl that was deleted").first.locator(".queue-title").click()
     expect(page.locator("#txt2img_prompt textarea")).to_have_value("an owl that was deleted")
+    page.goto("/easel/v1/state")      # after it nothing more is asked for
     page.unroute_all()
     troubles.clear()      # the browser tells of what it cannot fetch
 
