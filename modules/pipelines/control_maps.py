@@ -49,20 +49,21 @@ class MapMaker:
     """Makes the maps of one job's units; the last ones are remembered.
 
     load: reads an input picture by its name; raises InvalidImage
+    _maps: each with the picture that it was made of, whose identity stands for its content as long as it lives
     """
 
     load: Callable[[str], Image.Image]
-    _maps: OrderedDict[Any, Levels] = field(default_factory=OrderedDict)
+    _maps: OrderedDict[Any, tuple[StartPicture | None, Levels]] = field(default_factory=OrderedDict)
 
     def of(self, planned: PlannedUnit, start: StartPicture | None, weights: Weights) -> Task[Levels]:
         """Return a unit's map before it is brought to a pass's size: (H, W, 3), or (H, W, 4) with a mask."""
         where = start and (id(start.image), id(start.mask), start.box, start.resize_mode)
         key = planned.unit, planned.frame, where
         if key not in self._maps:
-            self._maps[key] = yield from made_map(planned, start, self.load, weights)
+            self._maps[key] = start, (yield from made_map(planned, start, self.load, weights))
             while len(self._maps) > KEPT_MAPS:
                 self._maps.popitem(last=False)
-        return self._maps[key]
+        return self._maps[key][1]
 
 
 def made_map(
