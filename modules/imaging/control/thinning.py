@@ -24,7 +24,7 @@ def is_of_thin_lines(lit: np.ndarray) -> bool:
 
 
 def ridges(levels: np.ndarray) -> np.ndarray:
-    """Return (H, W) uint8 with only the pixels that are the lightest of three along some direction."""
+    """Return levels (H, W) with only the pixels that are the lightest of three along some direction."""
     around = np.pad(levels, 1)
     height, width = levels.shape
 
@@ -34,7 +34,7 @@ def ridges(levels: np.ndarray) -> np.ndarray:
     kept = np.zeros(levels.shape, bool)
     for row, column in ((0, 1), (1, 0), (1, 1), (1, -1)):
         kept |= (levels >= at(row, column)) & (levels >= at(-row, -column))
-    return np.where(kept, levels, 0).astype(np.uint8)
+    return np.where(kept, levels, 0).astype(levels.dtype)
 
 
 def binary_by_otsu(levels: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, max_pool2d, relu
 
 from modules.imaging.control.maps import MapOptions, in_resolution, in_three
-from modules.imaging.control.resampling import Levels, blurred_floats
+from modules.imaging.control.resampling import Levels, blurred_floats, blurred_levels
 from modules.imaging.control.thinning import ridges
 from modules.models.annotators.building import annotator_network, checked_levels
 from modules.sampling.annotation import Annotate, Annotation
@@ -74,10 +74,10 @@ def soft_edges(net: Any, ask: Annotate) -> Annotation:
         share = torch.stack(sides).mean(0).sigmoid()[0, 0].cpu().numpy()
         if ask.name.endswith("_safe"):
             share = few_levels(share)
-        found = checked_levels(share)
-        return in_three(scribbled(found) if ask.name.startswith("scribble") else found)
+        return in_three(checked_levels(share))
 
-    return Annotation(in_resolution(edges)(ask.pixels, MapOptions(ask.resolution)))
+    found = in_resolution(edges)(ask.pixels, MapOptions(ask.resolution))
+    return Annotation(scribbled(found) if ask.name.startswith("scribble") else found)
 
 
 def few_levels(shares: np.ndarray) -> np.ndarray:
@@ -86,9 +86,9 @@ def few_levels(shares: np.ndarray) -> np.ndarray:
     return found
 
 
-def scribbled(edges: np.ndarray) -> np.ndarray:
-    """Return soft edges (H, W) uint8 as strokes of even width, black or white."""
-    sharp = ridges(blurred_floats(edges[:, :, None].astype(np.float32), SCRIBBLE_SIGMA)[:, :, 0])
-    lit = np.where(sharp > SCRIBBLE_FLOOR, 255, 0).astype(np.float32)
-    wide = blurred_floats(lit[:, :, None], SCRIBBLE_SIGMA)[:, :, 0]
-    return np.where(wide > SCRIBBLE_LIT, 255, 0).astype(np.uint8)
+def scribbled(edges: Levels) -> Levels:
+    """Return soft edges as strokes of even width, black or white."""
+    sharp = ridges(blurred_floats(edges[:, :, :1].astype(np.float32), SCRIBBLE_SIGMA)[:, :, 0])
+    lit = np.where(sharp > SCRIBBLE_FLOOR, 255, 0).astype(np.uint8)
+    wide = blurred_levels(lit[:, :, None], SCRIBBLE_SIGMA)[:, :, 0]
+    return in_three(np.where(wide > SCRIBBLE_LIT, 255, 0).astype(np.uint8))

@@ -178,7 +178,7 @@ def pixel_edges(net: Any, ask: Annotate) -> Annotation:
             share = np.where(np.isfinite(share), share > SURE_EDGE, share)
         if ask.name.endswith("_safe"):
             share = few_levels(share)
-        found = checked_levels(share)
-        return in_three(scribbled(found) if ask.name.endswith("_scribble") else found)
+        return in_three(checked_levels(share))
 
-    return Annotation(in_resolution(edges)(ask.pixels, MapOptions(ask.resolution)))
+    found = in_resolution(edges)(ask.pixels, MapOptions(ask.resolution))
+    return Annotation(scribbled(found) if ask.name.endswith("_scribble") else found)
