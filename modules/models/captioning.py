@@ -15,9 +15,9 @@ from transformers import BlipConfig, BlipForConditionalGeneration, BlipImageProc
 from modules.base.border import outcome
 from modules.base.errors import ModelMismatch, ModelMissing
 from modules.library.captioners import PUT_CAPTIONER
-from modules.library.catalog import small_json
 from modules.models.checkpoint.loader import Part
 from modules.models.files.state_dict import read_state_dict
+from modules.models.files.transformers_config import config_beside
 
 # tensors that files leave out, since they are others' own: name → whose
 TIED = {
@@ -56,10 +56,11 @@ def load_captioner(path: Path) -> Captioner:
     if VISION not in tensors:
         raise ModelMismatch(f"{path.name} is no BLIP model in transformers' layout.", PUT_CAPTIONER)
     tensors |= {name: tensors[whose] for name, whose in TIED.items() if name not in tensors and whose in tensors}
+    config = config_beside(path)
     part = Part(path.name, {name: tensor.float() for name, tensor in tensors.items()}, "", names_as_they_are)
 
     def build(_: Mapping[str, Tensor]) -> BlipForConditionalGeneration:
-        return BlipForConditionalGeneration(BlipConfig.from_dict(small_json(path.with_name(CONFIG))))
+        return BlipForConditionalGeneration(BlipConfig.from_dict(config))
 
     return Captioner(part.build(build), read_tokenizer(path.with_name(TOKENIZER)))
 

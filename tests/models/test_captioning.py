@@ -74,6 +74,9 @@ def test_a_file_that_is_no_blip_or_does_not_fit_its_config_is_refused_by_name(tm
     path.with_name("config.json").write_text(json.dumps(config))
     with pytest.raises(ModelMismatch):
         load_captioner(path)
+    path.with_name("config.json").write_text(json.dumps({**SIZES, "attn_implementation": "somebody/their-kernel"}))
+    with pytest.raises(ModelMismatch, match="from elsewhere"):
+        load_captioner(path)
     path.with_name("config.json").write_text(json.dumps(SIZES))
     path.with_name("tokenizer.json").write_text("{}")
     with pytest.raises(ModelMismatch, match="tokenizer"):

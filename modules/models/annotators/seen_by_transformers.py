@@ -1,8 +1,4 @@
-"""Depth and segments by models of transformers, read from a folder with `config.json` and `model.safetensors`.
-
-Nothing is fetched: a config that names another model's weights is refused, and its numbers have limits, since it says
-how large the network is.
-"""
+"""Depth and segments by models of transformers, read from a folder with `config.json` and `model.safetensors`."""
 
 from __future__ import annotations
 
@@ -23,14 +19,11 @@ from modules.base.errors import ModelMismatch
 from modules.imaging.control.maps import MapOptions, in_resolution, in_three
 from modules.imaging.control.resampling import Levels
 from modules.imaging.control.segments import coloured
-from modules.library.catalog import small_json
 from modules.models.annotators.building import checked_levels
 from modules.models.files.state_dict import read_state_dict
+from modules.models.files.transformers_config import config_beside
 from modules.sampling.annotation import Annotate, Annotation
 
-MOST_LAYERS, LARGEST_NUMBER = 128, 200_000      # in a config
-# entries of a config that name what would be read from elsewhere
-PARTS_ELSEWHERE = ("use_timm_backbone", "use_pretrained_backbone", "backbone", "auto_map")
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)      # mean and deviation of each channel
 CENTRED = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
 NEAREST_SHARE, FURTHEST_SHARE = 2, 85      # percent of distances between which a map's levels are spread
@@ -57,9 +50,8 @@ class Seer:
 
 def load_seer(path: Path, device: torch.device) -> Any:
     """Return the model in a folder's file. Raises ModelError, naming the file."""
-    config = small_json(path.with_name("config.json"))
+    config = config_beside(path)
     kind = config.pop("model_type", "")
-    check_config(path, config)
     tensors = dict(read_state_dict(path).tensors)
     made = outcome(lambda: AutoConfig.for_model(kind, **config))
     if not isinstance(made, Exception):
@@ -81,31 +73,6 @@ def built(make: Any, config: Any, tensors: Mapping[str, Tensor]) -> Any:
         if name not in tensors or tensors[name].shape != weight.shape:
             raise ValueError(f"{name} is not there as {tuple(weight.shape)}")
     return make.from_pretrained(None, config=config, state_dict=dict(tensors))
-
-
-def check_config(path: Path, config: Mapping[str, Any]) -> None:
-    """Raise ModelMismatch for a config with numbers beyond measure, or that names what lies elsewhere."""
-    for name, value in flat_entries("", config):
-        last = name.rpartition(".")[2]
-        if last in PARTS_ELSEWHERE and value:
-            raise ModelMismatch(
-                f"{path.parent.name}/config.json wants parts from elsewhere ({name}); Easel fetches nothing.",
-                "Use a repository whose model.safetensors is whole.",
-            )
-        most = MOST_LAYERS if "layers" in name or "depths" in name else LARGEST_NUMBER
-        if isinstance(value, int | float) and not abs(value) <= most:
-            raise ModelMismatch(f"{path.parent.name}/config.json: {name} is beyond measure.", "Download it again.")
-
-
-def flat_entries(place: str, value: Any) -> list[tuple[str, Any]]:
-    """Return all plain values within tables and lists, each with its place: `backbone_config.depths`."""
-    if isinstance(value, dict):
-        inner = [(f"{place}.{key}" if place else key, each) for key, each in value.items()]
-    elif isinstance(value, list):
-        inner = [(place, each) for each in value]
-    else:
-        return [(place, value)]
-    return [found for name, each in inner for found in flat_entries(name, each)]
 
 
 # Seeing -----------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from modules.library.library import Library
 from modules.library.model_kinds import ANNOTATOR
 from modules.models.annotators import annotators as room
 from modules.models.annotators.annotators import Annotators, KeptMaps
-from modules.models.annotators.edges import Hed
+from modules.models.annotators.edges import Hed, scribbled
 from modules.models.annotators.lineart import LineDrawer
 from modules.models.annotators.openpose import PoseNet, posed
 from modules.models.annotators.pidinet import PiDiNet, plain_kernel
@@ -84,6 +84,7 @@ def test_a_first_stage_that_differentiates_gives_a_ramp_as_an_edge_and_as_a_stro
     middle = int(np.argmax(edge[32, 20:60])) + 20
     assert edge[32, middle] == 255 and edge[:, 10:30].max() < 20 and set(np.unique(stroke)) == {0, 255}
     assert stroke[32, middle] == 255 and not stroke[:, 8:25].any()
+    assert np.array_equal(stroke, scribbled(seen(annotators, "hed", RAMP))[:, :, 0])      # of the map as it is shown
 
 
 def test_lines_are_light_where_the_drawing_is_dark(annotators, folder):
@@ -325,6 +326,8 @@ def test_of_two_folders_the_one_that_is_meant_goes_first(annotators, folder):
     ({"hidden_size": 10**9}, "hidden_size is beyond measure"),
     ({"use_timm_backbone": True}, "from elsewhere"),
     ({"backbone": "facebook/dinov2-small"}, "from elsewhere"),
+    ({"attn_implementation": "somebody/their-kernel"}, "from elsewhere"),
+    ({"_attn_implementation": {"": "flash_attention_2"}}, "from elsewhere"),
     ({"hidden_size": 64}, "does not fit the config.json"),
     ({"hidden_size": "wide"}, "does not fit the config.json"),
 ])
