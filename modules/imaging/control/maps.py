@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from modules.base.errors import TooLarge
 from modules.base.sizes import Size
 from modules.imaging.colour import to_lab
 from modules.imaging.control.canny import canny_edges
@@ -26,6 +27,7 @@ from modules.imaging.control.resampling import (
 )
 
 PADDED_TO = 64                   # sides that preprocessors see are padded to multiples of it
+MOST_SEEN_PIXELS = 2048 * 8192   # by a preprocessor: a long strip is large once its shorter side is
 COLOUR_CELL = 64             # pixels of a cell of the colour grid
 SHUFFLE_NOISE = 256          # pixels between two points of the noise that shuffles
 LEAST_RATE = 1.1             # of shrinking, below which a tile stays as it is
@@ -68,11 +70,16 @@ def in_resolution(preprocess: Preprocess) -> Preprocess:
 def scaled_and_padded(levels: Levels, resolution: int) -> tuple[Levels, Size]:
     """Return a picture with the shorter side of that many pixels, its edge repeated up to whole multiples.
 
-    Returns width and height without what was repeated, too.
+    Returns width and height without what was repeated, too. Raises TooLarge.
     """
     height, width = levels.shape[:2]
     scale = resolution / min(height, width)
     size = round(width * scale), round(height * scale)
+    if size[0] * size[1] > MOST_SEEN_PIXELS:
+        raise TooLarge(
+            f"The preprocessor would see {size[0]} × {size[1]} pixels of a picture of {width} × {height}.",
+            "Choose a lower preprocessor resolution, or cut the picture.",
+        )
     scaled = resampled(levels, size, CUBIC if scale > 1 else AREA)
     down, right = -size[1] % PADDED_TO, -size[0] % PADDED_TO
     return np.pad(scaled, ((0, down), (0, right), (0, 0)), mode="edge"), size

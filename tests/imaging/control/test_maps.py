@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from modules.base.errors import TooLarge
 from modules.imaging.control.canny import canny_edges
 from modules.imaging.control.fitting import fitted_map, pixel_perfect_resolution
 from modules.imaging.control.maps import MAPS, MapOptions, rgb_on_white
@@ -41,6 +42,11 @@ def test_a_map_is_the_extensions_to_the_pixel(name):
 def test_the_two_tables_agree():
     """What runs here is declared to need no file, and the reverse; a picture for an image encoder has no map."""
     assert MAPS.keys() == {each.name for each in PREPROCESSORS if not each.file} - {*IMAGE_PROMPT}
+
+
+def test_a_long_strip_is_refused_before_it_is_made_large():
+    with pytest.raises(TooLarge, match="512 × 65536 pixels of a picture of 8 × 1024"):
+        MAPS["canny"](np.zeros((1024, 8, 3), np.uint8), MapOptions(512))
 
 
 def test_canny_finds_the_border_of_a_square_and_nothing_in_grey():
