@@ -22,7 +22,7 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
 /** Let somebody change a pose; resolves with { file, pose } once it is used, null if it is not.
  *
  * pose: to begin with, null for one person who stands; picture: a Blob behind it, or null; size: of a new canvas;
- * detect: null, or finds the pose of the picture behind
+ * detect: null, or finds the pose of a Blob that lies behind
  */
 export async function editPose({ pose, picture, size, detect }) {
   const editor = new PoseEditor(pose ?? { people: [standing(size.width, size.height)], ...size }, detect);
@@ -36,7 +36,8 @@ export async function editPose({ pose, picture, size, detect }) {
 
 class PoseEditor {
   constructor(pose, detect) {
-    Object.assign(this, { steps: new Steps(pose), detect, result: null, drag: null, ground: null, trouble: "" });
+    Object.assign(this, { steps: new Steps(pose), detect, result: null, drag: null, trouble: "" });
+    Object.assign(this, { picture: null, ground: null });      // behind the people: the Blob, and its image
     this.chosen = { person: 0 };      // { person, part, place } or { person, grip }
     this.build();
     this.view = new View(this.stage, this.paper, () => this.draw());
@@ -93,9 +94,11 @@ class PoseEditor {
       "aria-keyshortcuts": command.key, onclick: () => { command.run(this); this.draw(); },
     }, icon(command.icon))]);
     const groups = Object.values(Object.groupBy(this.buttons, ([{ group }]) => group));
+    this.finder = textButton(t("From the picture"), () => this.find());
+    this.finder.hidden = true;
     return h("div.editor-bar", { role: "toolbar", "aria-label": t("Pose editor") },
       groups.map((group) => h("div.editor-group", {}, group.map(([, button]) => button))),
-      this.detect ? textButton(t("From the picture"), () => this.find()) : null);
+      this.finder);
   }
 
   figures() {
@@ -118,11 +121,16 @@ class PoseEditor {
   }
 
   begin() {
-    const { width, height } = this.pose;
-    this.view.sheet = { left: 0, top: 0, right: width, bottom: height };
+    this.measure();
     this.view.fit();
     this.draw();
     this.stage.focus();
+  }
+
+  /** The canvas is what the view holds in sight. */
+  measure() {
+    const { width, height } = this.pose;
+    this.view.sheet = { left: 0, top: 0, right: width, bottom: height };
   }
 
   ended() { if (this.ground) URL.revokeObjectURL(this.ground.src); }
@@ -130,6 +138,8 @@ class PoseEditor {
   /** A picture behind the people. */
   async behind(blob) {
     this.ended();
+    this.picture = blob;
+    this.finder.hidden = !this.detect;
     this.ground = h("img", { alt: "", draggable: false, src: URL.createObjectURL(blob) });
     await this.ground.decode().catch(() => {});
     this.paper.replaceChildren(this.ground, this.svg);
@@ -168,7 +178,14 @@ class PoseEditor {
   put(pose) {
     this.trouble = "";
     this.steps.put({ ...this.steps.value, ...pose });
+    this.settle();
+  }
+
+  /** What was chosen and is no longer there is chosen no more. */
+  settle() {
+    const { person, part } = this.chosen;
     if (!this.person) this.chosen = {};
+    else if (part && !this.person[part]) this.chosen = { person };
   }
 
   change(person) {
@@ -178,9 +195,8 @@ class PoseEditor {
   step(way) {
     this.steps[way]();
     this.trouble = "";
-    if (!this.person) this.chosen = {};
-    const { width, height } = this.pose;
-    this.view.sheet = { left: 0, top: 0, right: width, bottom: height };
+    this.settle();
+    this.measure();
   }
 
   add() {
@@ -214,7 +230,10 @@ class PoseEditor {
     const [width, height] = [this.width, this.height].map(({ value, min }) =>
       Math.min(LARGEST_SIDE, Math.max(Number(min), Math.round(Number(value)) || Number(min))));
     this.put({ width, height });
-    this.begin();
+    [this.width.value, this.height.value] = [width, height];
+    this.measure();
+    this.view.fit();
+    this.draw();
   }
 
   // Pointer and keys -----------------------------------------------------------------------------------------
@@ -283,6 +302,7 @@ class PoseEditor {
   }
 
   pressed(event) {
+    if (this.drag) return;
     const [across, down] = ARROWS[event.key] ?? [], far = event.shiftKey ? 10 : 1;
     if (across !== undefined) this.nudge(across * far, down * far);
     else if (!this.command(event)) return;
@@ -344,7 +364,7 @@ class PoseEditor {
 
   async find() {
     try {
-      const found = await this.detect();
+      const found = await this.detect(this.picture);
       if (!found?.people?.length) return this.tell(t("Nobody was found in the picture."));
       this.take(found);
     } catch (error) {

@@ -49,7 +49,7 @@ export class UnitDrawing {
   async pose(found = null, picture = null) {
     const { name } = this.unit.picture, known = browser.get(POSES) ?? {}, size = this.place.size();
     const json = found ?? known[name], behind = json ? picture : await this.unit.picture.content();
-    const detect = behind && this.unit.poseModule ? () => this.detected(behind) : null;
+    const detect = this.unit.poseModule ? (blob) => this.detected(blob) : null;
     const edited = await editPose({ pose: json ? readPose(json, size) : null, picture: behind, size, detect });
     if (!edited) return;
     await this.unit.becomes("OpenPose", "none");
