@@ -21,6 +21,7 @@ from modules.base.limits import MAX_NAME, EncodedPicture
 from modules.library.captioners import find_captioner
 from modules.params.interrogation import CAPTION_FOLDER, Interrogation
 from modules.requests.submit import Submission, submit
+from modules.store.jobs import INTERRUPTED, JobRecord
 
 CLIP_NAMES, DEEPBOORU_NAMES = ("clip",), ("deepdanbooru", "deepbooru")
 DEEPBOORU_FILE = "models/torch_deepdanbooru/model-resnet_custom_v3.pt"
@@ -51,9 +52,7 @@ def routes(app: App) -> APIRouter:
             asked = await asyncio.to_thread(kept_request, app, body.image, account(request))
         submitted = await asyncio.to_thread(submit, app, Submission("interrogate", asked), account(request))
         record = await ended(app.jobs, submitted.job)
-        if record.error:
-            raise failure(record.error)
-        return InterrogateReply(caption=await asyncio.to_thread(caption_of, app, asked, account(request).name))
+        return InterrogateReply(caption=await asyncio.to_thread(caption_of, app, record, asked))
 
     return api
 
@@ -88,10 +87,11 @@ def caption_lengths(foreign: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def caption_of(app: App, asked: Interrogation, owner: str) -> str:
-    """Return the caption that a job has written. Raises JobFailed if it was interrupted."""
-    path = app.flags.paths.cache / CAPTION_FOLDER / account_folder(owner) / asked.file_name
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise JobFailed("The job was interrupted.", "Ask again.") from error
+def caption_of(app: App, record: JobRecord, asked: Interrogation) -> str:
+    """Return the caption that a job has written. Raises its error, or JobFailed if it was interrupted."""
+    if record.error:
+        raise failure(record.error)
+    if record.state == INTERRUPTED:
+        raise JobFailed("The job was interrupted.", "Ask again.")
+    path = app.flags.paths.cache / CAPTION_FOLDER / account_folder(record.owner) / asked.file_name
+    return path.read_text(encoding="utf-8")

@@ -28,6 +28,6 @@ class Interrogation:
 
     @property
     def file_name(self) -> str:
-        """The name of the file that the caption is in: the same picture is put into the same words."""
+        """The name of the file that the caption is in; a later one of the same picture takes its place."""
         parts = (self.image.partition(".")[0][:32], self.num_beams, self.min_length, self.max_length)
         return "-".join(map(str, parts)) + ".txt"
