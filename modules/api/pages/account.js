@@ -10,7 +10,7 @@ byId("password_part").hidden = byId("tokens_part").hidden = account.by_flag;
 onSubmit("change", "wrong", async (form) => {
   byId("changed").hidden = true;
   await ask("easel/v1/account/password", "POST", { current: byId("current").value, password: byId("password").value });
-  forgetSecret();      // its token has ended
+  forgetSecret();      // all tokens have ended
   form.reset();
   byId("name").value = account.name;
   byId("changed").hidden = false;
@@ -20,7 +20,7 @@ onSubmit("change", "wrong", async (form) => {
 onSubmit("make", "token_wrong", async (form) => {
   const made = await ask("easel/v1/account/tokens", "POST", { label: byId("label").value });
   form.reset();
-  reveal(made.token);
+  reveal(made.token, made.label);
   await list();
 });
 
@@ -50,7 +50,7 @@ function row(kind, each, verb) {
   const end = h("button", { type: "button", ariaLabel: `${verb} ${each.label}` }, verb);
   end.onclick = () => attempt("token_wrong", async () => {
     await ask(`easel/v1/account/credentials/${encodeURIComponent(each.id)}`, "DELETE");
-    if (kind === "tokens") forgetSecret();
+    if (kind === "tokens") forgetSecret(each.label);
     await list();
   }, end);
   return h("li", {}, what, end);

@@ -24,7 +24,7 @@ function askWhether(error) {
 
 function told(name, password) {
   byId("made_for").textContent = t("The password of {name}, which is not shown again:", { name });
-  reveal(password);
+  reveal(password, name);
 }
 
 const change = (name, body) => ask(`easel/v1/accounts/${encodeURIComponent(name)}`, "PATCH", body);
@@ -74,7 +74,7 @@ async function remove(each) {
   const sure = t("Delete the account {name}? Nobody can log in to it any more; its pictures stay on the server.", each);
   if (!confirm(sure)) return;
   await ask(`easel/v1/accounts/${encodeURIComponent(each.name)}`, "DELETE");
-  forgetSecret();
+  forgetSecret(each.name);
 }
 
 async function newPassword(name) {

@@ -76,8 +76,11 @@ const SHORT = new Intl.DateTimeFormat(window.wording.locale(), { dateStyle: "med
 /** Seconds since 1970 as people write them. */
 export const time = (seconds) => SHORT.format(new Date(seconds * 1000));
 
-/** Show a secret once, with a button that copies it. */
-export function reveal(secret) {
+let opened = null;      // what the shown secret opens
+
+/** Show a secret once, with a button that copies it. opens: the name of its token or account */
+export function reveal(secret, opens) {
+  opened = opens;
   byId("secret").textContent = secret;
   byId("made").hidden = false;
   byId("copy").onclick = async () => {
@@ -92,8 +95,9 @@ export function reveal(secret) {
   };
 }
 
-/** Take away a secret that opens nothing any more. */
-export function forgetSecret() {
+/** Take away the shown secret, which opens nothing any more, if it is this one's. opens: as of `reveal` */
+export function forgetSecret(opens = opened) {
+  if (opens !== opened) return;
   byId("made").hidden = true;
   byId("secret").textContent = "";
 }
