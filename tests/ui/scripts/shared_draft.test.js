@@ -35,6 +35,18 @@ test("what was changed is sent once, small enough to outlive the page where it c
   assert.deepEqual(asked.map(({ body }) => body.seen), [0, 1]);
 });
 
+test("a form that only follows its model is not sent over what another device has", async () => {
+  const form = { prompt: "a fox", steps: 20 }, base = { steps: 20 };
+  const draft = new SharedDraft("form", { put: () => {}, now: () => ({ values: { ...form }, base: { ...base } }) });
+  const send = async () => { draft.changed(); await draft.send(); return asked.length; };
+  draft.sendSoon = () => {};
+  const before = await send();
+  form.steps = base.steps = 8;
+  assert.equal(await send(), before);
+  form.steps = 9;
+  assert.equal(await send(), before + 1);
+});
+
 test("nothing is offered to who has on both devices the same", () => {
   const draft = { revision: 3, changed: 0, device: "phone", value: { values: { prompt: "a fox" } } };
   const same = { values: { prompt: "a fox" }, revision: 2 };

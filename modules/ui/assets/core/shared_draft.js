@@ -11,7 +11,11 @@ const OFFERED = 20;     // s that another device's version is offered for
 const { account } = facts.start;
 const watched = [];
 
-const valuesOf = ({ values, fields }) => JSON.stringify(values ?? fields);
+/** What somebody chose, as a text to compare: fields that follow a model's defaults, `base`, are nobody's choice. */
+function choicesOf({ values = {}, base = {}, fields }) {
+  const isChosen = ([name, value]) => JSON.stringify(value) !== JSON.stringify(base[name]);
+  return JSON.stringify(fields ?? Object.entries(values).filter(isChosen));
+}
 
 export const when = ({ changed }) => moment(new Date(changed * 1000), { dateStyle: "short", timeStyle: "short" });
 
@@ -28,12 +32,13 @@ export class SharedDraft {
    */
   constructor(name, { put, now }) {
     const { draft, setAside } = window.easel.remembered(name);
-    Object.assign(this, { name, put, now, revision: draft?.revision ?? 0, sent: draft ? valuesOf(draft.value) : null });
+    Object.assign(this, { name, put, now, revision: draft?.revision ?? 0 });
+    this.sent = draft ? choicesOf(draft.value) : null;
     if (!account) return;
     this.sendSoon = debounced(() => this.send(), REST);
     addEventListener("pagehide", () => this.send());
     watched.push(this);
-    if (!setAside || valuesOf(setAside) === this.sent) return;
+    if (!setAside || choicesOf(setAside) === this.sent) return;
     const said = t("As you left it on another device ({when}).", { when: when(draft) });
     offer(name, said, t("Back to what was here"), () => this.put(setAside));
   }
@@ -45,7 +50,7 @@ export class SharedDraft {
   }
 
   async send() {
-    const value = this.now(), text = valuesOf(value);
+    const value = this.now(), text = choicesOf(value);
     if (!this.touched || text === this.sent) return;
     this.sent = text;
     try {
@@ -61,7 +66,7 @@ export class SharedDraft {
   async meet({ revision }) {
     const theirs = await server.draft(this.name);
     this.revision = revision;
-    if (valuesOf(theirs.value) !== valuesOf(this.now())) this.offer(theirs, "Changed on another device ({when}).");
+    if (choicesOf(theirs.value) !== choicesOf(this.now())) this.offer(theirs, "Changed on another device ({when}).");
   }
 
   offer(theirs, said) {
