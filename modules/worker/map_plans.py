@@ -18,8 +18,11 @@ from modules.worker.job_kinds import Extra, JobPlan
 
 
 def plan_maps(spec: JobSpec, library: Library, inputs: Path) -> JobPlan[Any]:
-    """Plan a job of maps, one after another."""
-    settings = replace(Settings(**known_fields(Settings, spec.settings)), pictures_alone=True, save_manifest=False)
+    """Plan a job of maps, one after another. They are kept in the cache without loss, never among the pictures."""
+    settings = replace(
+        Settings(**known_fields(Settings, spec.settings)), pictures_alone=True, save_manifest=False, samples_save=False,
+        samples_format="png", enable_pnginfo=False,
+    )
     request, load = recorded_request(MapRequest, spec.params), partial(load_input, inputs)
     return JobPlan([MapPlan(request, settings, name, load) for name in request.images], pose_of, map_facts)
 

@@ -23,6 +23,7 @@ from modules.requests.resolve import resolve_request
 from modules.sampling.annotation import Annotate
 from modules.sampling.weights import Weights
 from modules.settings.options import Settings
+from modules.worker.saving import to_be_saved
 from tests.golden_data import GOLDEN, assemble_models, golden_library, kept, with_folders
 from tests.playing import inputs, made
 
@@ -92,5 +93,7 @@ def test_img2imgs_own_picture_is_seen(machine):
 
 def test_a_job_of_maps_makes_the_same(machine):
     request = MapRequest(images=(kept("@inputs/cn_shapes.png"),), module="lineart", processor_res=64)
-    [found], plan = made(machine, JobSpec("j", "test", "control_map", asdict(request), asdict(Settings())))
+    spec = JobSpec("j", "test", "control_map", asdict(request), asdict(replace(Settings(), samples_format="jpg")))
+    [found], plan = made(machine, spec)
+    assert spec.save and not to_be_saved(plan, 0, found, spec) and plan.settings.samples_format == "png"
     assert np.array_equal(found.pixels, map_alone(machine)) and plan.infotext(0, found.extra_params) == ""
