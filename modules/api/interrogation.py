@@ -83,7 +83,7 @@ def kept_request(app: App, image: str, caller: Account) -> Interrogation:
 def caption_lengths(foreign: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields that A1111's settings give, within their limits."""
     return {
-        name: max(1, min(int(foreign[setting]), most)) for setting, (name, most) in CAPTION_SETTINGS.items()
+        name: int(min(most, max(1, foreign[setting]))) for setting, (name, most) in CAPTION_SETTINGS.items()
     }
 
 

@@ -9,6 +9,7 @@ import shutil
 import pytest
 from PIL import Image
 
+from modules.api.interrogation import caption_lengths
 from tests.models.test_captioning import write_captioner
 
 ALICE, BOB = ("alice", "a-secret"), ("bob", "b-secret")
@@ -60,6 +61,12 @@ def test_a1111s_settings_say_how_long_a_caption_is(guarded):
         assert len(asked(guarded, BOB, image=encoded("blue")).json()["caption"].split()) <= 5
     finally:
         guarded.post("/sdapi/v1/options", json={"interrogate_clip_min_length": 24, "interrogate_clip_max_length": 48}, auth=BOB)
+
+
+@pytest.mark.parametrize(("told", "counts"), [(3, 3), (2.5, 2), (0, 1), (10**9, 16), (float("inf"), 16), (float("nan"), 1)])
+def test_lengths_beyond_the_limits_are_the_limits(told, counts):
+    settings = {"interrogate_clip_num_beams": told, "interrogate_clip_min_length": 24, "interrogate_clip_max_length": 48}
+    assert caption_lengths(settings) == {"num_beams": counts, "min_length": 24, "max_length": 48}
 
 
 @pytest.mark.usefixtures("with_blip")
