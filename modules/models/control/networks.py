@@ -21,6 +21,7 @@ from modules.sampling.image_prompts import ImagePrompt, ReadPictures
 
 KEPT_PROMPTS = 32           # answers of IP-Adapters, a few tokens each
 KEPT_BYTES = 3 * 2**30      # of ControlNets that stay in memory when they are not asked; one of SDXL has 2.5 GB
+NetworkKey = tuple[str, str]      # a file, and the checkpoint whose differences and head widths a network may have
 
 
 class ControlNetworks:
@@ -28,8 +29,7 @@ class ControlNetworks:
 
     def __init__(self, library: Library, device: torch.device, dtype: torch.dtype, kept: int = KEPT_BYTES) -> None:
         self.library, self.device, self.dtype, self.kept = library, device, dtype, kept
-        # by file and checkpoint, whose differences and head widths a network may have; least recently used first
-        self._loaded: OrderedDict[tuple[str, str], AnyControl] = OrderedDict()
+        self._loaded: OrderedDict[NetworkKey, AnyControl] = OrderedDict()      # least recently used first
         self._encoders: list[ImageEncoder] = []      # asked once a job
         self._prompts: OrderedDict[tuple[str, str, tuple[str, ...]], ImagePrompt] = OrderedDict()
 
@@ -41,12 +41,12 @@ class ControlNetworks:
         networks = {sha256: self.network(sha256, model) for sha256 in files}
         for control in (control for extras in rows for control in controls_of(extras)):
             check_use(networks[control.sha256], control)
-        self._drop(set(files))
+        self._drop({network_key(sha256, model) for sha256 in files})
         return networks
 
     def network(self, sha256: str, model: LoadedModel) -> AnyControl:
         """Return the network of a file, loaded for a checkpoint."""
-        key = sha256, model.checkpoint.sha256 or ""
+        key = network_key(sha256, model)
         if key not in self._loaded:
             network = load_control_network(self.library.of("controlnet").find(sha256), model)
             self._loaded[key] = network.to(self.device, self.dtype)
@@ -55,7 +55,7 @@ class ControlNetworks:
 
     def read_pictures(self, ask: ReadPictures, model: LoadedModel) -> ImagePrompt:
         """Return pictures as an IP-Adapter reads them; those read last are remembered by their contents."""
-        key = ask.sha256, model.checkpoint.sha256 or "", ask.names
+        key = *network_key(ask.sha256, model), ask.names
         if ask.names and key in self._prompts:
             self._prompts.move_to_end(key)
             return self._prompts[key]
@@ -70,7 +70,7 @@ class ControlNetworks:
             self._prompts[key] = found
             while len(self._prompts) > KEPT_PROMPTS:
                 self._prompts.popitem(last=False)
-        self._drop({ask.sha256})
+        self._drop({network_key(ask.sha256, model)})
         return found
 
     def encoder(self, adapter: IpAdapter) -> ImageEncoder:
@@ -81,7 +81,7 @@ class ControlNetworks:
             self._encoders.append(found)
         return found
 
-    def _drop(self, needed: set[str]) -> None:
+    def _drop(self, needed: set[NetworkKey]) -> None:
         """Drop encoders, then the least recently used networks, beyond the limit; those that are needed stay."""
         while self._encoders and self._size > self.kept:
             del self._encoders[0]
@@ -89,7 +89,7 @@ class ControlNetworks:
         for key in list(self._loaded):
             if self._size <= self.kept:
                 return
-            if key[0] not in needed:
+            if key not in needed:
                 del self._loaded[key]
                 release_memory()
 
@@ -97,6 +97,11 @@ class ControlNetworks:
     def _size(self) -> int:
         """All weights in bytes."""
         return sum(each.size for each in (*self._encoders, *self._loaded.values()))
+
+
+def network_key(sha256: str, model: LoadedModel) -> NetworkKey:
+    """Return what a network in memory is found by."""
+    return sha256, model.checkpoint.sha256 or ""
 
 
 def check_use(network: AnyControl, control: Control) -> None:

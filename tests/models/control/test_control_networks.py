@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import zipfile
+from dataclasses import replace
 
 import pytest
 import torch
@@ -284,6 +285,9 @@ def test_networks_are_kept_within_a_number_of_bytes(model, tmp_path):
         extras = {CONTROL: Controls((Control(file.sha256, torch.rand(3, 64, 64), (1.0,) * 13),))}
         networks.of_rows([extras], model)
         assert [key[0] for key in networks._loaded] == [file.sha256]      # each has 6 MB
+    other = replace(model, checkpoint=replace(model.checkpoint, sha256="0" * 64))
+    networks.of_rows([extras], other)
+    assert [*networks._loaded] == [(files[0].sha256, "0" * 64)]      # not as it was loaded for the first checkpoint
     roomy = ControlNetworks(found, torch.device("cpu"), torch.float32)
     for file in files:
         roomy.network(file.sha256, model)
