@@ -10,7 +10,10 @@ const MOST_SHOWN = 200_000;                            // characters of metadata
 const KEYBOARD = matchMedia("(hover: hover)");        // elsewhere a focus would call up the keyboard of the screen
 
 export class Dialog {
-  /** newest(): the picture that is shown, { job, index }, or null; changed(): the card is another now. */
+  /**
+   * newest(): the picture that is shown, { job, index }, or null; changed(): resolves once the list shows what the
+   * card is now.
+   */
   constructor({ families, newest, changed }) {
     Object.assign(this, { families, newest, changed });
     this.title = h("h2");
@@ -110,7 +113,7 @@ export class Dialog {
     this.save.disabled = true;
     try {
       await deed();
-      this.changed();
+      await this.changed();      // closed at once, it would uncover a card that says the former things
       return this.card === card;
     } catch (error) {
       if (this.card === card) this.complain(error);
