@@ -7,9 +7,10 @@ picture keeps its bytes, and where the boxes before it grow, the places of its p
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
+from itertools import chain, takewhile
 
 from modules.metadata.avif_film import FILM, changed_film, film_description, film_items
 from modules.metadata.heif import (
@@ -26,6 +27,7 @@ from modules.metadata.heif import (
     read_boxes,
     read_heif,
     uneditable,
+    within_file,
 )
 from modules.metadata.pieces import FileMetadata, no_place
 
@@ -40,7 +42,8 @@ class Avif:
 
     def _metadata(self, heif: Heif, content: bytes) -> FileMetadata:
         items = (*track_metadata(heif), *heif.items)      # the file's own word goes last, and so first
-        found = {item.metadata: heif.data(content, item) for item in items if item.metadata}
+        last = {item.metadata: item for item in items if item.metadata}
+        found = {name: heif.data(content, item) for name, item in last.items()}
         signed = any(map(states_origin, heif.boxes))
         return FileMetadata(exif=exif_of_item(found.get("exif", b"")), xmp=found.get("xmp", b""), signed=signed)
 
@@ -48,7 +51,10 @@ class Avif:
         """Return the SHA-256 of the pictures' bytes and of what describes them."""
         heif = read_heif(content)
         pictures = (each.kind + heif.data(content, each) for each in heif.items if not each.metadata)
-        return sha256(b"".join((heif.part(b"pitm"), heif.part(b"iprp"), *pictures, *film_bytes(heif)))).hexdigest()
+        found = sha256(heif.part(b"pitm") + heif.part(b"iprp"))
+        for part in chain(pictures, film_bytes(heif)):
+            found.update(part)
+        return found.hexdigest()
 
     def write(self, content: bytes, metadata: FileMetadata) -> bytes:
         """Return the file with these metadata. Raises Invalid for texts and IPTC, InvalidImage."""
@@ -83,7 +89,7 @@ def item_of_exif(exif: bytes) -> bytes:
 
 
 def track_metadata(heif: Heif) -> list[HeifItem]:
-    return [item for item in film_items(heif.boxes) if item.metadata and item.method == IN_FILE]
+    return [item for item in within_file(film_items(heif.boxes)) if item.metadata and item.method == IN_FILE]
 
 
 def film_bytes(heif: Heif) -> Iterator[bytes]:
@@ -100,28 +106,31 @@ def without_metadata(heif: Heif, signed: bool) -> Heif:
     A statement of origin that is not wanted becomes free room of its length, so that nothing moves.
     """
     stored = (*heif.items, *track_metadata(heif))
-    gone = [span for item in stored if item.metadata and item.method == IN_FILE for span in item.spans]
+    gone = {span for item in stored if item.metadata and item.method == IN_FILE for span in item.spans}
     inside = [span for item in heif.items if item.metadata and item.method == IN_META for span in item.spans]
+    content = zeroed(b"".join(box.raw for box in heif.boxes), gone)
+    last = len(heif.boxes) - sum(1 for _ in takewhile(lambda box: box.name == b"mdat", reversed(heif.boxes)))
     boxes, position = [], 0
     for number, box in enumerate(heif.boxes):
         start = position + len(box.head)
         position += len(box.raw)
-        last = all(each.name == b"mdat" for each in heif.boxes[number:])
-        if last and (start, len(box.body)) in gone:
+        if number >= last and (start, len(box.body)) in gone:
             continue
         if states_origin(box) and not signed:
-            box = HeifBox(b"free", box.head[:4] + b"free" + box.head[8:], bytes(len(box.body)))
-        boxes.append(replace(box, body=zeroed(box.body, [(place - start, length) for place, length in gone])))
+            boxes.append(HeifBox(b"free", box.head[:4] + b"free" + box.head[8:], bytes(len(box.body))))
+        else:
+            boxes.append(replace(box, body=content[start:position]))
     parts = [replace(part, body=zeroed(part.body, inside)) if part.name == b"idat" else part for part in heif.parts]
     return Heif(tuple(boxes), tuple(parts), tuple(item for item in heif.items if not item.metadata))
 
 
-def zeroed(body: bytes, spans: list[tuple[int, int]]) -> bytes:
+def zeroed(content: bytes, spans: Iterable[tuple[int, int]]) -> bytes:
     """Return the bytes with zeros in the spans that lie in them."""
+    found = bytearray(content)
     for place, length in spans:
-        if place >= 0 and place + length <= len(body):
-            body = body[:place] + bytes(length) + body[place + length :]
-    return body
+        if place + length <= len(found):
+            found[place : place + length] = bytes(length)
+    return bytes(found)
 
 
 def written(heif: Heif, values: Mapping[str, bytes]) -> bytes:
@@ -154,7 +163,8 @@ def moving(heif: Heif, grown: Mapping[bytes, HeifBox]) -> Callable[[int], int]:
     growths, end = [], 0
     for box in heif.boxes:
         end += len(box.raw)
-        growths.append((end, len(grown.get(box.name, box).raw) - len(box.raw)))
+        if growth := len(grown.get(box.name, box).raw) - len(box.raw):
+            growths.append((end, growth))
 
     def moved(place: int) -> int:
         return place + sum(growth for after, growth in growths if place >= after)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from modules.base.errors import InvalidImage
+from modules.base.limits import MAX_FILE
 from modules.imaging.read import damaged
 
 XMP_TYPE = b"application/rdf+xml"
@@ -20,7 +21,7 @@ Spans: TypeAlias = "tuple[tuple[int, int], ...]"      # place and length of each
 @dataclass(frozen=True, slots=True)
 class HeifBox:
     name: bytes
-    head: bytes          # length and name, as in the file
+    head: bytes          # length and name
     body: bytes
 
     @property
@@ -29,7 +30,7 @@ class HeifBox:
 
 
 def read_boxes(content: bytes) -> Iterator[HeifBox]:
-    """Yield the boxes of a file or of a box's body. Raises InvalidImage."""
+    """Yield the boxes of a file or of a box's body; one up to the end says its length. Raises InvalidImage."""
     position = count = 0
     while position < len(content):
         count += 1
@@ -37,10 +38,11 @@ def read_boxes(content: bytes) -> Iterator[HeifBox]:
         head = 16 if size == 1 else 8
         if size == 1:
             size = int.from_bytes(content[position + 8 : position + 16], "big")
-        size = size or len(content) - position      # 0: up to the end
+        size = size or len(content) - position      # 0: up to the end, which may be another one when it is written
         if size < head or position + size > len(content) or count > MOST_BOXES:
             raise damaged()
-        yield HeifBox(name, content[position : position + head], content[position + head : position + size])
+        says = content[position : position + head] if head > 8 else struct.pack(">I4s", size, name)
+        yield HeifBox(name, says, content[position + head : position + size])
         position += size
 
 
@@ -106,7 +108,15 @@ def read_heif(content: bytes) -> Heif:
         items = tuple(described_items(found.part(b"iinf"), found.part(b"iloc")))
         if found.main not in {item.number for item in items}:
             raise damaged()
-    return replace(found, items=items)
+    return replace(found, items=within_file(items))
+
+
+def within_file(items: Iterable[HeifItem]) -> tuple[HeifItem, ...]:
+    """Return items. Raises InvalidImage if they are longer together than a file may be: their spans may overlap."""
+    found = tuple(items)
+    if sum(length for item in found for _, length in item.spans) > MAX_FILE:
+        raise damaged()
+    return found
 
 
 @contextlib.contextmanager
@@ -114,7 +124,7 @@ def damage_told() -> Iterator[None]:
     """Raise InvalidImage where a file is not built as it should be."""
     try:
         yield
-    except (struct.error, IndexError, ValueError) as error:
+    except (struct.error, IndexError, ValueError, RecursionError) as error:
         raise damaged() from error
 
 
