@@ -30,6 +30,7 @@ COMFYUI_PROGRAM = "ComfyUI"
 RAN, DRAWN = "prompt", "workflow"
 GRAPH_WORD = re.compile(rf"({RAN}|{DRAWN}): ?(?={{)", re.IGNORECASE)
 MOST_TEXT_PARTS = 64
+MOST_ENDS = 100          # from which samplers are looked for
 EMBEDDING_TAG = re.compile(r"embedding:([^\s,:()\[\]]+)")
 CONDITIONED = ("positive", "negative")
 LATENT_METHODS = {
@@ -129,7 +130,7 @@ def unconverted_steps(graph: ComfyGraph, first: ComfyNode) -> list[str]:
 
 def comfy_passes(graph: ComfyGraph) -> list[ComfyNode]:
     """Return the samplers on the way to the picture, the last pass first."""
-    for end in graph.ends:
+    for end in graph.ends[:MOST_ENDS]:
         chain = [node for node in (end, *graph.behind(end)) if is_comfy_sampler(node)]
         if chain:
             return chain
