@@ -25,12 +25,13 @@ from modules.params.img2img import ORIGINAL, Img2Img
 from modules.params.infotext import parse_infotext
 from modules.params.known_names import KnownNames
 from modules.params.prompt_lines import TAGS, parse_lines
-from modules.params.scripts import SCRIPTS, Loopback, resolve_script
+from modules.params.scripts import SCRIPTS, Loopback, PromptsFromFile, resolve_script
 from modules.params.txt2img import Txt2Img
 from modules.pipelines.scripts import spectral
 from modules.pipelines.scripts.alternative import from_above, from_below
 from modules.pipelines.scripts.growth import Growth
 from modules.pipelines.scripts.loopback import loop_strength
+from modules.pipelines.scripts.prompts_from_file import requests as line_requests_of
 from modules.pipelines.scripts.sd_upscale import seeds
 from modules.pipelines.scripts.table import IMAGE_SCRIPTS, REQUEST_SCRIPTS
 from modules.pipelines.scripts.tiles import Grid
@@ -323,6 +324,13 @@ def test_a_lines_pictures_may_have_prompts_of_their_own(device):
     plans = planned(device, replace(asked, script_args=(*asked.script_args[:-1], prompts)))
     assert [(plan.params.prompt, plan.params.seed) for plan in plans] == [("a cat", 5), ("a dog", 6), ("an owl", 5)]
     assert len(plans[0].params.script_args) == 0 and plans[1].params.pictures == 1
+
+
+def test_a_line_with_several_pictures_to_start_from_takes_the_prompts_of_all():
+    asked = Img2Img(init_images=("a", "b"), batch_size=2, seed=5, steps=4, width=64, height=64, sampler_name="Euler")
+    prompts = [{"prompt": text} for text in ("a cat", "a dog", "an owl", "a fox")]
+    listed = PromptsFromFile(text="--prompt a {cat|dog} --batch_size 1\nan {owl|fox}", prompts=tuple(prompts))
+    assert [request.prompt for request, _ in line_requests_of(asked, listed, Settings())] == ["a cat", "an owl"]
 
 
 def test_a_line_goes_before_or_after_the_prompt(device):

@@ -15,6 +15,7 @@ from modules.pipelines.grid_plan import GridSet
 from modules.pipelines.networks import with_standing_networks
 from modules.pipelines.scripts.script_cells import Cells
 from modules.prompts.styles import apply_styles_to_prompt
+from modules.requests.expansion import made_together
 from modules.requests.resolve import Request, resolve_request
 from modules.settings.options import Settings, change_settings
 
@@ -41,7 +42,7 @@ def requests(params: Request, arguments: PromptsFromFile, settings: Settings) ->
         made = 0
         for request in line_requests(base, line, arguments, arguments.prompts[pictures:]):
             yield with_standing_networks(request, settings), own
-            made += request.pictures
+            made += request.n_iter * made_together(vars(request))
         before += params.pictures
         pictures += made
         if pictures > MOST_PROMPT_PICTURES:
