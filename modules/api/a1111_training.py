@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +20,7 @@ from modules.base.limits import MAX_ID, MAX_NAME, MAX_PATH, MAX_PROMPT, MAX_SETT
 from modules.params.training import Training
 from modules.params.training_course import MAX_STEPS
 from modules.params.training_data import LARGEST_TRAINING_SIDE, MAX_TRAINING_BATCH
-from modules.requests.a1111_training import created_embedding, created_hypernetwork, trained_further
+from modules.requests.a1111_training import created_embedding, created_hypernetwork, file_to_train, trained_further
 from modules.requests.submit import Submission, submit
 from modules.store.jobs import DONE
 
@@ -133,7 +134,7 @@ async def created(app: App, kind: str, plan: Training, request: Request) -> Info
 async def trained(app: App, kind: str, name: str, body: FurtherTraining, request: Request) -> InfoReply:
     """Return A1111's answer to train/*."""
     try:
-        plan = trained_further(app.models.catalogs[kind].find(name), body.model_dump())
+        plan = trained_further(file_to_train(app.models.catalogs[kind], name), body.model_dump())
     except (Invalid, NotFound) as error:
         return InfoReply(info=f"train {kind} error: {error}")
     asked = Submission("train", plan, task_id=body.id_task)
@@ -143,7 +144,7 @@ async def trained(app: App, kind: str, name: str, body: FurtherTraining, request
 async def carried_out(app: App, what: str, asked: Submission, request: Request, noted: str = "") -> InfoReply:
     """Carry out a job and return what A1111 would say of its end. Raises Forbidden and what else no text replaces."""
     try:
-        job = submit(app, asked, account(request)).job
+        job = (await asyncio.to_thread(submit, app, asked, account(request))).job
     except (Invalid, NotFound) as error:
         return InfoReply(info=f"{what} error: {error}")
     if noted:

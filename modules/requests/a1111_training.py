@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from modules.base.errors import Invalid
-from modules.library.catalog import ModelFile
+from modules.base.errors import Invalid, UnknownName
+from modules.library.catalog import Catalog, ModelFile
 from modules.params.training import Training
 from modules.params.training_files.others import read_a1111_settings
 from modules.requests.read_fields import read_fields
 from modules.requests.training_plan import plan_of_draft
 
+WIDTH = re.compile(r"[1-9][0-9]{0,3}")      # of a module
 A1111_WIDTHS = {320, 640, 768, 1280}      # of its form; nobody chose them, so the model's own are meant
 # A1111's preview arguments → options of a line of sample prompts
 PREVIEW_OPTIONS: Mapping[str, str] = {
@@ -43,7 +45,7 @@ def created_hypernetwork(given: Mapping[str, Any]) -> Training:
 
 
 def whole_width(given: str | int) -> int:
-    if not (text := str(given)).isdecimal() or not 0 < int(text[:6]) < 10_000:
+    if not WIDTH.fullmatch(text := str(given)):
         raise Invalid(f"A module cannot be {text[:40]!r} wide.", "Usual are 320, 640, 768, 1024 and 1280.",
                       "enable_sizes")
     return int(text)
@@ -56,6 +58,13 @@ def layer_numbers(given: str | Sequence[float] | None, field: str) -> list[float
         return [float(part) for part in parts if str(part).strip()]
     except ValueError as error:
         raise Invalid(f"{given!r:.80} are no numbers.", "The usual structure is 1, 2, 1.", field) from error
+
+
+def file_to_train(catalog: Catalog, name: str) -> ModelFile:
+    """Return the file of exactly that name, since it is written anew. Raises UnknownName."""
+    if not (found := catalog.all_named(name)):
+        raise UnknownName(catalog.kind.label, name, [file.model_name for file in catalog.list()])
+    return found[0]
 
 
 def trained_further(file: ModelFile, given: Mapping[str, Any]) -> Training:

@@ -60,11 +60,7 @@ def training_params(app: App, request: Training, mine: AccountData) -> dict[str,
     catalog = app.models.catalogs[method.kind]
     name = free_training_name(plan, catalog)
     steps = plan.max_train_steps or (0 if plan.max_train_epochs else method.steps(len(pictures.pictures)))
-    plan = replace(
-        with_seed(plan), output_name=name, pretrained_model_name_or_path=found.name, max_train_steps=steps,
-        save_model_as=ending_there(plan, name, catalog) or plan.save_model_as,
-    )
-    return run_params(plan, mine, catalog)
+    return run_params(replace(with_output_file(plan, name, found, catalog), max_train_steps=steps), mine, catalog)
 
 
 def new_network_params(app: App, request: Training, mine: AccountData) -> dict[str, Any]:
@@ -79,8 +75,7 @@ def new_network_params(app: App, request: Training, mine: AccountData) -> dict[s
     plan, catalog = with_allowed_folders(mine, plan), app.models.catalogs[kind]
     found = checkpoint_to_train(app, plan, mine)
     name = free_training_name(plan, catalog)
-    plan = replace(with_seed(plan), output_name=name, pretrained_model_name_or_path=found.name)
-    return run_params(plan, mine, catalog)
+    return run_params(with_output_file(plan, name, found, catalog), mine, catalog)
 
 
 def measured_params(app: App, request: Training, mine: AccountData) -> dict[str, Any]:
@@ -94,8 +89,13 @@ def run_params(plan: Training, mine: AccountData, catalog: Catalog) -> dict[str,
     return asdict(plan) | asdict(RunPlace(run, str(mine.paths.runs / run), str(model_folder(plan, catalog))))
 
 
-def with_seed(plan: Training) -> Training:
-    return replace(plan, seed=secrets.randbelow(2**32) if plan.seed < 0 else plan.seed)
+def with_output_file(plan: Training, name: str, base: ModelFile, catalog: Catalog) -> Training:
+    """Return a plan with a seed, its checkpoint's name, and its file's, which has the ending of one that is there."""
+    return replace(
+        plan, output_name=name, pretrained_model_name_or_path=base.name,
+        save_model_as=ending_there(plan, name, catalog) or plan.save_model_as,
+        seed=secrets.randbelow(2**32) if plan.seed < 0 else plan.seed,
+    )
 
 
 def checkpoint_to_train(app: App, plan: Training, mine: AccountData) -> ModelFile:

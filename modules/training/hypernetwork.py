@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from math import sqrt
 from typing import Any
 
@@ -21,6 +22,8 @@ from modules.training.student import UNET, DrawPlaces, Student, TrainableModel, 
 
 FOR_KEYS, FOR_VALUES = 0, 1
 NORMAL_DEVIATION = 0.01      # of "Normal" first weights
+MOST_MULTIPLE = 1_000        # of a layer's width
+MOST_WEIGHTS = 2**30         # of all its networks: 4 GB in a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,9 @@ class HypernetworkShape:
     def __post_init__(self) -> None:
         if len(self.structure) < 2 or (self.structure[0], self.structure[-1]) != (1, 1):
             raise Invalid("A layer structure begins and ends with 1.", "The usual one is 1, 2, 1.", "layer_structure")
+        if not all(0 < multiple < MOST_MULTIPLE for multiple in self.structure):
+            raise Invalid(f"A layer's width is a multiple above 0, and below {MOST_MULTIPLE}.",
+                          "The usual structure is 1, 2, 1.", "layer_structure")
         if self.activation.lower() not in ACTIVATIONS:
             raise Invalid(f"There is no activation {self.activation!r:.80}.", f"There are: {', '.join(ACTIVATIONS)}.",
                           "activation_func")
@@ -57,6 +63,18 @@ class HypernetworkShape:
             number += int(bool(self.dropout_at(layer)) and not last)
             found.append((linear, norm))
         return found
+
+    def sizes(self, width: int) -> list[int]:
+        """Return the width of each layer for contexts of that width."""
+        return [int(width * multiple) for multiple in self.structure]
+
+    def check_weights(self, widths: Iterable[int]) -> None:
+        """Raise Invalid if networks for contexts of these widths have an empty layer, or more weights than may be."""
+        layers = [pair for width in widths for pair in pairwise(self.sizes(width))]
+        weights = sum(inputs * outputs for inputs, outputs in layers) * len((FOR_KEYS, FOR_VALUES))
+        if weights > MOST_WEIGHTS or not all(map(all, layers)):
+            raise Invalid(f"A hypernetwork of that structure has {weights:,} weights.",
+                          f"Choose smaller layers: at most {MOST_WEIGHTS:,}, and none empty.", "layer_structure")
 
     def dropout_at(self, layer: int) -> float:
         """Return the share left out after a layer."""
@@ -79,15 +97,14 @@ class HypernetworkStudent(Student):
     def __init__(self, model: TrainableModel, shape: HypernetworkShape, seed: int) -> None:
         self.shape = shape
         self.widths = shape.widths or attention_widths(model.networks[UNET])
+        shape.check_weights(self.widths)
         device, self.tensors = next(model.networks[UNET].parameters()).device, {}
         for number, width in enumerate((width, which) for width in self.widths for which in (FOR_KEYS, FOR_VALUES)):
             self._add(*width, stream(seed, "init", 0, number), device)
 
     def _add(self, width: int, which: int, draws: np.random.Generator, device: torch.device) -> None:
-        sizes = [int(width * multiple) for multiple in self.shape.structure]
-        for (inputs, outputs), (linear, norm) in zip(
-            zip(sizes[:-1], sizes[1:], strict=True), self.shape.numbers(), strict=True
-        ):
+        layers = pairwise(self.shape.sizes(width))
+        for (inputs, outputs), (linear, norm) in zip(layers, self.shape.numbers(), strict=True):
             weight = first_weight(self.shape.first_weights, draws, outputs, inputs, self.shape.activation)
             self._put(width, which, linear, weight, bias_like(self.shape.first_weights, draws, outputs), device)
             if norm is not None:

@@ -73,10 +73,20 @@ def test_an_embedding_begins_with_the_words_of_its_initialization_text(client):
     assert "zorb-old" in client.get("/sdapi/v1/embeddings").json()["loaded"]
 
 
+@pytest.mark.slow
+def test_an_embedding_that_is_written_over_keeps_its_ending(client):
+    folder = client.app.models.catalogs["embedding"].roots[0]
+    (folder / "zorb-new.safetensors").touch()
+    done = told(client, "create/embedding", name="zorb-new", overwrite_old=True)
+    assert done == "create embedding filename: zorb-new.safetensors"
+    assert [path.name for path in folder.glob("zorb-new*")] == ["zorb-new.safetensors"]
+
+
 def test_what_cannot_be_is_told_as_a1111_tells_it(client, tmp_path):
     nothing = {"data_root": str(tmp_path), **SMALL}
     assert told(client, "train/embedding", embedding_name="none-such", **nothing).startswith("train embedding error: ")
     assert told(client, "train/hypernetwork", hypernetwork_name="x", **nothing).startswith("train hypernetwork error: ")
+    assert "no embedding" in told(client, "train/embedding", embedding_name="zor", **nothing)
     assert "cannot be called" in told(client, "create/embedding", name="a/b")
     assert "1, 2, 1" in client.post("/sdapi/v1/create/hypernetwork", json={"name": "zorb", "layer_structure": "x"}).text
     assert client.post("/sdapi/v1/create/embedding", json={"name": "zorb", "nvpt": 3}).status_code == 422

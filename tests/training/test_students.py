@@ -120,8 +120,16 @@ def test_a_hypernetworks_file_is_a1111s(model, shape, names):
 
 @pytest.mark.parametrize(("wrong", "field"), [
     ({"structure": (1, 2)}, "layer_structure"), ({"activation": "relo"}, "activation_func"),
+    ({"structure": (1, float("nan"), 1)}, "layer_structure"), ({"structure": (1, 1e9, 1)}, "layer_structure"),
 ])
 def test_an_impossible_hypernetwork_is_refused(wrong, field):
     with pytest.raises(Invalid) as refused:
         HypernetworkShape(**wrong)
     assert refused.value.field == field
+
+
+@pytest.mark.parametrize("structure", [(1, 900, 900, 1), (1, 0.001, 1)])
+def test_a_hypernetwork_has_no_more_weights_than_may_be_and_no_empty_layer(model, structure):
+    with pytest.raises(Invalid) as refused:
+        HypernetworkStudent(model, HypernetworkShape(structure), 1)
+    assert refused.value.field == "layer_structure"
