@@ -34,7 +34,7 @@ export class TrainingCheck {
     this.batchButton.hidden = this.measureButton.hidden = !pictures;
     this.measured.replaceChildren();
     if (pictures && this.batch.firstChild) this.drawBatch(Math.max(0, this.step - 1));      // as it would be now
-    else this.batch.replaceChildren();
+    else this.clearBatch();
     this.refusal.replaceChildren();
     this.sum.textContent = pictures ? pictures.sum
       : this.draft.folder ? [missing?.message, missing?.hint].filter(Boolean).join(" ") : t("Choose pictures first.");
@@ -64,13 +64,21 @@ export class TrainingCheck {
     await this.drawBatch(step);
   }
 
+  clearBatch() {
+    this.asked = null;
+    this.batch.replaceChildren();
+  }
+
   async drawBatch(step) {
+    const asked = this.asked = {};
     try {
       const found = await trainer.batch({ seed: 0, ...this.draft.fields }, step);
+      if (asked !== this.asked) return;      // another one was asked for meanwhile
       this.batch.replaceChildren(
         h("p.hint", {}, t("Step {n} of epoch {m}, as it would be seen", { n: found.step + 1, m: found.epoch })),
         ...found.pictures.map(batchPicture));
     } catch (error) {
+      if (asked !== this.asked) return;
       this.step = 0;
       this.batch.replaceChildren(h("p.wrong", {}, reasonOf(error)));
     }
