@@ -76,6 +76,7 @@ def test_an_embedding_begins_with_the_words_of_its_initialization_text(client):
 @pytest.mark.slow
 def test_an_embedding_that_is_written_over_keeps_its_ending(client):
     folder = client.app.models.catalogs["embedding"].roots[0]
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "zorb-new.safetensors").touch()
     done = told(client, "create/embedding", name="zorb-new", overwrite_old=True)
     assert done == "create embedding filename: zorb-new.safetensors"
