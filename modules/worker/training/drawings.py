@@ -23,6 +23,7 @@ from modules.settings.options import Settings
 NEUTRAL_PROMPTS = ("a cat", "a house", "a tree", "a person")
 DRAWN_STEPS, DRAWN_SCALE = 12, 5.0      # of each drawing
 DRAWN_SEEDS = 2**32
+FIRST_MEASURED = 2**20      # drawing by which drift is measured: behind all class pictures, which are taught
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class DrawnBefore:
         except (OSError, SafetensorError, KeyError):
             pass      # nothing was drawn yet
         found = dict[str, Tensor]()
-        for number, prompt in enumerate(self.prompts):
+        for number, prompt in enumerate(self.prompts, FIRST_MEASURED):
             found[prompt] = yield from self.drawing.latent(prompt, number)
         write_atomically(path, save(found))
         return list(found.items())
@@ -73,4 +74,4 @@ class DrawnBefore:
     def prompts(self) -> list[str]:
         """The run's class words, if it has any, and what it should leave alone."""
         words = [each.subset.class_words for each in sorted(self.data.pictures, key=lambda each: not each.is_reg)]
-        return [*next(([word] for word in words if word), []), *NEUTRAL_PROMPTS]
+        return list(dict.fromkeys([*next(([word] for word in words if word), []), *NEUTRAL_PROMPTS]))
