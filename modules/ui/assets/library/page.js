@@ -57,7 +57,13 @@ export class LibraryPage {
     this.count = h("p.library-status", { role: "status" });
     this.note = h("p.library-notes", { role: "status" });
     this.message = h("div.library-message");
-    this.head = h("div.library-head", {}, this.count);
+    this.links = {
+      none: link(t("Choose none"), () => this.selection.clear()),
+      fresh: link(t("Show what is new"), () => { this.grid.top(); this.reload(); }),
+      trash: link(t("Empty the trash"), () => this.acts.emptyTrash()),
+      all: link(t("Show all"), () => this.go("")),
+    };
+    this.head = h("div.library-head", {}, this.count, ...Object.values(this.links));
     this.dock = h("div.library-dock.library-acts", { hidden: true });
     const middle = h("div.library-middle", {}, this.head, this.note, this.grid.element, this.message, this.dock);
     this.element = h("div.library", {}, this.bar.element,
@@ -244,14 +250,12 @@ export class LibraryPage {
       indexing ? t("reading {done} of {total}", indexing) : null,
       selection.size ? t("{n} chosen", { n: number(selection.size) }) : null,
     ].filter(Boolean).join(" · ");
-    const more = [
-      selection.size ? link(t("Choose none"), () => selection.clear()) : null,
-      this.fresh ? link(t("Show what is new"), () => { this.grid.top(); this.reload(); }) : null,
-      this.inTrash && pictures.total ? link(t("Empty the trash"), () => this.acts.emptyTrash()) : null,
-      pictures.wishes.in.startsWith("job:") ? link(t("Show all"), () => this.go("")) : null,
-    ];
-    this.count.textContent = words;
-    this.head.replaceChildren(this.count, ...more.filter(Boolean));
+    if (this.count.textContent !== words) this.count.textContent = words;
+    // shown and hidden, not made anew: news come at any moment, also while one is being pressed
+    this.links.none.hidden = !selection.size;
+    this.links.fresh.hidden = !this.fresh;
+    this.links.trash.hidden = !this.inTrash || !pictures.total;
+    this.links.all.hidden = !pictures.wishes.in.startsWith("job:");
   }
 
   buttons() {
