@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from modules.base.errors import ModelCorrupt, ModelMissing
 from modules.library.catalog import ModelFile
-from modules.library.library import Library
+from modules.library.library import Library, named_or_first
 from modules.library.model_kinds import CAPTIONER
 
 PUT_CAPTIONER = (
@@ -15,11 +14,4 @@ PUT_CAPTIONER = (
 
 def find_captioner(library: Library, name: str = "") -> ModelFile:
     """Return the model of that name; "" is the first one. Raises ModelMissing or ModelCorrupt."""
-    catalog = library.of(CAPTIONER.name)
-    catalog.refresh()
-    found = next(iter(catalog.all_named(name) if name else catalog.list()), None)
-    if found is None:
-        raise ModelMissing(f"There is no BLIP model{f' called {name!r:.200}' if name else ''}.", PUT_CAPTIONER)
-    if found.problem:
-        raise ModelCorrupt(found.problem, PUT_CAPTIONER)
-    return found
+    return named_or_first(library, CAPTIONER, name, "BLIP model", PUT_CAPTIONER)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from modules.base.errors import ModelCorrupt, ModelMissing
 from modules.library.catalog import ModelFile
-from modules.library.library import Library
+from modules.library.library import Library, named_or_first
 from modules.library.model_kinds import CLIP_VISION
 
 PUT_ENCODER = (
@@ -15,11 +14,4 @@ PUT_ENCODER = (
 
 def find_image_encoder(library: Library, name: str = "") -> ModelFile:
     """Return the encoder of that name; "" is the first one. Raises ModelMissing or ModelCorrupt."""
-    catalog = library.of(CLIP_VISION.name)
-    catalog.refresh()
-    found = next(iter(catalog.all_named(name) if name else catalog.list()), None)
-    if found is None:
-        raise ModelMissing(f"There is no CLIP image encoder{f' called {name!r:.200}' if name else ''}.", PUT_ENCODER)
-    if found.problem:
-        raise ModelCorrupt(found.problem, PUT_ENCODER)
-    return found
+    return named_or_first(library, CLIP_VISION, name, "CLIP image encoder", PUT_ENCODER)

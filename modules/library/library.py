@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from modules.base.errors import UnknownName
+from modules.base.errors import ModelCorrupt, ModelMissing, UnknownName
 from modules.library.catalog import QUICKLY_HASHED, Catalog, Meant, ModelFile, is_hash, meant_file, smallest_first
 from modules.library.face_restorers import FaceRestorer, find_face_files, present_restorers, refresh_restorers
 from modules.library.model_kinds import MODEL_KINDS, ModelKind, first_file, kind_folders
@@ -205,3 +205,18 @@ def find_models(flags: Flags, kinds: Sequence[ModelKind] = MODEL_KINDS) -> Libra
         for kind in kinds
     }
     return Library(catalogs, flags.paths.vae_approximations)
+
+
+def named_or_first(library: Library, kind: ModelKind, name: str, what: str, hint: str) -> ModelFile:
+    """Return the file of that name; "" is the first one of its kind.
+
+    what: the kind in a sentence; hint: what to put where. Raises ModelMissing or ModelCorrupt.
+    """
+    catalog = library.of(kind.name)
+    catalog.refresh()
+    found = next(iter(catalog.all_named(name) if name else catalog.list()), None)
+    if found is None:
+        raise ModelMissing(f"There is no {what}{f' called {name!r:.200}' if name else ''}.", hint)
+    if found.problem:
+        raise ModelCorrupt(found.problem, hint)
+    return found

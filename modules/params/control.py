@@ -87,12 +87,8 @@ class ControlUnit:
 
     @property
     def sliders(self) -> tuple[float, float, float]:
-        """Resolution and both thresholds as they count: one out of range is the preprocessor's usual one."""
-        own = self.preprocessor
-        return (
-            own.resolution.effective(self.processor_res), own.a.effective(self.threshold_a),
-            own.b.effective(self.threshold_b),
-        )
+        """Resolution and both thresholds as they count."""
+        return self.preprocessor.effective(self.processor_res, self.threshold_a, self.threshold_b)
 
     @property
     def only_prompted(self) -> bool:

@@ -30,9 +30,5 @@ class MapRequest:
 
     @property
     def sliders(self) -> tuple[float, float, float]:
-        """Resolution and both values as they count."""
-        own = self.preprocessor
-        return (
-            own.resolution.effective(self.processor_res), own.a.effective(self.threshold_a),
-            own.b.effective(self.threshold_b),
-        )
+        """Resolution and both thresholds as they count."""
+        return self.preprocessor.effective(self.processor_res, self.threshold_a, self.threshold_b)

@@ -61,6 +61,10 @@ class Preprocessor:
         """The sliders that it has, its resolution first."""
         return tuple(slider for slider in (self.resolution, self.a, self.b) if slider.label)
 
+    def effective(self, resolution: float, a: float, b: float) -> tuple[float, float, float]:
+        """Return the sliders' values as they count: one out of range is the usual one."""
+        return self.resolution.effective(resolution), self.a.effective(a), self.b.effective(b)
+
 
 def of_network(name: str, types: str, file: str, label: str = "", **sliders: MapSlider) -> Preprocessor:
     """Return a preprocessor that is a network in a file of its own.
