@@ -14,4 +14,5 @@ PUT_CAPTIONER = (
 
 def find_captioner(library: Library, name: str = "") -> ModelFile:
     """Return the model of that name; "" is the first one. Raises ModelMissing or ModelCorrupt."""
-    return named_or_first(library, CAPTIONER, name, "BLIP model", PUT_CAPTIONER)
+    missing = f"There is no BLIP model{f' called {name!r:.200}' if name else ''}."
+    return named_or_first(library, CAPTIONER, name, missing, PUT_CAPTIONER)

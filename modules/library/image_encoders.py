@@ -14,4 +14,5 @@ PUT_ENCODER = (
 
 def find_image_encoder(library: Library, name: str = "") -> ModelFile:
     """Return the encoder of that name; "" is the first one. Raises ModelMissing or ModelCorrupt."""
-    return named_or_first(library, CLIP_VISION, name, "CLIP image encoder", PUT_ENCODER)
+    missing = f"There is no CLIP image encoder{f' called {name!r:.200}' if name else ''}."
+    return named_or_first(library, CLIP_VISION, name, missing, PUT_ENCODER)

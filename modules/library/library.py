@@ -207,16 +207,16 @@ def find_models(flags: Flags, kinds: Sequence[ModelKind] = MODEL_KINDS) -> Libra
     return Library(catalogs, flags.paths.vae_approximations)
 
 
-def named_or_first(library: Library, kind: ModelKind, name: str, what: str, hint: str) -> ModelFile:
+def named_or_first(library: Library, kind: ModelKind, name: str, missing: str, hint: str) -> ModelFile:
     """Return the file of that name; "" is the first one of its kind.
 
-    what: the kind in a sentence; hint: what to put where. Raises ModelMissing or ModelCorrupt.
+    missing: says that there is none; hint: what to put where. Raises ModelMissing or ModelCorrupt.
     """
     catalog = library.of(kind.name)
     catalog.refresh()
     found = next(iter(catalog.all_named(name) if name else catalog.list()), None)
     if found is None:
-        raise ModelMissing(f"There is no {what}{f' called {name!r:.200}' if name else ''}.", hint)
+        raise ModelMissing(missing, hint)
     if found.problem:
         raise ModelCorrupt(found.problem, hint)
     return found

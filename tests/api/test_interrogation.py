@@ -73,7 +73,7 @@ def test_lengths_beyond_the_limits_are_the_limits(told, counts):
 def test_what_is_no_picture_or_none_is_refused(guarded):
     assert asked(guarded, BOB, image="").status_code == 422
     assert asked(guarded, BOB, image="bm8gcGljdHVyZQ==").status_code in (415, 422)
-    hers = guarded.post("/easel/v1/inputs", json={"image": encoded("green")}, auth=ALICE).json()["name"]
+    hers = guarded.post("/easel/v1/inputs", json={"image": encoded("#3a5b7c")}, auth=ALICE).json()["name"]      # hers alone
     job = {"kind": "interrogate", "fields": {"image": hers}}
     assert guarded.post("/easel/v1/jobs", json=job, auth=BOB).status_code == 422
     assert guarded.post("/easel/v1/jobs", json={"kind": "interrogate", "fields": {"image": "0" * 64 + ".png"}}, auth=BOB).status_code == 422
