@@ -1,27 +1,21 @@
-"""Routes by which the page has data read: pictures, prompts, generation data, manifests."""
+"""Routes by which the page has data read: prompts, generation data, manifests."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
-from fastapi.responses import FileResponse
 from pydantic import Field
 
 from modules.api.data_files import Ref
-from modules.api.info import decode_base64, most_pixels
 from modules.api.prompt_help import named_embeddings
-from modules.api.routing import KnownFields, account, owner, router, sent_as
+from modules.api.routing import KnownFields, owner, router
 from modules.app.app import App
-from modules.app.kept_inputs import keep_input
-from modules.base.accounts import Account, Role
-from modules.base.errors import UnknownName
-from modules.base.limits import MAX_INFOTEXT, MAX_ITEMS, MAX_PROMPT, EncodedPicture, Id, JsonObject, Name
+from modules.base.accounts import Role
+from modules.base.limits import MAX_INFOTEXT, MAX_ITEMS, MAX_PROMPT, JsonObject, Name
 from modules.imaging.folders import content_of
-from modules.imaging.inputs import NAME as INPUT_NAME
 from modules.params.txt2img import MAX_SEED, MIN_SEED
 from modules.plugins.pasting import told_of_counting, told_of_paste, with_script_controls
 from modules.prompts import grammar
@@ -33,7 +27,6 @@ from modules.requests.control import with_units_here
 from modules.requests.expansion import samples, with_pasted_templates
 from modules.requests.extension_scripts import with_pasted_extensions
 from modules.requests.paste import clamp_to_form, pasted_pairs, read_infotext
-from modules.requests.picture_data import picture_metadata
 from modules.requests.picture_refs import find_picture
 from modules.requests.same_picture import manifest_in, picture_likeness
 from modules.requests.styles import with_found_styles
@@ -46,10 +39,6 @@ class TokensRequest(KnownFields):
     steps: int = Field(20, ge=1, le=150)
     styles: list[Name] = Field([], max_length=MAX_ITEMS, description="Styles whose texts are counted too.")
     is_positive: bool = Field(True, description="Whether it is the prompt, or the negative prompt.")
-
-
-class PictureRequest(KnownFields):
-    image: EncodedPicture = Field(description="A picture file in base64, or a data: address.")
 
 
 class ManifestRequest(KnownFields):
@@ -81,20 +70,6 @@ class SamplesRequest(KnownFields):
 
 def routes(app: App) -> APIRouter:
     api = router("reading", "/easel/v1", Role.GUEST)
-
-    @api.post("/inputs")
-    async def inputs(body: PictureRequest, request: Request) -> dict[str, str]:
-        """Store a picture as input of jobs; the answer is its name, and the picture's generation data."""
-        async with app.decoding.room(await asyncio.to_thread(most_pixels, [body.image])):
-            return await asyncio.to_thread(kept_input, app, account(request), body.image)
-
-    @api.get("/inputs/{name}", **sent_as("image/png"))
-    def input_file(name: Id, request: Request) -> FileResponse:
-        """A stored input picture by its name, PNG; 404 if it was deleted."""
-        path = app.data_of(owner(request)).paths.inputs / name
-        if INPUT_NAME.fullmatch(name) and path.is_file():
-            return FileResponse(path, media_type="image/png")
-        raise UnknownName("picture", name, [])
 
     @api.post("/tokens")
     def tokens(body: TokensRequest, request: Request) -> dict[str, int]:
@@ -153,11 +128,3 @@ def with_style_texts(prompt: str, names: Sequence[str], known: Mapping[str, Styl
     """Return a prompt with the texts of styles in it; a style that is not known has none."""
     texts = [known[name].prompt if is_positive else known[name].negative_prompt for name in names if name in known]
     return apply_styles_to_prompt(prompt, texts)
-
-
-def kept_input(app: App, caller: Account, image: str) -> dict[str, str]:
-    content = decode_base64(image)
-    return {
-        "name": keep_input(app, caller, content),
-        "infotext": picture_metadata(content).infotext,
-    }

@@ -38,6 +38,12 @@ def write_input(folder: Path, name: str, stored: bytes) -> None:
     write_atomically(folder / name, stored)      # also if it exists: a file in use must not count as old
 
 
+def stored_input(folder: Path, name: str) -> Path | None:
+    """Return the file of a stored picture; None if there is none of that name."""
+    path = folder / name
+    return path if NAME.fullmatch(name) and path.is_file() else None
+
+
 def load_input(folder: Path, name: str) -> Image.Image:
     """Return a stored picture: L, RGB or RGBA. Raises InvalidImage."""
     try:

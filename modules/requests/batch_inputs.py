@@ -16,7 +16,7 @@ from modules.app.folders import ServerFolders, input_folder, output_folder
 from modules.base.errors import Invalid, WebUIError
 from modules.base.fields import Slider, declared_params
 from modules.imaging.folders import listing, size_of, upright_size
-from modules.imaging.inputs import NAME
+from modules.imaging.inputs import NAME, stored_input
 from modules.params.batch import MOST_BATCH_PICTURES, Batch, BatchItem, FromFolder, Img2ImgBatch
 from modules.params.extras import Extras, check_sizes
 from modules.params.hires import HIRES_MULTIPLE
@@ -75,7 +75,7 @@ def fits_limits(params: Extras, path: Path) -> bool:
 
 def check_inputs(inputs: Path, names: Iterable[str], field: str) -> None:
     """Raise Invalid, naming the field, if one of the names is no picture in `inputs`."""
-    if not all(NAME.fullmatch(name) and (inputs / name).is_file() for name in names):
+    if not all(stored_input(inputs, name) for name in names):
         raise Invalid(
             "A picture this job starts from is gone.", "Send it again: POST /easel/v1/inputs answers its name.", field
         )
