@@ -143,6 +143,14 @@ def test_a_hook_may_make_pictures_of_its_own_and_an_error_is_told_once(shop):
     assert len(failed) == 1 and "ValueError: on purpose" in failed[0]
 
 
+def test_what_a_hook_has_drawn_is_forgotten_with_its_request(shop):
+    written(shop, "forgetful", FORGETFUL)
+    with shop.open():
+        ended, [made], _ = shop.made(small("forgetful"))
+    assert ended.state == "done"
+    assert infotext.parse_infotext(made.infotext, emphasised)["Known"] == "3 of 2 then 1"
+
+
 @pytest.mark.parametrize("more", [{}, {"enable_hr": True, "hr_scale": 1.5, "denoising_strength": 0.6}])
 def test_a_function_in_the_place_of_p_sample_samples(shop, more):
     """One that only calls the usual one changes nothing; one that changes the latents changes the picture."""
@@ -365,6 +373,31 @@ class Again(scripts.Script):
         processed = processing.process_images(inner)
         pp.image = processed.images[0]
         p.extra_generation_params["Again"] = len(processed.images)
+"""
+FORGETFUL = """
+import gc
+from modules import processing, scripts, shared
+
+def drawn():
+    gc.collect()
+    return sum(type(each).__name__ == "HookedPicture" for each in gc.get_objects())
+
+class Forgetful(scripts.Script):
+    def title(self):
+        return "Forgetful"
+
+    def show(self, is_img2img):
+        return scripts.AlwaysVisible
+
+    def postprocess_image(self, p, pp):
+        inner = processing.StableDiffusionProcessingTxt2Img(
+            sd_model=shared.sd_model, prompt="a blue square", steps=3, width=64, height=64, sampler_name="Euler",
+            seed=1, do_not_save_samples=True, do_not_save_grid=True,
+        )
+        told = processing.process_images(inner).infotexts[0].partition("Steps: ")[2].partition(",")[0]
+        before = drawn()
+        del inner
+        p.extra_generation_params["Known"] = f"{told} of {before} then {drawn()}"
 """
 SAMPLING = """
 import gradio as gr

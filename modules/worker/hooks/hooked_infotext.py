@@ -52,7 +52,7 @@ class HookedInfotext:
     def text(self, p: Any, number: int, texts: TextsOfPicture) -> str:
         """Return the generation data of the picture of that number among p's."""
         job = self.job
-        drawn = job.drawn.get((id(p), number))
+        drawn = job.drawn.get(p, {}).get(number)
         plan = drawn.plan if drawn else job.planner.planned(job.planner.request(p), job.settings, 0)
         params = replace(
             plan.params, prompt=texts.prompt, negative_prompt=texts.negative_prompt, seed=texts.seed,

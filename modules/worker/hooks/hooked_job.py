@@ -6,7 +6,7 @@ within a hook: each call goes through `process_images` here, and waits only for 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
+from torch.utils.weak import WeakIdKeyDictionary
 
 from modules.engine.messages import Emit, Ended, JobSpec, Preview
 from modules.imaging.inputs import load_input
@@ -86,7 +87,8 @@ class HookedJob:
         self.tags, self.planner = PromptTags(self), BatchPlanner(self)
         self.models: dict[str, Any] = {}    # facts of checkpoints, by the setting's name
         self.batch_in_hand: HookedBatch | None = None       # what `p.sample` samples
-        self.drawn: dict[tuple[int, int], HookedPicture] = {}       # by p and the picture's number
+        # by p and the picture's number; gone with p, in whose place another may lie later
+        self.drawn: MutableMapping[Any, dict[int, HookedPicture]] = WeakIdKeyDictionary()
 
     # --- what may stop it ---
 
@@ -340,7 +342,7 @@ class HookedJob:
             return None
         finally:
             self.batch_in_hand = before
-        self.drawn.update({(id(p), first + place): picture for place, picture in enumerate(drawn)})
+        self.drawn.setdefault(p, {}).update(enumerate(drawn, first))
         return drawn
 
     # --- what else extensions ask for ---
