@@ -17,6 +17,12 @@ export function notice(name, text, seconds = 5) {
   shown.set(name, { element, timer });
 }
 
+/** Says something that can be answered by a press, which takes it away. said: a text; act: the button's */
+export function noticeToAnswer(name, said, act, answer, seconds) {
+  const onclick = () => { unnotice(name); answer(); };
+  notice(name, [said, " ", h("button.notice-act", { type: "button", onclick }, act)], seconds);
+}
+
 /** Where notices are seen: a modal dialog covers all that is not in it. */
 function inFront() {
   const home = document.querySelector("dialog:modal") ?? document.body;

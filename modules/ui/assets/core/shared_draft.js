@@ -1,7 +1,7 @@
 // What follows an account from one device to another: forms, a training's draft. The last writer wins, and is told what
 // it wrote over; without accounts each browser keeps its own.
-import { debounced, facts, h, moment, t } from "./dom.js";
-import { notice, unnotice } from "./notices.js";
+import { debounced, facts, moment, t } from "./dom.js";
+import { noticeToAnswer } from "./notices.js";
 import { server } from "./server.js";
 import { device } from "./storage.js";
 
@@ -20,11 +20,7 @@ function choicesOf({ values = {}, base = {}, fields }) {
 export const when = ({ changed }) => moment(new Date(changed * 1000), { dateStyle: "short", timeStyle: "short" });
 
 /** Offers somebody a version that is not theirs of now, or their own of before. draft: its name */
-function offer(draft, said, act, take) {
-  const name = `draft.${draft}`;
-  const button = h("button.notice-act", { type: "button", onclick: () => { unnotice(name); take(); } }, act);
-  notice(name, [said, " ", button], OFFERED);
-}
+const offer = (draft, said, act, take) => noticeToAnswer(`draft.${draft}`, said, act, take, OFFERED);
 
 export class SharedDraft {
   /**

@@ -1,6 +1,6 @@
 // The picture in img2img's editor put into words, by a model of the user's.
-import { byId, h, t } from "../core/dom.js";
-import { notice, unnotice } from "../core/notices.js";
+import { byId, t } from "../core/dom.js";
+import { notice, noticeToAnswer, unnotice } from "../core/notices.js";
 import { dataUrl, reasonOf, server } from "../core/server.js";
 
 const NAME = "interrogate";
@@ -17,17 +17,12 @@ export async function interrogate(tab) {
     const { caption } = await server.interrogate(await dataUrl(drawing.image));
     const { prompt } = await tab.form.now();
     tab.form.fill({ prompt: caption });
-    told(prompt.trim() ? () => tab.form.fill({ prompt }) : null);
+    if (!prompt.trim()) return unnotice(NAME);
+    noticeToAnswer(NAME, t("The picture's words are the prompt."), t("Back to my prompt"),
+      () => tab.form.fill({ prompt }), 8);
   } catch (error) {
     notice(NAME, reasonOf(error), 12);
   } finally {
     button.ariaBusy = "false";
   }
-}
-
-function told(back) {
-  if (!back) return unnotice(NAME);
-  const undo = h("button.notice-act", { type: "button", onclick: () => { unnotice(NAME); back(); } },
-    t("Back to my prompt"));
-  notice(NAME, [t("The picture's words are the prompt."), " ", undo], 8);
 }
