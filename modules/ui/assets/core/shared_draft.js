@@ -1,11 +1,11 @@
-// What follows an account from one device to another: forms, a training's draft. The last writer wins, and is told what
-// it wrote over; without accounts each browser keeps its own.
+// What outlives the page: forms, a training's draft. The browser remembers them, and with accounts they follow theirs
+// from one device to another: the last writer wins, and is told what it wrote over.
 import { debounced, facts, moment, t } from "./dom.js";
 import { noticeToAnswer } from "./notices.js";
 import { server } from "./server.js";
-import { device } from "./storage.js";
+import { browser, device, tab as kept } from "./storage.js";
 
-const REST = 1500;      // ms without a change, after which the server is told
+const PAUSE = 300, REST = 1500;      // ms without a change, after which the browser remembers, and the server is told
 const OFFERED = 20;     // s that another device's version is offered for
 
 const { account } = facts.start;
@@ -30,6 +30,8 @@ export class SharedDraft {
     const { draft, setAside } = window.easel.remembered(name);
     Object.assign(this, { name, put, now, revision: draft?.revision ?? 0 });
     this.sent = draft ? choicesOf(draft.value) : null;
+    this.keepSoon = debounced(() => this.keep(), PAUSE);
+    addEventListener("pagehide", () => this.keep());
     if (!account) return;
     this.sendSoon = debounced(() => this.send(), REST);
     addEventListener("pagehide", () => this.send());
@@ -42,7 +44,14 @@ export class SharedDraft {
   /** Something was changed here. */
   changed() {
     this.touched = true;
+    this.keepSoon();
     this.sendSoon?.();
+  }
+
+  keep() {
+    const remembered = { ...this.now(), revision: this.revision };
+    kept.set(this.name, remembered);
+    browser.set(this.name, remembered);
   }
 
   async send() {

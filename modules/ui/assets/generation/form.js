@@ -1,8 +1,7 @@
 // A tab's form as values by name. gradio draws the controls; each change of them is heard, and any can be set (Store in
 // core/boot.js).
-import { byId, debounced, facts, pause } from "../core/dom.js";
+import { byId, facts, pause } from "../core/dom.js";
 import { SharedDraft } from "../core/shared_draft.js";
-import { browser, tab as kept } from "../core/storage.js";
 
 // kept apart (model_choice.js), and pictures
 const REMEMBER_NOT = new Set([
@@ -53,7 +52,6 @@ export class Form {
       tab,
       ids,
       base,
-      key,
       values: { override_settings: {}, ...values },
       asked: {},
       listeners: [],
@@ -61,10 +59,7 @@ export class Form {
     this.store = window.easel.store(tab);
     if (this.store.values) this.take(this.store.values);      // typed before the scripts listened
     this.store.onHear = (heard) => { this.take(heard); this.changed(); };
-    this.rememberSoon = debounced(() => this.remember(), 300);
-    if (!key) return;
-    addEventListener("pagehide", () => this.remember());
-    this.shared = new SharedDraft(key, { put: ({ values }) => this.fill(values), now: () => this.memory() });
+    if (key) this.shared = new SharedDraft(key, { put: ({ values }) => this.fill(values), now: () => this.memory() });
   }
 
   get(name) { return this.values[name]; }
@@ -172,10 +167,7 @@ export class Form {
   }
 
   changed() {
-    if (this.key) {
-      this.rememberSoon();
-      this.shared.changed();
-    }
+    this.shared?.changed();
     for (const listener of this.listeners) listener(this.values);
   }
 
@@ -183,11 +175,5 @@ export class Form {
   memory() {
     const values = Object.fromEntries(Object.entries(this.values).filter(([name]) => !REMEMBER_NOT.has(name)));
     return { values, base: this.base };
-  }
-
-  remember() {
-    const remembered = { ...this.memory(), revision: this.shared.revision };
-    kept.set(this.key, remembered);
-    browser.set(this.key, remembered);
   }
 }

@@ -1,7 +1,5 @@
 // What is to be trained, as the person has it so far: a data set and fields by sd-scripts' names; it survives a reload.
-import { debounced } from "../core/dom.js";
 import { SharedDraft } from "../core/shared_draft.js";
-import { browser, tab as kept } from "../core/storage.js";
 
 const KEY = "training";
 
@@ -13,8 +11,6 @@ export class Draft {
     this.shared = new SharedDraft(KEY, {
       put: ({ fields }) => { this.fields = fields; this.tell(null); }, now: () => ({ fields: this.fields }),
     });
-    this.keepSoon = debounced(() => this.keep(), 300);
-    addEventListener("pagehide", () => this.keep());
   }
 
   get(name) { return this.fields[name]; }
@@ -40,14 +36,7 @@ export class Draft {
   onChange(listener) { this.listeners.push(listener); }
 
   tell(from) {
-    this.keepSoon();
     this.shared.changed();
     for (const listener of this.listeners) listener(from);
-  }
-
-  keep() {
-    const remembered = { fields: this.fields, revision: this.shared.revision };
-    kept.set(KEY, remembered);
-    browser.set(KEY, remembered);
   }
 }
