@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from modules.api.drafts import drafts_of
+from modules.api.drafts import DeviceName, SeenRevision, drafts_of
 from modules.api.routing import FileRoute, account, router, sent_as
 from modules.app.app import App
 from modules.base.accounts import Role
 from modules.base.errors import NotFound
-from modules.base.limits import MAX_ID
 from modules.store.drafts import SketchDraft
 
 PACKED = "application/octet-stream"
@@ -34,8 +33,7 @@ def routes(app: App) -> APIRouter:
 
     @api.post("/sketches/{name}", openapi_extra=SKETCH_BODY)
     async def keep_sketch(
-        name: SketchDraft, request: Request, device: Annotated[str, Query(max_length=MAX_ID)],
-        seen: Annotated[int, Query(ge=0, le=2**53)] = 0,
+        name: SketchDraft, request: Request, device: DeviceName, seen: SeenRevision = 0
     ) -> dict[str, Any]:
         """Keep what an editor holds now; the rules are those of drafts, but what is replaced is not sent back."""
         mine, content = drafts_of(app, account(request)), await request.body()

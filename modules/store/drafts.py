@@ -80,11 +80,11 @@ class AccountDrafts:
         if len(content) > LARGEST_DRAFT[name]:
             raise TooLarge(f"This draft has more than {LARGEST_DRAFT[name] >> 10:,} kB.", "The browser keeps it alone.")
         with self._lock:
-            before = self.of(name)
-            version = DraftVersion(before.version.revision + 1 if before else 1, time.time(), device)
+            last = self._version(name)
+            before = self.of(name) if last and last.revision > seen and last.device != device else None
+            version = DraftVersion(last.revision + 1 if last else 1, time.time(), device)
             write_atomically(self._path(name), json.dumps(asdict(version)).encode() + b"\n" + content)
-        unseen = before and before.version.revision > seen and before.version.device != device
-        return version, before if unseen else None
+        return version, before
 
     def _version(self, name: str) -> DraftVersion | None:
         try:
