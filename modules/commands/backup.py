@@ -22,6 +22,7 @@ from modules.prompts.styles import matching_files
 from modules.settings.account_paths import ACCOUNT_DATABASES, PROMPT_FOLDERS
 from modules.settings.flag_types import any_path
 from modules.settings.flags import Flags, Parser, Paths, unknown_argument
+from modules.store.database import private_opener
 from modules.store.repair import copy_database
 
 BACKUP_FORMAT = 1
@@ -112,8 +113,7 @@ def write_backup(target: Path, files: dict[str, Path]) -> None:
     """
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w+b") as file:
+        with open(temporary, "x+b", opener=private_opener) as file:
             hashes = {}
             with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
                 for name, path in files.items():

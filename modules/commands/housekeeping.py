@@ -109,14 +109,18 @@ def clear_leftovers(app: App) -> None:
 def clear_old_pictures(app: App) -> None:
     """Delete old pictures in the cache, and old input pictures that no unfinished job needs."""
     cache, now = app.flags.paths.cache, time.time()
-    inputs = cache / "inputs"
     clear_old(cache, IMAGE_FORMATS, now - CACHED_SECONDS)
-    for folder in (cache / CAPTION_FOLDER, *(cache / CAPTION_FOLDER).glob("*/")):
+    for folder in with_accounts_folders(cache / CAPTION_FOLDER):
         clear_old(folder, {"txt"}, now - CACHED_SECONDS)
     clear_old(SavingNotes(cache).folder, {NOTE_ENDING}, now - INPUT_SECONDS)
     needed = names_in_use(app.jobs.store)
-    for folder in (inputs, *inputs.glob("*/")):      # the local account's, and all others'
+    for folder in with_accounts_folders(cache / "inputs"):
         clear_old(folder, (*IMAGE_FORMATS, SENT_ENDING), now - INPUT_SECONDS, needed)
+
+
+def with_accounts_folders(folder: Path) -> list[Path]:
+    """Return the local account's folder, and those of all others in it."""
+    return [folder, *folder.glob("*/")]
 
 
 def clear_old_thumbnails(app: App) -> None:
