@@ -109,8 +109,12 @@ function showQueue(queue, mine, mode) {
   const place = byId("easel_queue");
   const words = queue > 1 ? t("{n} jobs in the queue", { n: queue }) : t("Queue");
   const badge = mine ? h("span.badge", { title: t("Your unfinished jobs") }, String(mine)) : null;
-  if (!place.querySelector("button")) place.replaceChildren(h("button.queue-button", { type: "button" }));
-  place.querySelector("button").replaceChildren(h("span.words", {}, words), ...(badge ? [badge] : []));
+  if (!place.querySelector("button"))
+    place.replaceChildren(h("button.queue-button", { type: "button" }, h("span.words", {})));
+  const button = place.querySelector("button");
+  button.querySelector(".words").textContent = words;      // the same element, also while it is pressed
+  button.querySelector(".badge")?.remove();
+  if (badge) button.append(badge);
   document.querySelector(".queue-mode")?.remove();
   if (mode in MODES) byId("quicksettings").after(h("p.queue-mode", { role: "status" }, t(MODES[mode])));
 }

@@ -55,7 +55,10 @@ export class TrainingChart {
     this.plot = h("div.training-plot", { role: "img", onclick: (event) => this.click(event),
       onmousemove: (event) => this.hover(event), onmouseleave: () => this.tip.replaceChildren() });
     this.tip = h("p.training-tip", { "aria-hidden": "true" });
-    this.legend = h("div.training-legend", { role: "group", "aria-label": t("Curves") });
+    // the same buttons as long as the chart stands: steps come while one is pressed
+    this.keys = Object.fromEntries(Object.entries(LINES).map(([name, words]) => [name, h(`button.of-${name}`,
+      { type: "button", hidden: true, onclick: () => this.toggle(name) }, t(words), h("span", {}))]));
+    this.legend = h("div.training-legend", { role: "group", "aria-label": t("Curves") }, Object.values(this.keys));
     this.root = h("div.training-chart", {}, this.legend, this.plot, this.tip);
     new ResizeObserver(() => this.draw()).observe(this.plot);
   }
@@ -78,10 +81,12 @@ export class TrainingChart {
   }
 
   drawLegend() {
-    const there = Object.keys(LINES).filter((name) => this.series[name].length);
-    this.legend.replaceChildren(...there.map((name) => h(`button.of-${name}`, {
-      type: "button", "aria-pressed": String(!this.hidden.has(name)), onclick: () => this.toggle(name),
-    }, t(LINES[name]), h("span", {}, shortNumber(this.series[name].at(-1)[1])))));
+    for (const [name, button] of Object.entries(this.keys)) {
+      const last = this.series[name].at(-1);
+      button.hidden = !last;
+      button.setAttribute("aria-pressed", String(!this.hidden.has(name)));
+      button.lastChild.textContent = last ? shortNumber(last[1]) : "";
+    }
   }
 
   toggle(name) {
