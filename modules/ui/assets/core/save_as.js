@@ -9,6 +9,12 @@ export function saveAs(href, download) {
   link.remove();
 }
 
+export function saveBlob(blob, name) {
+  const url = URL.createObjectURL(blob);
+  saveAs(url, name);
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
 /** What the server answers to a request that has no address. */
 export async function saveAnswer(address, body, name) {
   notice("download", t("The pictures are gathered…"), 0);
@@ -18,9 +24,7 @@ export async function saveAnswer(address, body, name) {
       headers: { "Content-Type": "application/json", "X-Requested-With": "easel" },
     });
     if (!response.ok) throw new Error((await response.json().catch(() => ({}))).errors ?? `HTTP ${response.status}`);
-    const url = URL.createObjectURL(await response.blob());
-    saveAs(url, name);
-    setTimeout(() => URL.revokeObjectURL(url), 60_000);
+    saveBlob(await response.blob(), name);
     notice("download", t("Here they are."), 2);
   } catch (error) {
     notice("download", error.message || t("The server did not answer. Please try again."));
