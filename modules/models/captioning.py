@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from transformers import BlipConfig, BlipForConditionalGeneration, BlipImageProc
 from modules.base.border import outcome
 from modules.base.errors import ModelMismatch, ModelMissing
 from modules.library.captioners import PUT_CAPTIONER
+from modules.models.checkpoint.key_mapping import same_names
 from modules.models.checkpoint.loader import Part
 from modules.models.files.state_dict import read_state_dict
 from modules.models.files.transformers_config import config_beside
@@ -57,16 +58,12 @@ def load_captioner(path: Path) -> Captioner:
         raise ModelMismatch(f"{path.name} is no BLIP model in transformers' layout.", PUT_CAPTIONER)
     tensors |= {name: tensors[whose] for name, whose in TIED.items() if name not in tensors and whose in tensors}
     config = config_beside(path)
-    part = Part(path.name, {name: tensor.float() for name, tensor in tensors.items()}, "", names_as_they_are)
+    part = Part(path.name, {name: tensor.float() for name, tensor in tensors.items()}, "", same_names)
 
     def build(_: Mapping[str, Tensor]) -> BlipForConditionalGeneration:
         return BlipForConditionalGeneration(BlipConfig.from_dict(config))
 
     return Captioner(part.build(build), read_tokenizer(path.with_name(TOKENIZER)))
-
-
-def names_as_they_are(names: Collection[str]) -> dict[str, str]:
-    return {name: name for name in names}
 
 
 def read_tokenizer(path: Path) -> PreTrainedTokenizerFast:

@@ -34,6 +34,11 @@ UNET_ENDS = {
 }
 
 
+def same_names(keys: Collection[str]) -> dict[str, str]:
+    """Return each name with itself, for files in their module's own layout."""
+    return {key: key for key in keys}
+
+
 def unet_names(keys: Collection[str]) -> dict[str, str]:
     """Return LDM name → diffusers name, both without the model's prefix, for those of `keys` that are a UNet's."""
     prefixes = dict(UNET_ENDS)

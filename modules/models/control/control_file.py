@@ -19,7 +19,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 from modules.base.errors import ModelUnsupported
 from modules.library.catalog import ModelFile
 from modules.models.checkpoint import key_mapping as layout
-from modules.models.checkpoint.key_mapping import count
+from modules.models.checkpoint.key_mapping import count, same_names
 from modules.models.checkpoint.loaded_model import LoadedModel, config_of
 from modules.models.checkpoint.loader import Part
 from modules.models.control.control_lora import CONTROL_LORA_MARK, whole_control_lora
@@ -147,10 +147,6 @@ def what_else(tensors: Collection[str]) -> str:
 
 
 # Names ------------------------------------------------------------------------------------------------
-
-
-def same_names(keys: Collection[str]) -> dict[str, str]:
-    return {key: key for key in keys}
 
 
 def control_names(keys: Collection[str]) -> dict[str, str]:
