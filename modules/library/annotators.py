@@ -56,11 +56,9 @@ def find_annotator(library: Library, name: str) -> ModelFile:
 
     Raises ModelMissing, which says what to put where, or ModelCorrupt.
     """
-    own, catalog = find_preprocessor(name), library.of(ANNOTATOR.name)
-    for again in (False, True):
-        if again:
-            catalog.refresh()
-        if found := next(iter(sorted(annotator_files(own, catalog.list()), key=lambda file: bool(file.problem))), None):
+    own = find_preprocessor(name)
+    for files in library.of(ANNOTATOR.name).list_and_again():
+        if found := min(annotator_files(own, files), key=lambda file: bool(file.problem), default=None):
             if found.problem:
                 raise ModelCorrupt(found.problem, "Download it again.")
             return found

@@ -233,6 +233,12 @@ class Catalog:
     def list(self) -> Sequence[ModelFile]:
         return list(self._files)
 
+    def list_and_again(self) -> Iterator[Sequence[ModelFile]]:
+        """Yield the list, then for who has not found a file in it the list of the folders as they are now."""
+        yield self.list()
+        self.refresh()
+        yield self.list()
+
     @property
     def state(self) -> object:
         """A value that is another one once the list has changed."""

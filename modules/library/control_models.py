@@ -35,12 +35,9 @@ def control_models(library: Library) -> Sequence[ModelFile]:
 
 def find_control_model(library: Library, name: str) -> ModelFile:
     """Return the file of a name or a title, whose hash may differ. Raises UnknownName or ModelCorrupt."""
-    catalog = library.of("controlnet")
     wanted, begin = split_title(name)
-    for again in (False, True):
-        if again:
-            catalog.refresh()
-        for file in catalog.list():
+    for files in library.of("controlnet").list_and_again():
+        for file in files:
             if wanted.casefold() in {each.casefold() for each in file.names}:
                 if file.problem:
                     raise ModelCorrupt(file.problem, "Choose another ControlNet.")

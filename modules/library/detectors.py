@@ -24,11 +24,9 @@ def find_detector(library: Library, name: str) -> ModelFile:
 
     Easel's own stands in for MediaPipe's faces, which are no files.
     """
-    catalog, wanted = library.of("detector"), stand_in(name).casefold()
-    for again in (False, True):
-        if again:
-            catalog.refresh()
-        for file in catalog.list():
+    wanted = stand_in(name).casefold()
+    for files in library.of("detector").list_and_again():
+        for file in files:
             if wanted in {file.path.name.casefold(), *(each.casefold() for each in file.names)}:
                 if file.problem:
                     raise ModelCorrupt(file.problem, "Choose another detector.")

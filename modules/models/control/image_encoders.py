@@ -61,11 +61,9 @@ class ImageEncoder:
 
 def encoder_of(library: Library, adapter: IpAdapter) -> ModelFile:
     """Return the first encoder whose output is as wide as what the adapter reads. Raises ModelMissing."""
-    catalog, place = library.of(CLIP_VISION.name), 0 if adapter.reads_states else 1
-    for again in (False, True):
-        if again:
-            catalog.refresh()
-        for file in catalog.list():
+    place = 0 if adapter.reads_states else 1
+    for files in library.of(CLIP_VISION.name).list_and_again():
+        for file in files:
             if not file.problem and encoder_widths(file)[place] == adapter.encoder_width:
                 return file
     known = next((name for widths, name in KNOWN_ENCODERS.items() if widths[place] == adapter.encoder_width), "")
