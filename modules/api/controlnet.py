@@ -7,7 +7,6 @@ import base64
 import json
 from collections.abc import Sequence
 from io import BytesIO
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -17,13 +16,13 @@ from PIL.PngImagePlugin import PngInfo
 from pydantic import BaseModel, Field
 
 from modules.api.info import decode_base64, most_pixels
-from modules.api.replies import failure
+from modules.api.replies import base64_results
 from modules.api.routing import account, router
 from modules.api.waiting import ended
 from modules.app.app import App
 from modules.app.kept_inputs import keep_input
 from modules.base.accounts import Account, Role
-from modules.base.errors import Invalid, JobFailed, UnknownName
+from modules.base.errors import Invalid, UnknownName
 from modules.base.limits import MAX_NAME, MAX_SENT, EncodedPicture, JsonObject
 from modules.imaging.control.maps import MAPS, MapOptions, rgb_on_white
 from modules.imaging.inputs import apply_orientation
@@ -157,11 +156,7 @@ def annotating_job(app: App, body: DetectRequest, caller: Account) -> str:
 
 def reply_of(record: JobRecord) -> DetectReply:
     """Return a job's maps and poses. Raises JobFailed."""
-    if record.error:
-        raise failure(record.error)
-    if len(record.pictures) < len(record.params["images"]):
-        raise JobFailed("The job was interrupted.", "Ask again.")
-    images = [base64.b64encode(Path(each.path).read_bytes()).decode() for each in record.pictures]
+    images = base64_results(record)
     return DetectReply(images=images, poses=[json.loads(each.infotext) for each in record.pictures if each.infotext])
 
 

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import html
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 from fastapi import APIRouter, Body, Request
 from pydantic import BaseModel, BeforeValidator, Field
 
 from modules.api.info import decode_base64, most_pixels
-from modules.api.replies import failure
+from modules.api.replies import base64_results
 from modules.api.requests import SaveImagesField, field_notes, without_nulls
 from modules.api.routing import account, router, with_own_types
 from modules.api.waiting import ended
 from modules.app.app import App
 from modules.app.kept_inputs import keep_input
 from modules.base.accounts import Account, Role
-from modules.base.errors import Invalid, JobFailed
+from modules.base.errors import Invalid
 from modules.base.limits import MAX_ITEMS, MAX_SETTING, EncodedPicture
 from modules.imaging.read import open_image
 from modules.library.catalog import ModelFile
@@ -204,18 +202,6 @@ def refuse_nothing(pictures: Mapping[str, str]) -> None:
             "Send the file's bytes in base64.",
             field=missing[0] if missing else "imageList",
         )
-
-
-def base64_results(record: JobRecord) -> list[str]:
-    """Return all pictures in base64. Raises JobFailed if one is missing.
-
-    They may be large: not to be called on the event loop.
-    """
-    if record.error:
-        raise failure(record.error)
-    if len(record.pictures) < len(record.params.get("images", ())):
-        raise JobFailed("The job was interrupted.", "Ask again.")
-    return [base64.b64encode(Path(picture.path).read_bytes()).decode() for picture in record.pictures]
 
 
 def as_html(record: JobRecord, notes: Sequence[str]) -> str:

@@ -43,6 +43,18 @@ def failure(error: Mapping[str, Any]) -> JobFailed:
     return failed
 
 
+def base64_results(record: JobRecord) -> list[str]:
+    """Return all pictures in base64. Raises JobFailed if one is missing.
+
+    They may be large: not to be called on the event loop.
+    """
+    if record.error:
+        raise failure(record.error)
+    if len(record.pictures) < len(record.params.get("images", ())):
+        raise JobFailed("The job was interrupted.", "Ask again.")
+    return [base64.b64encode(Path(picture.path).read_bytes()).decode() for picture in record.pictures]
+
+
 def rendered(body: DrawRequest, record: JobRecord, settings: Settings, notes: Sequence[str]) -> bytes:
     """The reply's JSON. Pictures may be many megabytes: not to be called on the event loop."""
     sent = returned_pictures(record) if body.send_images else ()
