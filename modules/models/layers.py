@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
@@ -15,3 +17,9 @@ def conv3x3(inputs: int, outputs: int) -> nn.Conv2d:
 
 def leaky(x: Tensor) -> Tensor:
     return leaky_relu(x, LEAKY_SLOPE)
+
+
+def seen_pixels(levels: np.ndarray, network: nn.Module) -> Tensor:
+    """Return a picture (H, W, 3) uint8 as (1, 3, H, W) of 0 to 255, where a network is and in its precision."""
+    like = next(network.parameters())
+    return torch.tensor(np.ascontiguousarray(levels)).to(like).permute(2, 0, 1)[None]

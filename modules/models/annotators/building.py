@@ -11,19 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from modules.models.checkpoint.loader import Part
-from modules.models.files.state_dict import read_state_dict
+from modules.models.files.state_dict import PARALLEL, read_state_dict
 
-TRAINED_IN_PARALLEL = "module."      # before all names in files of networks that were trained on several devices
 Convert = Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]
 AnnotatorNet = TypeVar("AnnotatorNet", bound=nn.Module)
 
 
-def as_they_are(tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    return tensors
-
-
 def annotator_network(
-    path: Path, make: Callable[[], AnnotatorNet], device: torch.device, convert: Convert = as_they_are
+    path: Path, make: Callable[[], AnnotatorNet], device: torch.device, convert: Convert = dict
 ) -> AnnotatorNet:
     """Return the network of a file's weights, in single precision. Raises ModelError, naming the file.
 
@@ -35,7 +30,7 @@ def annotator_network(
 
 
 def names_without_module(names: Collection[str]) -> dict[str, str]:
-    return {name: name.removeprefix(TRAINED_IN_PARALLEL) for name in names}
+    return {name: name.removeprefix(PARALLEL) for name in names}
 
 
 def checked_levels(shares: np.ndarray) -> np.ndarray:

@@ -18,6 +18,7 @@ from modules.imaging.control.maps import MapOptions, in_resolution, in_three
 from modules.imaging.control.resampling import Levels, blurred_floats, blurred_levels
 from modules.imaging.control.thinning import ridges
 from modules.models.annotators.building import annotator_network, checked_levels
+from modules.models.layers import seen_pixels
 from modules.sampling.annotation import Annotate, Annotation
 
 # inputs, outputs and convolutions of each
@@ -69,7 +70,7 @@ def soft_edges(net: Any, ask: Annotate) -> Annotation:
     """Return the map of a picture's edges: soft, in few levels, or as a scribble."""
 
     def edges(levels: Levels, options: MapOptions) -> Levels:
-        x = torch.tensor(levels, device=net.norm.device, dtype=torch.float32).permute(2, 0, 1)[None]
+        x = seen_pixels(levels, net)
         sides = [interpolate(side, x.shape[2:], mode="bilinear") for side in net(x)]
         share = torch.stack(sides).mean(0).sigmoid()[0, 0].cpu().numpy()
         if ask.name.endswith("_safe"):

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from modules.imaging.control.maps import MapOptions, in_resolution, in_three
 from modules.imaging.control.resampling import Levels
 from modules.models.annotators.building import annotator_network, checked_levels
+from modules.models.layers import seen_pixels
 from modules.sampling.annotation import Annotate, Annotation
 
 NARROW, RESIDUAL_BLOCKS = 64, 3
@@ -71,8 +72,7 @@ def drawn_lines(net: Any, ask: Annotate) -> Annotation:
     """Return a picture's lines, light on black."""
 
     def lines(levels: Levels, options: MapOptions) -> Levels:
-        like = next(net.parameters())
-        x = torch.tensor(levels).to(like).permute(2, 0, 1)[None] / 255
-        return in_three(255 - checked_levels(net(x)[0, 0].cpu().numpy()))
+        drawn = net(seen_pixels(levels, net) / 255)
+        return in_three(255 - checked_levels(drawn[0, 0].cpu().numpy()))
 
     return Annotation(in_resolution(lines)(ask.pixels, MapOptions(ask.resolution)))

@@ -20,6 +20,7 @@ from modules.imaging.control.pose_matching import people_in
 from modules.imaging.control.poses import PosedPerson, pose_map
 from modules.imaging.control.resampling import AREA, CUBIC, Levels, resampled
 from modules.models.annotators.building import annotator_network
+from modules.models.layers import seen_pixels
 from modules.sampling.annotation import Annotate, Annotation
 
 # name and outputs of each layer; "" halves the size
@@ -105,8 +106,7 @@ def body_maps(net: Any, levels: Levels) -> tuple[np.ndarray, np.ndarray]:
     height, width = levels.shape[:2]
     scale = BODY_SIDE / height
     smaller = resampled(levels, (max(1, round(width * scale)), BODY_SIDE), CUBIC if scale > 1 else AREA)
-    like = next(net.parameters())
-    x = torch.tensor(smaller[:, :, ::-1].copy()).to(like).permute(2, 0, 1)[None]
+    x = seen_pixels(smaller[:, :, ::-1], net)
     x = pad(x, (0, -x.shape[3] % STRIDE_OF_POSE, 0, -x.shape[2] % STRIDE_OF_POSE), value=BEYOND_PICTURE) / 256 - 0.5
     found = []
     for values in net(x):

@@ -18,8 +18,9 @@ from torch.nn.functional import interpolate, max_pool2d, relu
 
 from modules.imaging.control.maps import MapOptions, in_resolution, in_three
 from modules.imaging.control.resampling import Levels
-from modules.models.annotators.building import annotator_network, checked_levels
+from modules.models.annotators.building import annotator_network, checked_levels, names_without_module
 from modules.models.annotators.edges import few_levels, scribbled
+from modules.models.layers import seen_pixels
 from modules.sampling.annotation import Annotate, Annotation
 
 FIRST_WIDTH, DILATED_WIDTH, ATTENTION_WIDTH = 60, 24, 4
@@ -157,8 +158,8 @@ def plain_kernels(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     kinds = {f"{name}.conv1.weight": difference_of(name) for name, *_ in block_places()}
     kinds["init_block.weight"] = difference_of("init_block")
     return {
-        name: plain_kernel(each, kinds[name]) if name in kinds else each
-        for name, each in ((name.removeprefix("module."), each) for name, each in tensors.items())
+        name: plain_kernel(tensors[name], kinds[own]) if own in kinds else tensors[name]
+        for name, own in names_without_module(tensors).items()
     }
 
 
@@ -171,9 +172,7 @@ def pixel_edges(net: Any, ask: Annotate) -> Annotation:
     """Return the map of a picture's edges: soft, in few levels, those that are sure, or as a scribble."""
 
     def edges(levels: Levels, options: MapOptions) -> Levels:
-        like = net.classifier.weight
-        x = torch.tensor(levels[:, :, ::-1].copy()).to(like).permute(2, 0, 1)[None] / 255
-        share = net(x)[0, 0].cpu().numpy()
+        share = net(seen_pixels(levels[:, :, ::-1], net) / 255)[0, 0].cpu().numpy()
         if ask.name.endswith("_sketch"):
             share = np.where(np.isfinite(share), share > SURE_EDGE, share)
         if ask.name.endswith("_safe"):

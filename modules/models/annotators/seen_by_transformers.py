@@ -22,6 +22,7 @@ from modules.imaging.control.segments import coloured
 from modules.models.annotators.building import checked_levels
 from modules.models.files.state_dict import read_state_dict
 from modules.models.files.transformers_config import config_beside
+from modules.models.layers import seen_pixels
 from modules.sampling.annotation import Annotate, Annotation
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)      # mean and deviation of each channel
@@ -83,7 +84,7 @@ def seen_map(model: Any, ask: Annotate) -> Annotation:
     seer = SEERS[model.config.model_type]
 
     def see(levels: Levels, options: MapOptions) -> Levels:
-        x = torch.tensor(levels, device=model.device).permute(2, 0, 1)[None].float() / 255
+        x = seen_pixels(levels, model) / 255
         size = frame_of(seer, model.config, levels.shape[:2])
         if size != levels.shape[:2]:
             x = interpolate(x, size, mode="bicubic", antialias=True).clamp(0, 1)

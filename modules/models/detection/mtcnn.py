@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from modules.models.detection.boxes import suppressed, within_picture
+from modules.models.layers import seen_pixels
 from modules.sampling.detection import Detection
 
 WINDOW, WINDOW_STRIDE = 12, 2                  # pixels that a proposal sees, and from one to the next
@@ -81,8 +82,7 @@ class Mtcnn(nn.Module):
 
     def find(self, pixels: np.ndarray, confidence: float) -> list[Detection]:
         """Return the faces in (H, W, 3) uint8, the surest first; none below the network's own least score."""
-        like = next(self.parameters())
-        image = (torch.tensor(pixels).to(like).permute(2, 0, 1)[None] - 127.5) / 128
+        image = (seen_pixels(pixels, self) - 127.5) / 128
         boxes, scores = proposals(self.propose, image)
         kept = suppressed(boxes, scores, SAME_FACE)
         boxes, scores, shifts = judged(self.refine, image, squared(boxes[kept]), REFINE_SIDE, REFINED)

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from modules.base.errors import ModelMismatch
 from modules.imaging.faces import SIDE
 from modules.models.faces import codeformer, gfpgan, retinaface
+from modules.models.files.state_dict import PARALLEL
 from modules.models.upscaling.architectures import UNFIT
 from modules.models.upscaling.read_state import read_state
 
 N = TypeVar("N", bound=nn.Module)
-PARALLEL = "module."        # beginning of all names if several GPUs trained the network
 
 
 @dataclass(frozen=True, slots=True)

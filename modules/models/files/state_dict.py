@@ -27,6 +27,7 @@ from modules.models.files.pickle_check import CONVERT, IGNORED_TYPES, check_stre
 LARGEST_PICKLE = 64 * 2**20      # bytes of the object stream; the tensors lie beside it
 # of torch before 1.6: magic number, version, system, objects, names of the tensors after it
 LEGACY_PICKLES = 5
+PARALLEL = "module."      # before all names in files of networks that were trained on several devices
 
 
 class IgnoredObject:
