@@ -15,7 +15,7 @@ from modules.pipelines.grid_plan import GridSet
 from modules.pipelines.networks import with_standing_networks
 from modules.pipelines.scripts.script_cells import Cells
 from modules.prompts.styles import apply_styles_to_prompt
-from modules.requests.expansion import made_together
+from modules.requests.expansion import made_together, picture_seeds
 from modules.requests.resolve import Request, resolve_request
 from modules.settings.options import Settings, change_settings
 
@@ -68,9 +68,7 @@ def line_requests(
     if all(texts == own[0] for texts in own) or len(getattr(whole, "init_images", ())) > 1:
         yield whole
         return
-    varied = whole.subseed_strength > 0
-    for number, texts in enumerate(own):
-        seed, subseed = counted_on(whole.seed, 0 if varied else number), counted_on(whole.subseed, number)
+    for texts, (seed, subseed) in zip(own, picture_seeds(vars(whole)), strict=False):
         yield replace(asked(texts), seed=seed, subseed=subseed, n_iter=1, batch_size=1)
 
 
