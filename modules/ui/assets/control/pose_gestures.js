@@ -5,7 +5,6 @@ import { COMMANDS } from "./pose_commands.js";
 import { cornersOf, hitOf } from "./pose_drawing.js";
 
 const REACH = { mouse: 9, pen: 12, touch: 20 };      // pixels of the page within which a point is taken hold of
-const WHEEL = 1.15;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 export class PoseGestures {
@@ -19,12 +18,9 @@ export class PoseGestures {
       end: () => this.release(),
       cancel: () => { this.drag = null; editor.draw(); },
       pan: (dx, dy) => view.pan(dx, dy),
-      pinch: (factor, at, dx, dy) => { view.pan(dx, dy); view.zoom(factor, view.onStage(at)); },
+      pinch: (...fingers) => view.pinch(...fingers),
       hover: () => {}, leave: () => {},
-      wheel: (event) => {
-        event.preventDefault();
-        view.zoom(WHEEL ** -Math.sign(event.deltaY || event.deltaX), view.onStage(event));
-      },
+      wheel: (event) => { event.preventDefault(); view.wheel(event); },
     });
     stage.addEventListener("contextmenu", (event) => this.hideAt(event));
     stage.addEventListener("keydown", (event) => this.pressed(event));

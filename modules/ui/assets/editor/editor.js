@@ -12,9 +12,8 @@ import { Pointers } from "./pointers.js";
 import { FullScreen } from "./screen.js";
 import { Store } from "./store.js";
 import { Toolbar } from "./toolbar.js";
-import { View } from "./view.js";
+import { upwards, View } from "./view.js";
 
-const WHEEL = 1.15;                              // what a notch of the wheel zooms by
 const SENT = ["image/png", "image/jpeg", "image/webp"];      // what the server reads as the browser does
 const MARGINS = { plain: 12, handles: 28 };      // pixels of the page around a fitted picture
 
@@ -167,7 +166,7 @@ export class Editor {
       end: () => this.painting.finish(),
       cancel: () => this.painting.cancel(),
       pan: (dx, dy) => this.view.pan(dx, dy),
-      pinch: (factor, at, dx, dy) => { this.view.pan(dx, dy); this.view.zoom(factor, this.view.onStage(at)); },
+      pinch: (...fingers) => this.view.pinch(...fingers),
       hover: (event, dx, dy) => this.hover(event, dx, dy),
       leave: () => { this.pointer = null; this.drawRing(); },
       wheel: (event) => this.wheel(event),
@@ -253,9 +252,8 @@ export class Editor {
     const sizes = event.ctrlKey && this.keys.ctrl && this.abilities.paints;
     if (!sizes && !event.altKey && !event.ctrlKey && !this.fullScreen.on) return;      // the page scrolls
     event.preventDefault();
-    const direction = -Math.sign(event.deltaY || event.deltaX);
-    if (sizes) this.resize(direction);
-    else this.view.zoom(WHEEL ** direction, this.view.onStage(event));
+    if (sizes) this.resize(upwards(event));
+    else this.view.wheel(event);
   }
 
   toggleStrokes() {

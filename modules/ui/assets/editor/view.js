@@ -3,6 +3,7 @@
 const MARGIN = 12;         // pixels of the page around a fitted picture
 const HELD = 40;           // of the picture always stay in sight
 const SCALES = { least: 0.02, most: 32 };
+const WHEEL = 1.15;        // what a notch of the wheel zooms by
 const PIXELS = 6;          // screen pixels per pixel of the picture from which they are shown as squares
 
 export class View {
@@ -45,6 +46,14 @@ export class View {
     this.place();
   }
 
+  /** Two fingers moved and spread, by a factor; `at` is the pointer's place between them. */
+  pinch(factor, at, dx, dy) {
+    this.pan(dx, dy);
+    this.zoom(factor, this.onStage(at));
+  }
+
+  wheel(event) { this.zoom(WHEEL ** upwards(event), this.onStage(event)); }
+
   place() {
     if (!this.stage.clientWidth) return;
     const { left, top, right, bottom } = this.sheet;
@@ -67,6 +76,9 @@ export class View {
     return { x: (x - this.x) / this.scale, y: (y - this.y) / this.scale };
   }
 }
+
+/** Which way a wheel is turned: 1 is away from its hand, -1 towards it. */
+export const upwards = ({ deltaX, deltaY }) => -Math.sign(deltaY || deltaX);
 
 const limited = (scale) => Math.min(SCALES.most, Math.max(SCALES.least, scale));
 
