@@ -6,7 +6,6 @@ import asyncio
 import base64
 import json
 from collections.abc import Sequence
-from io import BytesIO
 from typing import Annotated, Any
 
 import numpy as np
@@ -27,6 +26,7 @@ from modules.base.limits import MAX_NAME, MAX_SENT, EncodedPicture, JsonObject
 from modules.imaging.control.maps import MAPS, MapOptions, rgb_on_white
 from modules.imaging.inputs import apply_orientation
 from modules.imaging.read import open_image
+from modules.imaging.save import saved
 from modules.library.annotators import find_annotator, is_run, missing_file
 from modules.library.library import Library
 from modules.library.model_kinds import ANNOTATOR
@@ -174,10 +174,10 @@ def detected(body: DetectRequest) -> list[str]:
             f"Preprocessor {preprocessor.name} requires `controlnet_masks` param.", "Send a mask for each picture.",
             "controlnet_masks",
         )
-    options = MapOptions(
-        int(preprocessor.resolution.effective(body.controlnet_processor_res)),
-        preprocessor.a.effective(body.controlnet_threshold_a), preprocessor.b.effective(body.controlnet_threshold_b),
+    resolution, a, b = preprocessor.effective(
+        body.controlnet_processor_res, body.controlnet_threshold_a, body.controlnet_threshold_b
     )
+    options = MapOptions(int(resolution), a, b)
     return [png_of(MAPS[preprocessor.name](sent_levels(image), options)) for image in body.controlnet_input_images]
 
 
@@ -201,8 +201,7 @@ def sent_levels(image: str) -> np.ndarray:
 
 def png_of(levels: np.ndarray, **texts: str) -> str:
     """Return a PNG file in base64, with some texts by their names."""
-    file, info = BytesIO(), PngInfo()
+    info = PngInfo()
     for name, text in texts.items():
         info.add_text(name, text)
-    Image.fromarray(levels).save(file, "PNG", pnginfo=info)
-    return base64.b64encode(file.getvalue()).decode()
+    return base64.b64encode(saved(Image.fromarray(levels), "PNG", pnginfo=info)).decode()
