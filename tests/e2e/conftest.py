@@ -182,6 +182,26 @@ def ready(page: Page) -> Page:
     return page
 
 
+# a job's beginning may be over before anybody looks, but its mark on the tab is set and taken away in any case
+END_OF_JOB = """(tab) => {
+    const page = document.getElementById(`${tab}_page`), job = { ended: false };
+    const heard = (changes) => {
+        const began = changes.some(({ oldValue }) => oldValue.split(" ").includes("running"));
+        job.ended ||= began && !page.classList.contains("running");
+    };
+    new MutationObserver(heard).observe(page, { attributeFilter: ["class"], attributeOldValue: true });
+    return job;
+}"""
+
+
+@contextmanager
+def whole_job(page: Page, tab: str = "txt2img") -> Iterator[None]:
+    """A job of a tab that begins in the block and has ended after it, however short it is."""
+    job = page.evaluate_handle(END_OF_JOB, tab)
+    yield
+    page.wait_for_function("(job) => job.ended", arg=job)
+
+
 @pytest.fixture
 def page(open_page: Callable[[], Page]) -> Page:
     return open_page()

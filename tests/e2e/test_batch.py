@@ -8,6 +8,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from tests.e2e.conftest import whole_job
+
 COLOURS = {"frame 9.png": "red", "frame 10.png": "blue"}
 
 
@@ -32,9 +34,8 @@ def batch(page: Page) -> Page:
 
 
 def generate(page: Page, tab: str) -> None:
-    page.click(f"#{tab}_generate")
-    page.wait_for_selector(f"#{tab}_page.running")
-    page.wait_for_function(f"!document.getElementById('{tab}_page').classList.contains('running')")
+    with whole_job(page, tab):
+        page.click(f"#{tab}_generate")
 
 
 def thumbs(page: Page, tab: str) -> int:

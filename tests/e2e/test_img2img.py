@@ -12,6 +12,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, Route, expect
 
+from tests.e2e.conftest import whole_job
+
 INPUT = Path(__file__).resolve().parents[1] / "golden" / "inputs" / "init_big.png"
 DATA = "#html_info_img2img .infotext"
 PICTURE = "#img2img_gallery img.large:not(.preview)"
@@ -67,9 +69,8 @@ def stroke(page: Page, name: str, *points: tuple[float, float]) -> None:
 def generate(page: Page, prompt: str = "a red apple") -> Image.Image:
     """The finished picture, as it is downloaded."""
     page.fill("#img2img_prompt textarea", prompt)
-    page.click("#img2img_generate")
-    page.wait_for_selector("#img2img_page.running")
-    page.wait_for_function("!document.getElementById('img2img_page').classList.contains('running')")
+    with whole_job(page, "img2img"):
+        page.click("#img2img_generate")
     return Image.open(io.BytesIO(page.request.get(page.get_attribute(PICTURE, "src")).body())).convert("RGB")
 
 

@@ -9,7 +9,7 @@ from itertools import product
 
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
-from tests.e2e.conftest import ready
+from tests.e2e.conftest import ready, whole_job
 
 PROMPT = "#txt2img_prompt textarea"
 SEED = "#txt2img_seed input"
@@ -31,7 +31,8 @@ def generate(page: Page, prompt: str, **numbers: str) -> str:
     for control, value in (SMALL | numbers).items():
         number(page, control, value)
     page.fill(PROMPT, prompt)
-    page.click("#txt2img_generate")
+    with whole_job(page):
+        page.click("#txt2img_generate")
     return finished(page)
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from tests.e2e.conftest import whole_job
+
 INPUT = Path(__file__).resolve().parents[1] / "golden" / "inputs" / "init_big.png"      # 192×160
 LINES = "#script_txt2img_prompts_from_file_or_textbox_prompt_txt textarea"
 
@@ -37,9 +39,8 @@ def img2img(page: Page, script: str) -> None:
 
 
 def generate(page: Page, tab: str) -> None:
-    page.click(f"#{tab}_generate")
-    page.wait_for_selector(f"#{tab}_page.running")
-    page.wait_for_function(f"!document.getElementById('{tab}_page').classList.contains('running')")
+    with whole_job(page, tab):
+        page.click(f"#{tab}_generate")
 
 
 def test_each_line_of_a_file_becomes_a_picture(page: Page) -> None:
