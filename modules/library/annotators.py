@@ -17,10 +17,11 @@ from modules.library.model_kinds import ANNOTATOR
 from modules.params.preprocessors import Preprocessor, find_preprocessor
 
 ANNOTATOR_FOLDER = f"models/{ANNOTATOR.where[-1]}"
-# preprocessors whose own file Easel runs, the one that the table of preprocessors names
-ONE_FILE_ANNOTATORS = (
-    "openpose", "hed", "hed_safe", "scribble_hed", "pidinet", "pidinet_safe", "pidinet_scribble", "pidinet_sketch",
-    "lineart", "lineart_coarse",
+# preprocessors whose own files Easel runs, those that the table of preprocessors names
+OWN_FILE_ANNOTATORS = (
+    "openpose", "openpose_hand", "openpose_face", "openpose_faceonly", "openpose_full", "hed", "hed_safe",
+    "scribble_hed", "pidinet", "pidinet_safe", "pidinet_scribble", "pidinet_sketch", "lineart", "lineart_coarse",
+    "lineart_anime", "lineart_anime_denoise", "mlsd",
 )
 
 
@@ -48,38 +49,56 @@ ANNOTATOR_MODELS: Mapping[str, TransformersKind] = {
 
 def is_run(name: str) -> bool:
     """Return whether Easel runs the network of that preprocessor, if its file is there."""
-    return name in ONE_FILE_ANNOTATORS or name in ANNOTATOR_MODELS
+    return name in OWN_FILE_ANNOTATORS or name in ANNOTATOR_MODELS
 
 
-def find_annotator(library: Library, name: str) -> ModelFile:
-    """Return the file of a preprocessor's network.
+def find_annotator(library: Library, name: str) -> list[ModelFile]:
+    """Return the files of a preprocessor's networks, in the order of the table.
 
     Raises ModelMissing, which says what to put where, or ModelCorrupt.
     """
     own = find_preprocessor(name)
+    lacking: Sequence[str] = ()
     for files in library.of(ANNOTATOR.name).list_and_again():
-        if found := min(annotator_files(own, files), key=lambda file: bool(file.problem), default=None):
-            if found.problem:
-                raise ModelCorrupt(found.problem, "Download it again.")
-            return found
-    raise ModelMissing(f"The preprocessor {own.title} needs {wanted_file(own)}, which is not here.", where_to_put(own))
+        found = [best_file(candidates) for candidates in annotator_files(own, files)]
+        lacking = [wanted for wanted, file in zip(wanted_files(own), found, strict=True) if file is None]
+        if not lacking:
+            return [whole_file(file) for file in found if file]
+    if len(lacking) > 1:
+        told = f"The preprocessor {own.title} needs {' and '.join(lacking)}, which are not here."
+    else:
+        told = f"The preprocessor {own.title} needs {lacking[0]}, which is not here."
+    raise ModelMissing(told, where_to_put(own, several=len(lacking) > 1))
 
 
 def missing_file(library: Library, own: Preprocessor) -> str:
     """Return what a preprocessor needs that is not here; "" if nothing. One that Easel does not run needs its file."""
     if not is_run(own.name):
         return own.file
-    return "" if annotator_files(own, library.of(ANNOTATOR.name).list()) else wanted_file(own)
+    found = annotator_files(own, library.of(ANNOTATOR.name).list())
+    return " and ".join(wanted for wanted, files in zip(wanted_files(own), found, strict=True) if not files)
 
 
-def annotator_files(own: Preprocessor, files: Sequence[ModelFile]) -> list[ModelFile]:
-    """Return the files that a preprocessor can run, the one that is meant first."""
-    if own.name in ONE_FILE_ANNOTATORS:
-        stem = Path(own.file).stem.casefold()
-        return [file for file in files if file.model_name.casefold() == stem]
+def annotator_files(own: Preprocessor, files: Sequence[ModelFile]) -> list[list[ModelFile]]:
+    """Return the files that can be each of those that a preprocessor runs, the one that is meant first."""
+    if own.name in OWN_FILE_ANNOTATORS:
+        stems = [Path(name).stem.casefold() for name in own.files]
+        return [[file for file in files if file.model_name.casefold() == stem] for stem in stems]
     kind = ANNOTATOR_MODELS[own.name]
     found = [file for file in files if model_type(file) in kind.models]
-    return sorted(found, key=lambda file: kind.word not in str(file.path.parent.name).casefold())
+    return [sorted(found, key=lambda file: kind.word not in str(file.path.parent.name).casefold())]
+
+
+def best_file(files: Sequence[ModelFile]) -> ModelFile | None:
+    """Return the first that has no problem, else the first; None if there is none."""
+    return min(files, key=lambda file: bool(file.problem), default=None)
+
+
+def whole_file(file: ModelFile) -> ModelFile:
+    """Return the file. Raises ModelCorrupt for one that cannot be read."""
+    if file.problem:
+        raise ModelCorrupt(file.problem, "Download it again.")
+    return file
 
 
 def model_type(file: ModelFile) -> str:
@@ -87,14 +106,17 @@ def model_type(file: ModelFile) -> str:
     return str(small_json(file.path.with_name("config.json")).get("model_type", ""))
 
 
-def wanted_file(own: Preprocessor) -> str:
+def wanted_files(own: Preprocessor) -> tuple[str, ...]:
     """Return what a preprocessor that Easel runs is read from."""
-    return own.file if own.name in ONE_FILE_ANNOTATORS else f"transformers' {ANNOTATOR_MODELS[own.name].models[0]}"
+    if own.name in OWN_FILE_ANNOTATORS:
+        return own.files
+    return (f"transformers' {ANNOTATOR_MODELS[own.name].models[0]}",)
 
 
-def where_to_put(own: Preprocessor) -> str:
-    if own.name in ONE_FILE_ANNOTATORS:
-        return f"Put it into {ANNOTATOR_FOLDER}, or leave it where sd-webui-controlnet keeps it."
+def where_to_put(own: Preprocessor, several: bool) -> str:
+    if own.name in OWN_FILE_ANNOTATORS:
+        each = "them" if several else "it"
+        return f"Put {each} into {ANNOTATOR_FOLDER}, or leave {each} where sd-webui-controlnet keeps {each}."
     return (
         f"Put config.json and model.safetensors of a repository such as {ANNOTATOR_MODELS[own.name].example} into a "
         f"folder of their own in {ANNOTATOR_FOLDER}. Easel does not read {own.file}, the original's layout."

@@ -5,10 +5,26 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import leaky_relu
+from torch.nn.functional import batch_norm, leaky_relu
 
 RGB_CHANNELS = 3
 LEAKY_SLOPE = 0.2         # of the leaky ReLUs in ESRGAN's, GFPGAN's and CodeFormer's files
+
+
+class FrozenNorm(nn.Module):
+    """Batch normalisation of a network that no longer learns: by the mean and variance that its file has.
+
+    Names are those of `BatchNorm2d` without its counter of batches, which older files lack.
+    """
+
+    def __init__(self, width: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight, self.bias = nn.Parameter(torch.ones(width)), nn.Parameter(torch.zeros(width))
+        self.running_mean, self.running_var = nn.Buffer(torch.zeros(width)), nn.Buffer(torch.ones(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
 
 
 def conv3x3(inputs: int, outputs: int) -> nn.Conv2d:

@@ -41,7 +41,7 @@ class Preprocessor:
 
     label: its name in the form, where that differs
     types: the control types that offer it
-    file: the model file that it needs; "" needs none
+    file: the model file that it needs, or several with "and" between them; "" needs none
     """
 
     name: str
@@ -55,6 +55,11 @@ class Preprocessor:
     @property
     def title(self) -> str:
         return self.label or self.name
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The model files that it needs."""
+        return tuple(self.file.split(" and ")) if self.file else ()
 
     @property
     def sliders(self) -> tuple[MapSlider, ...]:
@@ -82,9 +87,8 @@ NEAR, BACKGROUND = MapSlider("Remove Near %", 0, 0, 100, 0.1), MapSlider("Remove
 NOISE = MapSlider("Noise Augmentation", 0.0, 0.0, 1.0)
 VIT_G = "CLIP-ViT-bigG-14-laion2B-39B-b160k.safetensors"
 FACE_MODELS = "insightface's models"
-PIDINET, HED, BODY, POSES = (
-    "table5_pidinet.pth", "ControlNetHED.pth", "body_pose_model.pth", "dw-ll_ucoco_384.onnx and yolox_l.onnx",
-)
+PIDINET, HED, POSES = "table5_pidinet.pth", "ControlNetHED.pth", "dw-ll_ucoco_384.onnx and yolox_l.onnx"
+BODY, HAND, FACE = "body_pose_model.pth", "hand_pose_model.pth", "facenet.pth"
 WHITE_GROUND = "(from white bg & black line)"
 INVERTIBLE = ("Canny", "Lineart", "MLSD", "Scribble")
 
@@ -98,7 +102,7 @@ PREPROCESSORS = (
     of_network("revision_clipvision", "Revision", VIT_G, a=NOISE),
     Preprocessor("reference_only", ("Reference",), a=FIDELITY),
     Preprocessor("recolor_luminance", ("Recolor",), a=GAMMA_SLIDER),
-    of_network("openpose_full", "OpenPose", BODY),
+    of_network("openpose_full", "OpenPose", f"{BODY} and {HAND} and {FACE}"),
     of_network("normal_bae", "NormalMap", "scannet.pt"),
     of_network("mlsd", "MLSD", "mlsd_large_512_fp32.pth", a=MapSlider("MLSD Value Threshold", 0.1, 0.01, 2.0),
                b=MapSlider("MLSD Distance Threshold", 0.1, 0.01, 20.0)),
@@ -131,9 +135,9 @@ PREPROCESSORS = (
     Preprocessor("reference_adain+attn", ("Reference",), a=FIDELITY),
     Preprocessor("reference_adain", ("Reference",), a=FIDELITY),
     Preprocessor("recolor_intensity", ("Recolor",), a=GAMMA_SLIDER),
-    of_network("openpose_hand", "OpenPose", BODY),
-    of_network("openpose_faceonly", "OpenPose", BODY),
-    of_network("openpose_face", "OpenPose", BODY),
+    of_network("openpose_hand", "OpenPose", f"{BODY} and {HAND}"),
+    of_network("openpose_faceonly", "OpenPose", f"{BODY} and {FACE}"),
+    of_network("openpose_face", "OpenPose", f"{BODY} and {FACE}"),
     of_network("openpose", "OpenPose", BODY),
     of_network("normal_map", "NormalMap", "dpt_hybrid-midas-501f0c75.pt", "normal_midas",
                a=MapSlider("Normal Background Threshold", 0.4, 0.0, 1.0)),

@@ -74,7 +74,7 @@ def test_a_picture_follows_the_networks_map_which_is_returned(machine):
 def test_a_picture_alone_and_in_a_batch_are_within_one_level_and_the_network_is_asked_once(machine, monkeypatch):
     machine.annotators.maps._maps.clear()
     [alone] = drawn(machine, Txt2Img(**SIZE, control=(unit(),)))
-    monkeypatch.setattr(machine.annotators, "_network", None)      # no network is there to be asked
+    monkeypatch.setattr(machine.annotators, "_networks", None)      # no network is there to be asked
     together = drawn(machine, Txt2Img(**SIZE, control=(unit(),), batch_size=2))
     assert np.abs(together[0].pixels.astype(int) - alone.pixels).max() <= 1
 

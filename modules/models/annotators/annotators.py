@@ -6,7 +6,7 @@ All is computed in single precision. For the engine's thread alone.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -17,26 +17,33 @@ import torch
 from modules.base.errors import NotANumber
 from modules.library.annotators import ANNOTATOR_MODELS, find_annotator
 from modules.library.library import Library
+from modules.models.annotators.anime_lines import anime_lines, load_anime_drawer
 from modules.models.annotators.edges import load_hed, soft_edges
 from modules.models.annotators.lineart import drawn_lines, load_line_drawer
-from modules.models.annotators.openpose import load_pose_net, posed
+from modules.models.annotators.manga_lines import load_manga_drawer, manga_lines
+from modules.models.annotators.openpose import load_pose_net, posed, posed_with_faces, posed_with_hands, wholly_posed
+from modules.models.annotators.openpose_parts import load_face_net, load_hand_net
 from modules.models.annotators.pidinet import load_pidinet, pixel_edges
 from modules.models.annotators.seen_by_transformers import load_seer, seen_map
+from modules.models.annotators.straight_lines import load_line_finder, straight_lines
 from modules.sampling.annotation import Annotate, Annotation
 
 KEPT_MAP_BYTES = 64 * 2**20
+
+LoadAnnotator = Callable[[Path, torch.device], object]
+FileState = tuple[Path, int, int]      # with its size in bytes and its time in nanoseconds
 
 
 @dataclass(frozen=True, slots=True)
 class AnnotatorRow:
     """How a preprocessor's map is made.
 
-    load: a file and the device → its network; raises ModelError, naming the file
-    see: the network and the question → the map
+    see: the networks and the question → the map
+    loads: for each of its files, the file and the device → its network; raises ModelError, naming the file
     """
 
-    load: Callable[[Path, torch.device], object]
-    see: Callable[[object, Annotate], Annotation]
+    see: Callable[..., Annotation]
+    loads: tuple[LoadAnnotator, ...]
 
 
 class Annotators:
@@ -45,29 +52,38 @@ class Annotators:
     def __init__(self, library: Library, device: torch.device) -> None:
         self.library, self.device = library, device
         self.maps = KeptMaps(KEPT_MAP_BYTES)
-        self._loaded: tuple[Hashable, object] | None = None
+        self._loaded: dict[Hashable, object] = {}
 
     def annotate(self, ask: Annotate) -> Annotation:
         """Return the map of a picture. Raises ModelError or NotANumber."""
-        path = find_annotator(self.library, ask.name).path
-        row, about = ANNOTATOR_ROWS[ask.name], path.stat()
-        file = path, about.st_size, about.st_mtime_ns
-        key = file, ask.name, ask.resolution, ask.a, ask.b, ask.pixels.shape, sha256(ask.pixels.tobytes()).digest()
+        paths = [file.path for file in find_annotator(self.library, ask.name)]
+        states = tuple(map(annotator_state, paths))
+        key = states, ask.name, ask.resolution, ask.a, ask.b, ask.pixels.shape, sha256(ask.pixels.tobytes()).digest()
         found = self.maps.get(key)
         if found is None:
+            row = ANNOTATOR_ROWS[ask.name]
             try:
-                found = row.see(self._network(row, file), ask)
+                found = row.see(*self._networks(row, states), ask)
             except FloatingPointError as error:
-                raise NotANumber(f"{path.name} gave what is no number.", "Download it again.") from error
+                name = " or ".join(path.name for path in paths)
+                raise NotANumber(f"{name} gave what is no number.", "Download it again.") from error
             self.maps.put(key, found)
         return found
 
-    def _network(self, row: AnnotatorRow, file: tuple[Path, int, int]) -> object:
-        key = row.load, file
-        if self._loaded is None or self._loaded[0] != key:
-            self._loaded = None      # its memory is free before the next one takes its own
-            self._loaded = key, row.load(file[0], self.device)
-        return self._loaded[1]
+    def _networks(self, row: AnnotatorRow, states: Sequence[Sequence[FileState]]) -> list[object]:
+        """Return the networks of files; those of other files leave the memory before these take theirs."""
+        keys = list(zip(row.loads, states, strict=True))
+        self._loaded = {key: net for key, net in self._loaded.items() if key in keys}
+        for load, state in keys:
+            if (load, state) not in self._loaded:
+                self._loaded[load, state] = load(state[0][0], self.device)
+        return [self._loaded[key] for key in keys]
+
+
+def annotator_state(path: Path) -> tuple[FileState, ...]:
+    """Return what changes when a network's file does, or the config.json beside it."""
+    files = path, path.with_name("config.json")
+    return tuple((file, about.st_size, about.st_mtime_ns) for file in files if file.exists() and (about := file.stat()))
 
 
 class KeptMaps:
@@ -94,11 +110,19 @@ class KeptMaps:
 
 
 ANNOTATOR_ROWS: Mapping[str, AnnotatorRow] = {
-    "openpose": AnnotatorRow(load_pose_net, posed),
-    **dict.fromkeys(("hed", "hed_safe", "scribble_hed"), AnnotatorRow(load_hed, soft_edges)),
+    "openpose": AnnotatorRow(posed, (load_pose_net,)),
+    "openpose_hand": AnnotatorRow(posed_with_hands, (load_pose_net, load_hand_net)),
     **dict.fromkeys(
-        ("pidinet", "pidinet_safe", "pidinet_scribble", "pidinet_sketch"), AnnotatorRow(load_pidinet, pixel_edges)
+        ("openpose_face", "openpose_faceonly"), AnnotatorRow(posed_with_faces, (load_pose_net, load_face_net))
     ),
-    **dict.fromkeys(("lineart", "lineart_coarse"), AnnotatorRow(load_line_drawer, drawn_lines)),
-    **dict.fromkeys(ANNOTATOR_MODELS, AnnotatorRow(load_seer, seen_map)),
+    "openpose_full": AnnotatorRow(wholly_posed, (load_pose_net, load_hand_net, load_face_net)),
+    **dict.fromkeys(("hed", "hed_safe", "scribble_hed"), AnnotatorRow(soft_edges, (load_hed,))),
+    **dict.fromkeys(
+        ("pidinet", "pidinet_safe", "pidinet_scribble", "pidinet_sketch"), AnnotatorRow(pixel_edges, (load_pidinet,))
+    ),
+    **dict.fromkeys(("lineart", "lineart_coarse"), AnnotatorRow(drawn_lines, (load_line_drawer,))),
+    "lineart_anime": AnnotatorRow(anime_lines, (load_anime_drawer,)),
+    "lineart_anime_denoise": AnnotatorRow(manga_lines, (load_manga_drawer,)),
+    "mlsd": AnnotatorRow(straight_lines, (load_line_finder,)),
+    **dict.fromkeys(ANNOTATOR_MODELS, AnnotatorRow(seen_map, (load_seer,))),
 }

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from modules.models.checkpoint.loader import Part
 from modules.models.files.state_dict import PARALLEL, read_state_dict
 
+BATCH_COUNTER = ".num_batches_tracked"      # of training, beside the weights of normalisations
+
 Convert = Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]
 AnnotatorNet = TypeVar("AnnotatorNet", bound=nn.Module)
 
@@ -24,7 +26,9 @@ def annotator_network(
 
     convert: the file's tensors → the network's
     """
-    part = Part(path.name, convert(read_state_dict(path).tensors), "", names_without_module)
+    stored = read_state_dict(path).tensors
+    weights = {name: tensor for name, tensor in stored.items() if not name.endswith(BATCH_COUNTER)}
+    part = Part(path.name, convert(weights), "", names_without_module)
     network: AnnotatorNet = part.build(lambda tensors: make()).to(device, torch.float32)
     return network
 

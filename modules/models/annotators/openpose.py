@@ -6,7 +6,8 @@ sees what the one before it gave. Names are those of the file `body_pose_model.p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,12 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, max_pool2d, pad, relu
 
 from modules.imaging.control.maps import scaled_and_padded
+from modules.imaging.control.pose_boxes import LEFT_ARM, RIGHT_ARM, PoseBox, face_box, hand_box
 from modules.imaging.control.pose_matching import people_in
-from modules.imaging.control.poses import PosedPerson, pose_map
+from modules.imaging.control.poses import BODY_POINTS, PosedPerson, PosePoints, pose_map
 from modules.imaging.control.resampling import AREA, CUBIC, Levels, resampled
 from modules.models.annotators.building import annotator_network
+from modules.models.annotators.openpose_parts import face_points, hand_points
 from modules.models.layers import seen_pixels
 from modules.sampling.annotation import Annotate, Annotation
 
@@ -91,14 +94,71 @@ def load_pose_net(path: Path, device: torch.device) -> PoseNet:
     return annotator_network(path, PoseNet, device)
 
 
-def posed(net: Any, ask: Annotate) -> Annotation:
+@dataclass(frozen=True, slots=True)
+class PoseNets:
+    """The networks that look at people: all bodies at once, then each hand and face if there is one for them."""
+
+    body: Any
+    hand: Any = None
+    face: Any = None
+
+
+def posed(body: Any, ask: Annotate) -> Annotation:
     """Return the map of the bodies in a picture, and their poses."""
+    return people_drawn(PoseNets(body), ask)
+
+
+def posed_with_hands(body: Any, hand: Any, ask: Annotate) -> Annotation:
+    return people_drawn(PoseNets(body, hand=hand), ask)
+
+
+def posed_with_faces(body: Any, face: Any, ask: Annotate) -> Annotation:
+    """Return the map of bodies and faces, or of faces alone."""
+    return people_drawn(PoseNets(body, face=face), ask)
+
+
+def wholly_posed(body: Any, hand: Any, face: Any, ask: Annotate) -> Annotation:
+    return people_drawn(PoseNets(body, hand, face), ask)
+
+
+def people_drawn(nets: PoseNets, ask: Annotate) -> Annotation:
+    """Return the map of the people in a picture, and their poses."""
     padded, (width, height) = scaled_and_padded(ask.pixels, ask.resolution)
-    heat, fields = body_maps(net, padded)
-    people = [PosedPerson(body=points) for points in people_in(heat, fields)]
+    bodies = people_in(*body_maps(nets.body, padded))
+    people = [person_with_parts(nets, body, padded, bodiless=ask.name.endswith("faceonly")) for body in bodies]
     levels = pose_map(people, padded.shape[1], padded.shape[0])[:height, :width]
-    told = [{"pose_keypoints_2d": flat_points(person.body)} for person in people]
+    told = [person_json(person) for person in people]
     return Annotation(levels, {"people": told, "canvas_width": width, "canvas_height": height})
+
+
+def person_with_parts(nets: PoseNets, body: PosePoints, levels: Levels, bodiless: bool) -> PosedPerson:
+    """Return a person with hands and face, as far as there are networks for them."""
+    size = levels.shape[1], levels.shape[0]
+    left, right = (
+        points_within(nets.hand, hand_points, levels, hand_box(body, arm, size)) for arm in (LEFT_ARM, RIGHT_ARM)
+    )
+    face = points_within(nets.face, face_points, levels, face_box(body, size))
+    return PosedPerson(() if bodiless else body, left, right, face)
+
+
+def points_within(
+    net: Any, look: Callable[[Any, Levels], PosePoints], levels: Levels, box: PoseBox | None
+) -> PosePoints:
+    """Return a part's points in pixels of the whole picture; () without a network or without a square to look in."""
+    if net is None or box is None:
+        return ()
+    found = look(net, levels[box.top:box.top + box.side, box.left:box.left + box.side])
+    return [point and (point[0] + float(box.left), point[1] + float(box.top)) for point in found]
+
+
+def person_json(person: PosedPerson) -> dict[str, list[float]]:
+    """Return a person as openpose's JSON has them, with the parts that were found."""
+    parts = {
+        "hand_left_keypoints_2d": person.left_hand, "hand_right_keypoints_2d": person.right_hand,
+        "face_keypoints_2d": person.face,
+    }
+    body = flat_points(person.body or [None] * BODY_POINTS)
+    return {"pose_keypoints_2d": body} | {key: flat_points(points) for key, points in parts.items() if any(points)}
 
 
 def body_maps(net: Any, levels: Levels) -> tuple[np.ndarray, np.ndarray]:

@@ -12,35 +12,20 @@ import transformers
 from safetensors.torch import save_file
 
 from modules.base.errors import ModelCorrupt, ModelMismatch, ModelMissing, ModelUnsafe, NotANumber
-from modules.library.catalog import Catalog
-from modules.library.library import Library
-from modules.library.model_kinds import ANNOTATOR
 from modules.models.annotators import annotators as room
-from modules.models.annotators.annotators import Annotators, KeptMaps
+from modules.models.annotators.annotators import KeptMaps
 from modules.models.annotators.edges import Hed, scribbled
 from modules.models.annotators.lineart import LineDrawer
 from modules.models.annotators.openpose import PoseNet, posed
+from modules.models.annotators.openpose_parts import PartNet
 from modules.models.annotators.pidinet import PiDiNet, plain_kernel
 from modules.models.annotators.seen_by_transformers import nearness_of_metres
 from modules.sampling.annotation import Annotate, Annotation
 from modules.sampling.weights import Weights
-from modules.store.hashes import HashCache
 from tests.imaging.control.test_pose_matching import SIZE, STANDING, maps
 
 PICTURE = np.random.default_rng(4).integers(0, 256, (70, 90, 3), np.uint8)
 RAMP = np.linspace(-600, 840, 90).clip(40, 210).astype(np.uint8)[None, :, None].repeat(70, 0).repeat(3, 2)
-
-
-@pytest.fixture
-def folder(tmp_path):
-    (tmp_path / "annotators").mkdir()
-    return tmp_path / "annotators"
-
-
-@pytest.fixture
-def annotators(folder, tmp_path):
-    found = Library({ANNOTATOR.name: Catalog([folder], HashCache(tmp_path / "hashes.sqlite"), ANNOTATOR)})
-    return Annotators(found, torch.device("cpu"))
 
 
 def seen(annotators, name, pixels=PICTURE, resolution=64):
@@ -317,7 +302,7 @@ def test_of_two_folders_the_one_that_is_meant_goes_first(annotators, folder):
         model = depth_anything()
         model.head.conv3.bias.data += value
         stored(model, folder, name)
-    one, two = (room.find_annotator(annotators.library, name) for name in ("depth_anything", "depth_anything_v2"))
+    [one], [two] = (room.find_annotator(annotators.library, name) for name in ("depth_anything", "depth_anything_v2"))
     assert two.path.parent.name == "depth-anything-V2-small" and one.path.parent.is_relative_to(folder)
 
 
@@ -389,7 +374,7 @@ def test_a_map_is_made_once_for_a_content(annotators, folder, monkeypatch):
         asked.append(ask)
         return Annotation(ask.pixels)
 
-    monkeypatch.setitem(room.ANNOTATOR_ROWS, "hed", room.AnnotatorRow(lambda path, device: None, see))
+    monkeypatch.setitem(room.ANNOTATOR_ROWS, "hed", room.AnnotatorRow(see, (lambda path, device: None,)))
     for pixels in (PICTURE, PICTURE.copy(), RAMP, PICTURE):
         seen(annotators, "hed", pixels)
     seen(annotators, "hed", PICTURE, resolution=128)
@@ -397,6 +382,27 @@ def test_a_map_is_made_once_for_a_content(annotators, folder, monkeypatch):
     torch.save(hed(1.0), folder / "ControlNetHED.pth")      # another file under the name
     seen(annotators, "hed")
     assert len(asked) == 4
+
+
+def test_a_map_is_made_anew_once_the_config_beside_the_network_is_another(annotators, folder):
+    place = stored(segformer(), folder) / "config.json"
+    before = seen(annotators, "segmentation")
+    place.write_text(place.read_text().replace('"semantic_loss_ignore_index"', '"another_entry"'))
+    [wanted] = room.find_annotator(annotators.library, "segmentation")
+    assert len(annotators.maps._maps) == 1 and np.array_equal(seen(annotators, "segmentation"), before)
+    assert len(annotators.maps._maps) == 2 and wanted.path.parent == place.parent
+
+
+def test_networks_of_other_preprocessors_leave_the_memory_and_shared_ones_stay(annotators, folder):
+    for name, net in (("body_pose_model", PoseNet()), ("hand_pose_model", PartNet(21)), ("ControlNetHED", Hed())):
+        torch.save(constant(net, 0.0), folder / f"{name}.pth")
+    seen(annotators, "openpose")
+    [body] = annotators._loaded.values()
+    seen(annotators, "openpose_hand")
+    assert len(annotators._loaded) == 2 and body in annotators._loaded.values()
+    seen(annotators, "hed")
+    [edges] = annotators._loaded.values()
+    assert isinstance(edges, Hed)
 
 
 def test_maps_are_kept_within_a_number_of_bytes():
