@@ -89,7 +89,7 @@ def test_the_administrator_sees_several_workers_and_drains_one(opened: Callable[
     open_queue(keeper)
     keeper.locator(".queue-workers summary").click()
     items = keeper.locator(".queue-workers .queue-job")
-    expect(items.first).to_contain_text("is ready · 2 jobs, 5 pictures · holds ink")
+    expect(items.first).to_contain_text("is ready · 2 jobs · 5 pictures · holds ink")
     items.last.get_by_role("button", name="Drain").click()
     expect(items.last).to_contain_text("is being drained · has nothing to do")
     items.last.get_by_role("button", name="Resume").click()

@@ -429,6 +429,21 @@ class FakeCluster:
     def close(self): ...
 
 
+def test_of_machines_with_one_name_each_worker_can_be_drained(cluster):
+    cluster.cluster.here = [ClusterMachine(each, "studio", 2, 0, True) for each in "12"]
+    cluster.look()
+    names = [each.name for each in cluster.listed()]
+    assert names == ["studio, 1", "studio, 2", "studio, 3", "studio, 4"]
+    for number, name in enumerate(names, 1):
+        cluster.drain(name, True)
+        assert [each.draining for each in cluster.listed()] == [True] * number + [False] * (4 - number)
+    cluster.cluster.here = cluster.cluster.here[1:]
+    cluster.look()
+    cluster.cluster.here.append(ClusterMachine("3", "studio", 1, 0, True))
+    cluster.look()
+    assert [each.name for each in cluster.listed()] == ["studio, 3", "studio, 4", "studio, 1"]
+
+
 ONE, TWO = ClusterMachine("1", "one", 1, 0, True), ClusterMachine("2", "two", 2, 0, True)
 
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from threading import Event, Thread
 from typing import Protocol
 
@@ -119,9 +120,14 @@ class ClusterWorkers:
         joined = self.joined[machine.id] = Joined(machine)
         exchange = None if machine.shared else self.exchange()
         there = exchange.there.__contains__ if exchange else everything
-        for number in range(machine.slots):
-            home = Home(f"{machine.name}, {number + 1}", machine.shared, there)
+        for _ in range(machine.slots):
+            home = Home(self._free_name(machine.name), machine.shared, there)
             joined.members.append(self.pool.add(home, partial(self.make, machine, exchange)))
+
+    def _free_name(self, machine: str) -> str:
+        """Return the machine's name with a number; two may join under one name, and each worker has its own."""
+        taken = {member.home.name for member in self.pool.members}
+        return next(name for number in count(1) if (name := f"{machine}, {number}") not in taken)
 
     def _part_with(self, joined: Joined) -> None:
         log.warning("%s has left", joined.machine.name)

@@ -43,12 +43,19 @@ export class WorkerList {
   }
 }
 
-/** "is ready · 2 jobs, 5 pictures · holds easel-stickers". */
+/** "is ready · 2 jobs · 5 pictures · holds easel-stickers". */
 function doing({ phase, draining, loading, models, jobs, pictures }) {
   return [
     draining ? t("is being drained") : PHASES[phase]?.() ?? phase,
     loading ? t("loads {name}", { name: loading }) : null,
-    jobs ? t("{n} jobs, {pictures} pictures", { n: jobs, pictures }) : t("has nothing to do"),
+    ...jobs ? atWork(jobs, pictures) : [t("has nothing to do")],
     models.length ? t("holds {names}", { names: models.join(", ") }) : null,
   ].filter(Boolean).join(" · ");
+}
+
+/** The numbers of what a worker has in hand, in words. */
+function atWork(jobs, pictures) {
+  return [
+    jobs === 1 ? t("1 job") : t("{n} jobs", { n: jobs }), pictures === 1 ? t("1 picture") : t("{n} pictures", { n: pictures }),
+  ];
 }
