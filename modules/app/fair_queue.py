@@ -132,6 +132,16 @@ class FairQueue:
             self._advance()
             self.add(found)
 
+    def waiting_pictures(self, most: int) -> int:
+        """Return the number of pictures that may be handed over and are not yet; `most` if there are more."""
+        pictures = 0
+        for job in self.jobs.values():
+            if job.id not in self.in_hand and not job.paused:
+                pictures += job.left
+            if pictures >= most:
+                return most
+        return pictures
+
     def waiting_of(self, owner: str) -> list[QueuedJob]:
         """Return the jobs of an owner that can still be moved, by place."""
         return list(self._waiting.get(owner, ()))

@@ -62,6 +62,11 @@ class UnfinishedJobs:
                 self.throughput.idle()
             return self.live.pop(job, None)
 
+    def waiting_pictures(self, most: int) -> int:
+        """Return the number of pictures that wait for the device, at most so many."""
+        with self.changed:
+            return self.queues[DEVICE].waiting_pictures(most)
+
     def ahead_of(self, job: str) -> int:
         """Return the number of jobs, of those on the same resource, that run or will begin before this one."""
         return self.place_of(job).ahead

@@ -64,7 +64,8 @@ def worker_of(app: App, emit: Emit) -> Worker:
 
 
 def several_workers(app: App, make: Sequence[Callable[[Emit], Worker]], emit: Emit) -> WorkerPool:
-    return WorkerPool(make, emit, partial(models_kept, app), partial(checkpoint_identity, app))
+    identify, behind = partial(checkpoint_identity, app), app.jobs.unfinished.waiting_pictures
+    return WorkerPool(make, emit, partial(models_kept, app), identify, behind)
 
 
 def cluster_workers(app: App, emit: Emit) -> ClusterWorkers:

@@ -1,6 +1,7 @@
 """Several workers as one, each on a device of its own: a job goes to one that has its model, else to the least loaded.
 
 The policy is `cost`: the pictures that wait there already, and as many more as fetching and loading the model costs.
+One that has work counts as longer by all that waits in the queue, so that none stands idle beside a long queue.
 Equal costs are decided by which worker has room for another model, then by which one was given a job least recently.
 The order of jobs is the queue's (app/fair_queue.py); the pool only chooses the worker. Workers may join and leave.
 """
@@ -40,10 +41,12 @@ log = logging.getLogger(__name__)
 FETCH_COST = 12.0         # pictures that may be made while a machine is sent a checkpoint
 MODEL_COST = 4.0          # and while it is loaded
 ADDITIONS_COST = 0.5      # and while its VAE and networks are exchanged
+MOST_BEHIND = 20          # pictures of the queue that are counted: enough to outweigh what a model costs
 MAX_REMEMBERED = 3        # checkpoints of a worker's last jobs
 TAG_BEGINS = "<"         # begins a network in a prompt
 
 Identify = Callable[[str], str]
+CountWaiting = Callable[[int], int]
 
 
 def additions_of(spec: JobSpec) -> frozenset[str]:
@@ -88,9 +91,12 @@ class PoolMember:
         """Return whether it may be given the job: what works on the server's files needs a worker that sees them."""
         return not self.draining and (self.home.shared or lane_of(spec.kind) == DEVICE and not names_paths(spec.params))
 
-    def cost(self, model: str, additions: frozenset[str]) -> float:
-        """Return the number of pictures until it would begin a job of that checkpoint."""
-        waiting = float(sum(self.jobs.values()))
+    def cost(self, model: str, additions: frozenset[str], behind: int) -> float:
+        """Return the number of pictures until it would begin a job of that checkpoint.
+
+        behind: pictures in the queue, which whoever has work would get as well
+        """
+        waiting = float(sum(self.jobs.values())) + (behind if self.jobs else 0)
         if model not in self.models:
             return waiting + MODEL_COST + (0.0 if self.home.has(model) else FETCH_COST)
         return waiting if self.models[model] == additions else waiting + ADDITIONS_COST
@@ -117,10 +123,13 @@ class WorkerPool:
 
     def __init__(
         self, make: Sequence[Callable[[Emit], Worker]], emit: Emit, models_kept: Callable[[], int] = lambda: 1,
-        identify: Identify = str,
+        identify: Identify = str, behind: CountWaiting = lambda most: 0,
     ) -> None:
-        """identify: returns the same text for all names of one checkpoint"""
-        self.emit, self.models_kept, self.identify = emit, models_kept, identify
+        """identify: returns the same text for all names of one checkpoint
+
+        behind: returns the number of pictures in the queue that nobody has been given yet, at most so many
+        """
+        self.emit, self.models_kept, self.identify, self.behind = emit, models_kept, identify, behind
         self._given = count(1)
         self.members: list[PoolMember] = []
         self.homeless: dict[str, JobSpec] = {}      # jobs that no worker may have, until one joins
@@ -169,7 +178,9 @@ class WorkerPool:
             if name not in named:
                 raise UnknownName("worker", name, named)
             named[name].draining = draining
+            ready = self._merged_ready()
             self._place_homeless()
+        self.emit(ready)      # there is less room now, or more
 
     def listed(self) -> list[WorkerInfo]:
         """Return what the administrator sees of each worker."""
@@ -184,6 +195,7 @@ class WorkerPool:
 
     def submit(self, spec: JobSpec) -> None:
         model, additions = self.identify(str(spec.settings.get("sd_model_checkpoint", ""))), additions_of(spec)
+        behind = self.behind(MOST_BEHIND)
         with self._lock:
             able = [member for member in self.members if member.may_have(spec)]
             if not able:
@@ -191,7 +203,9 @@ class WorkerPool:
                 return
             chosen = min(
                 [member for member in able if member.lives] or able,
-                key=lambda member: (member.cost(model, additions), len(member.models) >= self._remembered, member.used),
+                key=lambda each: (
+                    each.cost(model, additions, behind), len(each.models) >= self._remembered, each.used
+                ),
             )
             chosen.jobs[spec.id] = max(1, pictures_of(spec.params) - len(spec.done))
             chosen.remember(model, additions, self._remembered)
@@ -265,9 +279,11 @@ class WorkerPool:
         ready = [each.ready for each in self.members if each.ready]
         if not ready:
             return events.WorkerReady("", {"device": ""}, 1, 1)
+        open_ones = [each.ready for each in self.members if each.ready and not each.draining]
         names = dict.fromkeys(each.device.get("device", "") for each in ready)
         device: Mapping[str, str] = {**ready[-1].device, "device": " + ".join(names)}
-        return events.WorkerReady("", device, sum(each.at_once for each in ready), len(ready))
+        room = sum(each.at_once for each in open_ones)
+        return events.WorkerReady("", device, max(1, room), max(1, len(open_ones)))
 
     def _health(self, member: PoolMember, event: WorkerHealth) -> events.Event:
         member.health = event

@@ -79,6 +79,16 @@ def test_a_late_account_is_served_before_the_second_of_a_thousand_jobs_more():
     assert sum(device.ended.get(job, device.time) < device.ended[mine] for job in bobs) - before <= 2
 
 
+def test_what_waits_is_counted_without_what_is_in_hand_or_paused_and_only_so_far():
+    queue = Device(window=1).queue
+    for place, pictures in enumerate((3, 5, 7)):
+        queue.add(QueuedJob(str(place), "bob", "member", pictures, USUAL_WORK, place))
+    assert (queue.waiting_pictures(100), queue.waiting_pictures(4)) == (15, 4)
+    queue.take()
+    queue.pause("1", True)
+    assert (queue.waiting_pictures(100), queue.waiting_pictures(7), queue.waiting_pictures(1)) == (7, 7, 1)
+
+
 def test_of_one_account_first_come_first_served_and_accounts_take_turns():
     device = Device(window=1)
     asked = {owner: [device.ask(owner) for _ in range(4)] for owner in ("alice", "bob", "carol")}

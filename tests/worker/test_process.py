@@ -321,6 +321,28 @@ def test_a_job_goes_to_whoever_has_its_model_else_to_the_least_loaded(pair):
     assert pair.two.given[-1] == "a4"
 
 
+def test_nobody_stands_idle_beside_a_long_queue(heard):
+    waiting = [0]
+    pool = heard(lambda emit: WorkerPool([Still, Still], emit, behind=lambda most: min(most, waiting[0]))).worker
+    one, two = (member.worker for member in pool.members)
+    for job in ("a1", "a2"):
+        pool.submit(of_model(job, "A"))
+    assert (one.given, two.given) == (["a1", "a2"], [])
+    waiting[0] = 100
+    for job in ("a3", "a4", "a5", "a6"):
+        pool.submit(of_model(job, "A"))
+    assert (one.given, two.given) == (["a1", "a2", "a5"], ["a3", "a4", "a6"])
+
+
+def test_a_worker_that_is_drained_makes_no_room_for_jobs(pair):
+    for worker in (pair.one, pair.two):
+        worker.emit(events.WorkerReady("", {"device": "x"}, 4))
+    for draining, room in ((True, (1, 4)), (False, (2, 8))):
+        pair.worker.drain("1", draining)
+        ready = pair.of(events.WorkerReady)[-1]
+        assert (ready.workers, ready.at_once) == room
+
+
 def done(pair, job):
     """It is made: its worker has nothing of it left, and keeps the model."""
     [member] = [member for member in pair.worker.members if job in member.jobs]
