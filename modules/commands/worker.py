@@ -6,11 +6,10 @@ import argparse
 import json
 import os
 import shutil
-import subprocess
-import sys
+import socket
 from collections.abc import Mapping
 
-from modules.base.bootstrap import say
+from modules.base.bootstrap import hand_over, say
 from modules.base.errors import Invalid
 from modules.commands.cluster_host import KEPT_GIGABYTES, MACHINE_FLAGS, MACHINE_FOLDER, STORE_FOLDER
 from modules.settings.flag_types import port_number
@@ -18,9 +17,14 @@ from modules.settings.flags import ROOT, Flags, Parser, unknown_argument
 from modules.settings.told_flags import public_flags
 from modules.worker.cluster.machine_files import KEEP_GIGABYTES
 from modules.worker.cluster.ray_cluster import RAY_ENVIRONMENT, SHARED_RESOURCE, SLOT_RESOURCE
+from modules.worker.cluster.ray_token import AUTH_MODE, WITH_TOKEN, auth_mode, made_token, token_file
 
 HEAD_PORT = 6379      # Ray's usual one
 MOST_SLOTS = 64
+NO_TOKEN = (
+    "There is no token here. If the cluster asks for one, copy ~/.ray/auth_token from where it began, or "
+    "set RAY_AUTH_TOKEN."
+)
 
 
 def worker(flags: Flags, arguments: list[str]) -> int:
@@ -34,9 +38,11 @@ def worker(flags: Flags, arguments: list[str]) -> int:
             "Say --ray-address HOST:6379, or --head on the server's machine to begin one.",
         )
     clear_folders(flags)
-    say(f"This machine draws with {chosen.slots} worker{'s' if chosen.slots > 1 else ''}; Ctrl+C ends it")
     os.environ.update(environment_of(flags, chosen))
-    return subprocess.call(ray_command(flags.ray_address, chosen))
+    say(f"This machine draws with {chosen.slots} worker{'s' if chosen.slots > 1 else ''}; Ctrl+C ends it")
+    if chosen.head or os.environ[AUTH_MODE] != WITH_TOKEN:
+        say(how_to_join(os.environ, chosen.ray_port) if chosen.head else NO_TOKEN)
+    return hand_over(None, ray_arguments(flags.ray_address, chosen))      # so a signal reaches Ray itself
 
 
 def worker_parser() -> argparse.ArgumentParser:
@@ -63,23 +69,33 @@ def slots(text: str) -> int:
     return int(text)
 
 
+def how_to_join(environment: Mapping[str, str], port: int) -> str:
+    """Return what is done on another machine so that it draws, too."""
+    command = f"python3 webui.py worker --ray-address {socket.gethostname()}:{port}"
+    if environment[AUTH_MODE] != WITH_TOKEN:
+        return f"On other machines: {command}. Whoever reaches this port may run programs here."
+    return f"On other machines: {command}, once the token in {token_file()} (or RAY_AUTH_TOKEN) is there too."
+
+
 def environment_of(flags: Flags, chosen: argparse.Namespace) -> Mapping[str, str]:
-    """Return what all that Ray starts on this machine inherits."""
+    """Return what all that Ray starts on this machine inherits. Raises Invalid if no token can be kept."""
     return {
         **RAY_ENVIRONMENT,
+        **(made_token(os.environ) if chosen.head else auth_mode(os.environ)),
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])),
         MACHINE_FLAGS: json.dumps(public_flags(flags)),
         KEPT_GIGABYTES: str(chosen.keep_gb),
     }
 
 
-def ray_command(address: str, chosen: argparse.Namespace) -> list[str]:
-    """Return the command line of Ray's own program."""
+def ray_arguments(address: str, chosen: argparse.Namespace) -> list[str]:
+    """Return the arguments of Python that run Ray's own program."""
     resources = {SLOT_RESOURCE: chosen.slots, **({SHARED_RESOURCE: 1} if chosen.shared_files else {})}
     begun = ["--head", f"--port={chosen.ray_port}", "--include-dashboard=false"]
     return [
-        sys.executable, "-m", "ray.scripts.scripts", "start", *(begun if chosen.head else [f"--address={address}"]),
-        "--disable-usage-stats", "--block", f"--num-cpus={chosen.slots}", f"--resources={json.dumps(resources)}",
+        "-m", "ray.scripts.scripts", "start", *(begun if chosen.head else [f"--address={address}"]),
+        f"--node-name={socket.gethostname()}", "--disable-usage-stats", "--block", f"--num-cpus={chosen.slots}",
+        f"--resources={json.dumps(resources)}",
     ]
 
 

@@ -15,6 +15,7 @@ from modules.commands.cluster_host import MACHINE_FLAGS
 from modules.settings.flags import parse_flags
 from modules.settings.told_flags import public_flags
 from modules.worker.cluster.ray_cluster import SLOT_RESOURCE
+from modules.worker.cluster.ray_token import AUTH_MODE
 from tests.servers import serving, with_tiny_model
 
 pytestmark = pytest.mark.slow      # each worker loads torch and a model
@@ -36,7 +37,15 @@ class Machines:
 
 
 @pytest.fixture(scope="module")
-def machines(tmp_path_factory):
+def without_token():
+    """A cluster within the test has no strangers, whatever token lies in the home directory."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(AUTH_MODE, "disabled")
+        yield
+
+
+@pytest.fixture(scope="module")
+def machines(tmp_path_factory, without_token):
     found = Machines(tmp_path_factory.mktemp("machines"))
     found.first = found.join("first")
     yield found

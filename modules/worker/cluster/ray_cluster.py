@@ -16,6 +16,7 @@ from typing import Any
 
 from modules.base.errors import WebUIError
 from modules.worker.cluster.ray_link import HostLost
+from modules.worker.cluster.ray_token import auth_mode
 
 log = logging.getLogger(__name__)
 SLOT_RESOURCE = "easel_worker"                # the resource of Ray that a worker takes one of
@@ -47,7 +48,7 @@ class RayCluster:
 
     def connect(self) -> None:
         """Raises ImportError without Ray, ConnectionError if nobody answers at the address."""
-        os.environ.update(RAY_ENVIRONMENT)
+        os.environ.update({**RAY_ENVIRONMENT, **(auth_mode(os.environ) if self.address else {})})
         import ray
 
         common: dict[str, Any] = {"log_to_driver": False, "logging_level": "error", "namespace": "easel"}
