@@ -54,14 +54,16 @@ def plain_cell(value: object) -> object:
 def html_page(record: JobRecord, cells: CellMap) -> Iterator[str]:
     """Yield a page that needs nothing else: a table for each Z value and further value, the pictures in full size."""
     outputs, (columns, rows) = cell_outputs(record, cells), (*cells.shape, 1)[:2]
-    yield PAGE_HEAD
+    prompt = str(record.params.get("prompt") or "")
+    yield PAGE_HEAD.format(title=escape(f"{cells.script}: {prompt}"), sheet=PAGE_SHEET)
+    yield f"<h1>{escape(prompt or cells.script)}</h1>"
     count = 1
     for each in cells.shape:
         count *= each
     for first in range(0, count, max(1, columns * rows)):
         beyond = zip(cells.axes[2:], cell_places(first, cells.shape)[2:], strict=True)
         title = " · ".join(axis.labels[place] for axis, place in beyond if axis.labels[place])
-        yield f"<h2>{escape(title)}</h2><table><tr><th></th>"
+        yield (f"<h2>{escape(title)}</h2>" if title else "") + "<table><tr><th></th>"
         yield "".join(f"<th>{escape(label)}</th>" for label in cells.axes[0].labels) + "</tr>"
         for row, label in enumerate(cells.axes[1].labels):
             yield f"<tr><th>{escape(label)}</th>"
@@ -86,8 +88,21 @@ def html_cell(output: OutputRecord | None) -> str:
     )
 
 
+# the headings of rows and columns stay in sight; a cell's data, opened, are as wide as its picture
+PAGE_SHEET = """
+:root { color-scheme: light dark; font: 14px/1.5 system-ui, sans-serif }
+body { margin: 2rem }
+h1 { max-width: 50em; font-size: 1.25rem; font-weight: 600 }
+h2 { margin: 2rem 0 .5rem; font-size: 1rem; font-weight: 600 }
+table { border-spacing: 8px }
+th { position: sticky; top: 0; padding: 4px 8px; background: Canvas; font-weight: 600; text-align: left }
+th:first-child { left: 0 }
+td { padding: 0; vertical-align: top }
+img { display: block; border-radius: 4px }
+summary { color: GrayText; cursor: pointer }
+p { width: 0; min-width: 100%; margin: 0; white-space: pre-wrap; overflow-wrap: anywhere }
+"""
 PAGE_HEAD = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>Plot</title>
-<style>body { font: 14px sans-serif } th { position: sticky; top: 0; background: #fff; padding: .3em .6em }
-td { vertical-align: top; padding: .2em } details { max-width: 40em } p { white-space: pre-wrap }</style></head><body>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{title}</title><style>{sheet}</style></head><body>
 """

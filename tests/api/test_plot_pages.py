@@ -75,6 +75,7 @@ def test_a_plot_is_a_table_and_a_page(client, plot):
     assert any(row.startswith("Steps: 2,'=1+1,CFG Scale: 4.0") for row in rows)      # no spreadsheet computes it
     page = client.get(f"/easel/v1/jobs/{plot.id}/plot/html")
     assert page.text.count("<img src=\"data:image/png;base64,") == 8 and "<th>Steps: 3</th>" in page.text
+    assert f"<h1>{plot.params['prompt']}</h1>" in page.text
     assert page.headers["content-disposition"].startswith("attachment")
 
 
