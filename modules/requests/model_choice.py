@@ -39,8 +39,9 @@ def standing_checkpoint(app: App, settings: Settings) -> ModelFile | None:
 
 
 def with_checkpoint_here(app: App, settings: Settings, request: Collection[str] = ()) -> tuple[Settings, list[str]]:
-    """Return the settings with an existing checkpoint in place of a missing one, and notes on that.
+    """Return the settings with the name of a checkpoint that is here, and notes on a missing one that it replaces.
 
+    Where they name none it is the first one: which that is may change until a worker draws, or be another there.
     request: the settings that the request itself contains; a missing checkpoint among them is refused
     Raises UnknownName.
     """
@@ -49,11 +50,10 @@ def with_checkpoint_here(app: App, settings: Settings, request: Collection[str] 
         app.models.checkpoints.find(name)
         return settings, []
     other = app.models.checkpoints.default()
-    if other is None or checkpoint_named(app, name):
+    if other is None or (name and checkpoint_named(app, name)):
         return settings, []
-    return replace(settings, sd_model_checkpoint=other.name), [
-        not_here("checkpoint", name, f"{other.name} draws instead")
-    ]
+    notes = [not_here("checkpoint", name, f"{other.name} draws instead")] if name else []
+    return replace(settings, sd_model_checkpoint=other.name), notes
 
 
 def missing_choices(app: App, s: Settings) -> list[str]:

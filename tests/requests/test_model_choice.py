@@ -113,6 +113,11 @@ def test_a_checkpoint_that_a_request_names_itself_must_be_here(app):
     assert with_checkpoint_here(app, here) == (here, [])
 
 
+def test_where_the_settings_name_no_checkpoint_the_first_one_is_named_to_whoever_draws(app):
+    settings, notes = with_checkpoint_here(app, app.settings.current)
+    assert (settings.sd_model_checkpoint, notes) == (first_checkpoint(app).name, [])
+
+
 def test_what_the_settings_name_and_is_not_here_is_told(app):
     assert missing_choices(app, app.settings.current) == []
     app.settings.change(
