@@ -25,9 +25,12 @@ def picture_specs(spec: JobSpec) -> list[JobSpec]:
 
 
 def start_of(params: Mapping[str, Any], number: int) -> dict[str, Any]:
-    """Return the one picture that this picture starts from; {} if it starts from none."""
+    """Return the one picture that this picture starts from, in a list as theirs is; {} if it starts from none."""
     images = params.get("init_images") or ()
-    return {"init_images": [images[number % made_together(params) % len(images)]]} if images else {}
+    if not images:
+        return {}
+    place = number % made_together(params) % len(images)
+    return {"init_images": images[place : place + 1]}
 
 
 def template_pairs(params: Mapping[str, Any]) -> dict[str, str]:

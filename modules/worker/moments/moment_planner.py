@@ -15,10 +15,11 @@ from modules.engine.messages import JobSpec
 from modules.imaging.colour import flattened
 from modules.library.library import Library, Remembering
 from modules.params.img2img import Img2Img
-from modules.params.txt2img import Generation, counted_on
+from modules.params.txt2img import Generation
 from modules.pipelines.canvas import Load
 from modules.pipelines.plan import ImagePlan
 from modules.plugins.host import Host
+from modules.requests.expansion import picture_seeds
 from modules.requests.recorded import known_fields
 from modules.settings.account_limits import AccountLimits, account_limits
 from modules.settings.options import Settings
@@ -29,6 +30,7 @@ from modules.worker.moments.heard_picture import HeardPicture
 from modules.worker.moments.participants import Participant, Participants
 from modules.worker.moments.plans import plan_of_request, request_of_plan
 from modules.worker.moments.protocol import PlanRequest
+from modules.worker.picture_specs import start_of
 
 
 @dataclass
@@ -103,18 +105,12 @@ class MomentPlanner:
 
 
 def each_picture(params: Generation) -> list[Generation]:
-    """Return a request for each picture; seeds count up as in `each_image`."""
-    varied = params.subseed_strength > 0
-    images = params.init_images if isinstance(params, Img2Img) else ()
-    together = max(params.batch_size, len(images))
-    found: list[Generation] = []
-    for number in range(params.n_iter * together):
-        start: dict[str, Any] = {"init_images": (images[number % together % len(images)],)} if images else {}
-        found.append(replace(
-            params, n_iter=1, batch_size=1, seed=counted_on(params.seed, 0 if varied else number),
-            subseed=counted_on(params.subseed, number), **start,
-        ))
-    return found
+    """Return a request for each picture."""
+    asked = vars(params)
+    return [
+        replace(params, n_iter=1, batch_size=1, seed=seed, subseed=subseed, **start_of(asked, number))
+        for number, (seed, subseed) in enumerate(picture_seeds(asked))
+    ]
 
 
 def with_batch(plan: ImagePlan[Any, Any], params: Generation) -> ImagePlan[Any, Any]:
