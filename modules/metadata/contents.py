@@ -9,8 +9,8 @@ from PIL import Image
 
 from modules.base.errors import InvalidImage
 from modules.base.limits import MAX_INFOTEXT
-from modules.imaging.exif_values import COMMENT_TAG, COMMENTED, FIRST_IMAGE, ExifValue, exif_values
-from modules.imaging.read import comment_of, has_wrong_checksum, open_image, too_much_text
+from modules.imaging.exif_values import FIRST_IMAGE, ExifValue, exif_values
+from modules.imaging.read import comment_of, has_wrong_checksum, open_image, read_exif_comment, too_much_text
 from modules.metadata.descriptive import Descriptive, descriptive_of
 from modules.metadata.dialects.dialect import (
     HIDDEN,
@@ -118,8 +118,7 @@ def readable_metadata(content: bytes, image: Image.Image) -> tuple[FileMetadata,
 def all_texts(metadata: FileMetadata, exif: list[ExifValue], gif_comment: str) -> dict[str, str]:
     """Return the file's texts by keyword, what stands in the usual place as "parameters"."""
     texts = dict(pair for pair in metadata.texts if pair[0] != COMMENT_KEYWORD)      # the last of a keyword counts
-    comment = next((each.text for each in exif if each.tag == COMMENT_TAG and each.directory == COMMENTED), "")
-    found = texts.pop(USUAL_KEY, "") or comment or metadata.text(COMMENT_KEYWORD) or gif_comment
+    found = texts.pop(USUAL_KEY, "") or read_exif_comment(exif) or metadata.text(COMMENT_KEYWORD) or gif_comment
     if len(found) > MAX_INFOTEXT:
         raise too_much_text()
     named = {each.label: each.text for each in exif if each.directory == FIRST_IMAGE and each.text.strip("\0 ")}

@@ -10,7 +10,8 @@ from typing import TypeAlias
 
 from modules.base.errors import Invalid
 from modules.imaging.exif_entries import with_user_comment
-from modules.imaging.exif_values import COMMENT_TAG, COMMENTED, TIFF_ORDERS, exif_values
+from modules.imaging.exif_values import TIFF_ORDERS, exif_values
+from modules.imaging.read import read_exif_comment
 
 
 class Holds(Enum):
@@ -169,8 +170,7 @@ def changed_pieces(file_format: PieceFormat, pieces: Sequence[Piece], metadata: 
 
 def said_in(exif: bytes) -> str:
     """Return EXIF's user comment, or ""."""
-    found = (each.text for each in exif_values(exif) if each.tag == COMMENT_TAG and each.directory == COMMENTED)
-    return next(found, "")
+    return read_exif_comment(exif_values(exif))
 
 
 def silenced(file_format: PieceFormat, piece: Piece) -> Piece:
