@@ -150,11 +150,10 @@ def written(heif: Heif, values: Mapping[str, bytes]) -> bytes:
 
 def describing_boxes(heif: Heif, new: Sequence[HeifItem], moved: Callable[[int], int]) -> dict[bytes, HeifBox]:
     """Return the boxes that say where things are, with new items; their lengths do not depend on the places."""
-    first = new[0].number if new else max((item.number for item in heif.items), default=0) + 1
-    items = (*(item_moved(item, moved) for item in heif.items), *new)
+    items = [item_moved(item, moved) for item in heif.items]
     head = next((part.raw for part in heif.parts if part.name == b"hdlr"), b"")
     film = next((box for box in heif.boxes if box.name == FILM), None)
-    described = {b"meta": meta_box(heif, items, first)}
+    described = {b"meta": meta_box(heif, items, new)}
     return described | {FILM: changed_film(film, moved, head, new)} if film else described
 
 
@@ -188,12 +187,13 @@ def meta_of(heif: Heif) -> HeifBox:
     return next(box for box in heif.boxes if box.name == b"meta")
 
 
-def meta_box(heif: Heif, items: tuple[HeifItem, ...], first: int) -> HeifBox:
-    """Return the `meta` box that describes these items; those from number `first` on describe the main picture."""
+def meta_box(heif: Heif, items: Sequence[HeifItem], new: Sequence[HeifItem]) -> HeifBox:
+    """Return the `meta` box that describes these items and new ones, which describe the main picture."""
+    described = (*items, *new)
     bodies = {
-        b"iinf": infos_body(heif.part(b"iinf"), items),
-        b"iloc": places_body(items),
-        b"iref": references_body(heif, [item.number for item in items if item.number >= first]),
+        b"iinf": infos_body(heif.part(b"iinf"), described),
+        b"iloc": places_body(described),
+        b"iref": references_body(heif, [item.number for item in new]),
     }
     parts = [make_box(part.name, bodies.pop(part.name)) if part.name in bodies else part for part in heif.parts]
     parts += [make_box(name, body) for name, body in bodies.items() if len(body) > 4]
