@@ -46,14 +46,14 @@ NETWORK_STRENGTHS = (
     "strength_model{}", "lora_model_strength{}", "model_weight{}", "model_str{}", "lora{}_model_strength",
     "strength{}", "lora_wt{}", "lora_strength{}",
 )
-VALUES_OF_KINDS = {      # small nodes whose kind is their value
-    "KarrasScheduler": ("scheduler", "karras"), "ExponentialScheduler": ("scheduler", "exponential"),
-    "PolyexponentialScheduler": ("scheduler", "polyexponential"), "BetaSamplingScheduler": ("scheduler", "beta"),
-    "AlignYourStepsScheduler": ("scheduler", "align_your_steps"),
-    "SamplerEulerAncestral": ("sampler_name", "euler_ancestral"), "SamplerLMS": ("sampler_name", "lms"),
-    "SamplerDPMPP_2S_Ancestral": ("sampler_name", "dpmpp_2s_ancestral"),
-    "SamplerDPMPP_SDE": ("sampler_name", "dpmpp_sde"), "SamplerDPMPP_2M_SDE": ("sampler_name", "dpmpp_2m_sde"),
-    "SamplerDPMPP_3M_SDE": ("sampler_name", "dpmpp_3m_sde"), "SamplerDPMAdaptative": ("sampler_name", "dpm_adaptive"),
+VALUES_OF_KINDS: Mapping[str, Mapping[str, Any]] = {      # small nodes whose kind is their value
+    "KarrasScheduler": {"scheduler": "karras"}, "ExponentialScheduler": {"scheduler": "exponential"},
+    "PolyexponentialScheduler": {"scheduler": "polyexponential"}, "BetaSamplingScheduler": {"scheduler": "beta"},
+    "AlignYourStepsScheduler": {"scheduler": "align_your_steps"},
+    "SamplerEulerAncestral": {"sampler_name": "euler_ancestral"}, "SamplerLMS": {"sampler_name": "lms"},
+    "SamplerDPMPP_2S_Ancestral": {"sampler_name": "dpmpp_2s_ancestral"},
+    "SamplerDPMPP_SDE": {"sampler_name": "dpmpp_sde"}, "SamplerDPMPP_2M_SDE": {"sampler_name": "dpmpp_2m_sde"},
+    "SamplerDPMPP_3M_SDE": {"sampler_name": "dpmpp_3m_sde"}, "SamplerDPMAdaptative": {"sampler_name": "dpm_adaptive"},
 }
 WITHOUT_WORDS = "ConditioningZeroOut"
 LEFT_OUT = {"ControlNet": "ControlNets are not converted.", "IPAdapter": "IP adapters are not converted."}
@@ -188,7 +188,7 @@ def comfy_values(graph: ComfyGraph, sampler: ComfyNode) -> dict[str, Any]:
         helper = graph.linked(sampler.inputs.get(name))
         if helper:
             values |= {key: graph.scalar(value) for key, value in helper.inputs.items()}
-            values |= dict([VALUES_OF_KINDS[helper.kind]]) if helper.kind in VALUES_OF_KINDS else {}
+            values |= VALUES_OF_KINDS.get(helper.kind, {})
     values |= {key: graph.scalar(value) for key, value in sampler.inputs.items()}
     return {key: value for key, value in values.items() if value is not None}
 

@@ -43,6 +43,7 @@ GRAPH_INPUTS = {      # a drawn node's values in their order, by its type
 }
 Inputs: TypeAlias = Mapping[str, Any]
 
+
 @dataclass(frozen=True, slots=True)
 class ComfyNode:
     number: str
