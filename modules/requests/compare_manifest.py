@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -63,7 +62,8 @@ def differences(
     then: Mapping[str, Any], library: Library, settings: Settings, device: Mapping[str, str]
 ) -> list[Difference]:
     """Return the differences between a manifest and now. Raises Invalid if it is no manifest."""
-    return [*itertools.chain(*split_differences(then, library, settings, device))]
+    chosen, machine = split_differences(then, library, settings, device)
+    return [*chosen, *machine]
 
 
 def split_differences(
@@ -87,8 +87,9 @@ def split_differences(
 def learn_models(then: Sequence[Mapping[str, Any]], library: Library) -> None:
     """Hash small files that may be those of a manifest."""
     for model in then[:MOST_HASHED]:
+        label = library.checkpoints.kind.label if model["kind"] == "refiner" else model["kind"]
         for catalog in library.catalogs.values():
-            if model["kind"] in (catalog.kind.label, "refiner"):
+            if catalog.kind.label == label:
                 catalog.learn(str(model["sha256"]).lower())
 
 
