@@ -27,6 +27,7 @@ from modules.base.accounts import Role
 from modules.base.errors import Invalid
 from modules.base.limits import MAX_PATH, Id, Name
 from modules.requests.again import INPUT_FIELDS, run_again
+from modules.requests.saving_by_hand import pictures_there
 from modules.store.jobs import DONE, ENDED, FAILED, INTERRUPTED, QUEUED, RUNNING, JobRecord
 
 STATUSES = {QUEUED: "pending", RUNNING: "running", DONE: "done", FAILED: "failed", INTERRUPTED: "interrupted"}
@@ -153,10 +154,9 @@ def add_telling(api: APIRouter, app: App) -> None:
         record = app.jobs.get(job, owner(request))
         if record.state != DONE:
             return {"success": False, "message": f"Task is {STATUSES[record.state]}"}
-        found = [picture for picture in record.pictures if Path(picture.path).is_file()]
         return {"success": True, "data": [
             {"image": base64.b64encode(Path(each.path).read_bytes()).decode(), "infotext": each.infotext}
-            for each in found
+            for each in pictures_there(record.pictures)
         ]}
 
 
