@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from modules.base.errors import Invalid
-from modules.imaging.dataset.buckets import BucketRules
+from modules.imaging.dataset.buckets import LATENT_CELL, BucketRules
 from modules.imaging.dataset.captions import CaptionRules, template_lines
 from modules.imaging.dataset.dataset import PictureGroup, PictureProblem, TrainingData, TrainingPicture, read_group
 from modules.imaging.dataset.sources import Subset, divided_folder, read_caption, read_metadata_file
@@ -39,7 +39,6 @@ NAMED_TEMPLATES: Mapping[str, tuple[str, ...]] = {
         "a drawing of [filewords], in the style of [name]", "a rendering of [filewords], in the style of [name]",
     ),
 }
-CELL = 8                                   # pixels of a latent's cell
 STEP_OF_BUCKETS, FROM_SIDE = 64, 512       # sd-scripts' step, for models of at least that side
 
 
@@ -67,6 +66,11 @@ def datasets_of(plan: Training) -> tuple[TrainingDataset, ...]:
     if plan.reg_data_dir:
         subsets += [folder_subset(plan, part, True) for part in divided(plan.reg_data_dir, "reg_data_dir")]
     return (TrainingDataset(subsets=tuple(subsets)),)
+
+
+def missing_class_pictures(plan: Training, data: TrainingData) -> int:
+    """Return how many pictures of its class a run draws before it learns."""
+    return max(0, plan.num_class_images - sum(each.is_reg for each in data.pictures))
 
 
 def divided(folder: str, field: str) -> list[tuple[Path, int, str]]:
@@ -129,7 +133,8 @@ def bucket_rules(plan: Training, dataset: TrainingDataset, side: int) -> BucketR
     sides = [int(each) for each in (option("resolution", dataset, plan) or f"{side}").split(",")]
     resolution = sides[0], sides[-1]
     small = math.sqrt(resolution[0] * resolution[1]) / FROM_SIDE
-    step = STEP_OF_BUCKETS if small >= 1 else max(8, int(STEP_OF_BUCKETS * small) // 8 * 8)
+    narrow = int(STEP_OF_BUCKETS * small)
+    step = STEP_OF_BUCKETS if small >= 1 else max(LATENT_CELL, narrow - narrow % LATENT_CELL)
 
     def length(name: str) -> int:
         named = next((value for level in (dataset, plan) if (value := getattr(level, name)) is not None), None)
@@ -143,7 +148,7 @@ def bucket_rules(plan: Training, dataset: TrainingDataset, side: int) -> BucketR
             f"The shortest bucket side, {shortest}, is longer than the longest, {longest}.", "Exchange them.",
             field="min_bucket_reso",
         )
-    named_step += -named_step % CELL
+    named_step += -named_step % LATENT_CELL
     return BucketRules(
         resolution, option("enable_bucket", dataset, plan), shortest, longest, named_step,
         option("bucket_no_upscale", dataset, plan),

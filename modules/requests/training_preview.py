@@ -25,7 +25,7 @@ from modules.params.training_methods import method_of, with_method_defaults
 from modules.requests.datasets import Dataset
 from modules.requests.model_choice import checkpoint_named
 from modules.requests.training import USUAL_SIDE, with_allowed_folders
-from modules.requests.training_data import data_set_of
+from modules.requests.training_data import data_set_of, missing_class_pictures
 from modules.requests.training_plan import (
     ReadPlan,
     check_training_pictures,
@@ -140,8 +140,7 @@ def problem_facts(problem: PictureProblem, root: Path) -> dict[str, Any]:
 
 def drawn_first(data: TrainingData, plan: Training) -> Iterator[str]:
     """Yield a sentence on the class pictures that a run draws before it learns, if it draws any."""
-    missing = plan.num_class_images - sum(each.is_reg for each in data.pictures)
-    if missing > 0:
+    if missing := missing_class_pictures(plan, data):
         yield f"{missing} class pictures are drawn first, of {plan.class_prompt!r:.80}; the sum above is without them."
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from modules.base.streams import stream
+from modules.imaging.dataset.buckets import LATENT_CELL
 from modules.imaging.dataset.dataset import TrainingData, TrainingPicture
 from modules.imaging.dataset.samples import PictureSample, is_flipped, load_sample, varies
 from modules.sampling.latent import LatentFormat
@@ -20,7 +21,6 @@ from modules.training.noise import DrawPlace
 from modules.training.questions import Example
 
 VALIDATION_STEP = -1      # of the streams that validation draws from: the same numbers at every step
-LATENT_CELL = 8           # pixels of a latent's cell
 LessonBatch = tuple[Example, ...]
 
 

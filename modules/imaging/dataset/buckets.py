@@ -9,6 +9,8 @@ from functools import lru_cache
 
 from modules.base.sizes import Size
 
+LATENT_CELL = 8      # pixels of a latent's cell
+
 
 @dataclass(frozen=True, slots=True)
 class BucketRules:

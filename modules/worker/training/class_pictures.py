@@ -15,7 +15,7 @@ from modules.params.training import Training
 from modules.params.training_data import TrainingSubset
 from modules.pipelines.result import ExtraParams
 from modules.pipelines.txt2img import decode_image
-from modules.requests.training_data import datasets_of
+from modules.requests.training_data import datasets_of, missing_class_pictures
 from modules.sampling.questions import Task
 from modules.worker.training.drawings import BaseDrawing
 
@@ -35,8 +35,7 @@ class ClassPictures:
 
     @classmethod
     def of(cls, request: Training, data: TrainingData, drawing: BaseDrawing, run: Path) -> ClassPictures:
-        known = sum(each.is_reg for each in data.pictures)
-        return cls(drawing, request.class_prompt, max(0, request.num_class_images - known), run / "class")
+        return cls(drawing, request.class_prompt, missing_class_pictures(request, data), run / "class")
 
     def drawn(self, goes_on: Callable[[], bool]) -> Task[None]:
         """Draw those that are not there. Raises DrawingEnds, DiskFull or Unwritable."""
@@ -53,8 +52,6 @@ class ClassPictures:
 
     def added_to(self, request: Training) -> Training:
         """Return a plan that trains with them."""
-        if not self.count:
-            return request
         first, *others = datasets_of(request)
         subset = TrainingSubset(image_dir=str(self.folder), is_reg=True, class_tokens=self.prompt)
         return replace(request, datasets=(replace(first, subsets=(*first.subsets, subset)), *others))

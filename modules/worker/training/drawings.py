@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from modules.base.files import write_atomically
+from modules.imaging.dataset.buckets import LATENT_CELL
 from modules.imaging.dataset.dataset import TrainingData
 from modules.library.catalog import ModelFile
 from modules.params.txt2img import Txt2Img
@@ -37,7 +38,7 @@ class BaseDrawing:
 
     def asked(self, prompt: str, number: int) -> Pass[Txt2Img]:
         """Return what is asked for: the run's n-th drawing."""
-        width, height = (side - side % 8 for side in self.size)
+        width, height = (side - side % LATENT_CELL for side in self.size)
         params = Txt2Img(prompt=prompt, width=width, height=height, steps=DRAWN_STEPS, cfg_scale=DRAWN_SCALE,
                          seed=(self.seed + number) % DRAWN_SEEDS)
         return replace(base_pass(params, Settings(), Files(self.base)), weights=self.weights)

@@ -108,14 +108,14 @@ class TrainingPlan:
         goes_on: False ends the drawing of class pictures; draws: False leaves them out. Raises Invalid or DrawingEnds.
         """
         facts: ModelFacts = yield Facts(self.weights)
-        data = data_set_of(self.request, facts.native_size)
-        drawing = BaseDrawing(self.base, self.weights, self.request.seed, data.groups[0].rules.resolution)
-        classes = ClassPictures.of(self.request, data, drawing, self.folder.root)
         request = self.request
-        if draws:
+        data = data_set_of(request, facts.native_size, request.max_train_steps)
+        drawing = BaseDrawing(self.base, self.weights, request.seed, data.groups[0].rules.resolution)
+        classes = ClassPictures.of(request, data, drawing, self.folder.root)
+        if draws and classes.count:
             yield from classes.drawn(goes_on)
             request = classes.added_to(request)
-        data = data_set_of(request, facts.native_size, request.max_train_steps)
+            data = data_set_of(request, facts.native_size, request.max_train_steps)
         steps = data.steps(request.max_train_epochs, request.max_train_steps, request.gradient_accumulation_steps)
         drawn = DrawnBefore(drawing, data, self.folder.root)
         lessons = Lessons(
