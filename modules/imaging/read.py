@@ -23,6 +23,8 @@ READABLE_FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP")
 MOST_PIXELS = 64_000_000
 MOST_CHUNKS = 100_000           # of a PNG; a large one has some thousands
 MOST_OTHERS = 20_000            # chunks without pixels
+RIFF_HEAD = 12                  # bytes: RIFF, its length, WEBP
+MOST_WEBP_CHUNKS = 100_000      # a long animation has some thousands
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -150,7 +152,7 @@ def read_metadata(content: bytes) -> Metadata:
     """Return the texts in PNG chunks, EXIF, and comments of GIF and JPEG. Raises InvalidImage or TooLarge."""
     image = open_image(content)
     texts = png_texts(content) if image.format == "PNG" else {}
-    exif = read_exif(image)
+    exif = read_exif(content, image)
     infotext = texts.pop("parameters", "") or read_exif_comment(exif) or comment_of(image)
     if len(infotext) > MAX_INFOTEXT:
         raise too_much_text()
@@ -253,15 +255,36 @@ def inflate_text(data: bytes) -> bytes:
 TEXTS = {b"tEXt": plain_text, b"zTXt": compressed_text, b"iTXt": international_text}
 
 
-def read_exif(image: Image.Image) -> list[ExifValue]:
+def read_exif(content: bytes, image: Image.Image) -> list[ExifValue]:
     """Return the EXIF's entries, none if it is damaged. Raises TooLarge.
 
     It does not use `image.getexif()`, which decodes a PNG.
     """
-    content = image.info.get("exif", b"")
-    if len(content) > 4 * MAX_INFOTEXT:
+    exif = image.info.get("exif", b"") or unseen_exif(content, image.format)
+    if len(exif) > 4 * MAX_INFOTEXT:
         raise too_much_text()
-    return exif_values(content)
+    return exif_values(exif)
+
+
+def unseen_exif(content: bytes, name: str | None) -> bytes:
+    """Return EXIF that Pillow leaves out: a PNG's behind the pixels, a WebP's of which its head does not tell."""
+    if name == "PNG":
+        return next((bytes(data) for kind, data in png_chunks(memoryview(content)) if kind == b"eXIf"), b"")
+    if name == "WEBP":
+        found = ((start, length) for start, length in webp_chunks(content) if content[start : start + 4] == b"EXIF")
+        return next((content[start + 8 : start + 8 + length] for start, length in found), b"")
+    return b""
+
+
+def webp_chunks(content: bytes) -> Iterator[tuple[int, int]]:
+    """Yield where each chunk of a WebP begins and how many bytes of data it says it has (RFC 9649, §2.3)."""
+    position, end = RIFF_HEAD, min(len(content), 8 + int.from_bytes(content[4:8], "little"))
+    for _ in range(MOST_WEBP_CHUNKS):
+        if position + 8 > end:
+            return
+        length = int.from_bytes(content[position + 4 : position + 8], "little")
+        yield position, length
+        position += 8 + length + length % 2
 
 
 def read_exif_comment(exif: list[ExifValue]) -> str:

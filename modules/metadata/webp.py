@@ -5,32 +5,27 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-from modules.imaging.read import damaged
+from modules.imaging.read import RIFF_HEAD, damaged, webp_chunks
 from modules.metadata.jpeg import EXIF_NAME
 from modules.metadata.pieces import Holds, Piece, PieceFormat, no_place
 
-RIFF_HEAD = 12      # RIFF, its length, WEBP
 CHUNK_HOLDS = {b"EXIF": Holds.EXIF, b"XMP ": Holds.XMP, b"C2PA": Holds.C2PA}
 CHUNK_NAMES = {holds: name for name, holds in CHUNK_HOLDS.items()}
 EXTENDED = b"VP8X"
 ALPHA_FLAG, EXIF_FLAG, XMP_FLAG = 0x10, 0x08, 0x04
 FLAGS = {Holds.EXIF: EXIF_FLAG, Holds.XMP: XMP_FLAG}
-MOST_WEBP_CHUNKS = 100_000      # a long animation has some thousands
 
 
 def split_webp(content: bytes) -> list[Piece]:
     """Return the head, each chunk, and what follows the last. Raises InvalidImage."""
     if content[:4] != b"RIFF" or content[8:RIFF_HEAD] != b"WEBP":
         raise damaged()
-    end = min(len(content), 8 + int.from_bytes(content[4:8], "little"))
     pieces, position = [Piece(content[:RIFF_HEAD], Holds.FRAME)], RIFF_HEAD
-    while position + 8 <= end and len(pieces) <= MOST_WEBP_CHUNKS:
-        length = int.from_bytes(content[position + 4 : position + 8], "little")
-        after = position + 8 + length + length % 2
-        if after > len(content):
+    for start, length in webp_chunks(content):
+        position = start + 8 + length + length % 2
+        if position > len(content):
             raise damaged()
-        pieces.append(webp_piece(content[position:after], length))
-        position = after
+        pieces.append(webp_piece(content[start:position], length))
     return [*pieces, Piece(content[position:])]
 
 

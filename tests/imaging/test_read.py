@@ -77,6 +77,17 @@ def test_exif_comments_are_read_in_every_encoding(kind, encoded):
     assert read_metadata(with_comment(kind, encoded)).infotext == TEXT
 
 
+def test_exif_behind_a_pngs_pixels_is_read():
+    with Image.open(io.BytesIO(with_comment("PNG", b"ASCII\0\0\0" + TEXT.encode()))) as image:
+        assert read_metadata(png(after=chunk(b"eXIf", image.info["exif"]))).infotext == TEXT
+
+
+def test_exif_of_which_a_webps_head_does_not_tell_is_read():
+    content = bytearray(with_comment("WEBP", b"ASCII\0\0\0" + TEXT.encode()))
+    content[content.index(b"VP8X") + 8] = 0
+    assert read_metadata(bytes(content)).infotext == TEXT
+
+
 def test_japanese_comments_are_read():
     assert read_metadata(with_comment("JPEG", b"JIS\0\0\0\0\0" + "猫が歩く".encode("iso2022_jp"))).infotext == "猫が歩く"
 
