@@ -45,9 +45,11 @@ window.wording = (() => {
     return parts.length > 1 ? parts.map(told).join(" ") : text;
   }
 
-  /** What stands in the gaps; a word of ours among them is translated, too. */
+  /** What stands in the gaps; a word or a sentence of ours among them is translated, too. */
   const gapsOf = ({ names }, found) =>
-    Object.fromEntries(names.map((name, at) => [name, table[found[at + 1]] ?? found[at + 1]]));
+    Object.fromEntries(names.map((name, at) => [name, inGap(found[at + 1])]));
+
+  const inGap = (text) => (/[.!?]$/.test(text) ? told(text) : table[text] ?? text);
 
   /** The page's language, and its words; of several tables the last one counts. */
   function use(language, ...tables) {

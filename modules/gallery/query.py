@@ -40,6 +40,13 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
+class Unclear:
+    """What is said of a term that has no sense."""
+
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class Term:
     """One term as it was written; field "" is free text."""
 
@@ -82,15 +89,15 @@ def conditions_of(text: str) -> tuple[list[Condition], list[str]]:
     notes: list[str] = []
     for term in search_terms(text):
         condition = condition_of(term)
-        if isinstance(condition, str):
-            notes.append(condition)
+        if isinstance(condition, Unclear):
+            notes.append(condition.note)
         elif condition:
             found.append(Condition(condition.sql, condition.values, term.negated))
     return found, notes
 
 
-def condition_of(term: Term) -> Condition | str | None:
-    """Return a term's condition, a note if it has no sense, or None if it says nothing."""
+def condition_of(term: Term) -> Condition | Unclear | None:
+    """Return a term's condition, what is unclear if it has no sense, or None if it says nothing."""
     read = FIELDS.get(term.field)
     if read:
         return read(term.value)
@@ -173,13 +180,13 @@ def in_album(value: str) -> Condition | None:
 # Numbers ---------------------------------------------------------------------------------------------
 
 
-def number_in(column: str) -> Callable[[str], Condition | str]:
+def number_in(column: str) -> Callable[[str], Condition | Unclear]:
     """Return the reader of a field that is a number."""
 
-    def read(value: str) -> Condition | str:
+    def read(value: str) -> Condition | Unclear:
         found = NUMBER_RANGE.fullmatch(value)
         if not found or not (found[2] or found[4]) or (found[1] and (found[3] or not found[2])):
-            return f"{value!r:.60} is no number: write 20, >20, <=7.5 or 4..7."
+            return Unclear(f"{value!r:.60} is no number: write 20, >20, <=7.5 or 4..7.")
         if found[3]:
             low, high = found[2] or "0", found[4] or "1e18"
             return Condition(f"SELECT id FROM pictures WHERE {column} BETWEEN ? AND ?", (number(low), number(high)))
@@ -192,21 +199,23 @@ def number(text: str) -> int | float:
     return int(text) if text.isdecimal() else float(text)
 
 
-def size_is(value: str) -> Condition | str:
+def size_is(value: str) -> Condition | Unclear:
     found = SIZE_TERM.fullmatch(value.casefold())
     if not found or not (found[1] or found[2]):
-        return f"{value!r:.60} is no size: write 512x768, 512x or x768."
+        return Unclear(f"{value!r:.60} is no size: write 512x768, 512x or x768.")
     sides = [("width", found[1]), ("height", found[2])]
     given = [(column, int(side)) for column, side in sides if side]
     where = " AND ".join(f"{column} = ?" for column, _ in given)
     return Condition(f"SELECT id FROM pictures WHERE {where}", tuple(side for _, side in given))
 
 
-def date_is(value: str) -> Condition | str:
+def date_is(value: str) -> Condition | Unclear:
     """A year, month or day stands for all its days."""
     found = DATE.fullmatch(value)
     if not found or (found[1] and found[5]):
-        return f"{value!r:.60} is no date: write 2026, 2026-11, 2026-11-29, >2026-11-20 or 2026-11-01..2026-11-15."
+        return Unclear(
+            f"{value!r:.60} is no date: write 2026, 2026-11, 2026-11-29, >2026-11-20 or 2026-11-01..2026-11-15."
+        )
     first, last = days_of(found[2], found[3], found[4])
     last = days_of(found[5], found[6], found[7])[1] if found[5] else last
     sign = found[1] or "="
@@ -224,17 +233,19 @@ def days_of(year: str, month: str | None, day: str | None) -> tuple[int, int]:
 # States ----------------------------------------------------------------------------------------------
 
 
-def state_is(value: str) -> Condition | str:
+def state_is(value: str) -> Condition | Unclear:
     where = PICTURE_STATES.get(value.casefold())
     if where is None:
-        return f"Nothing is {value!r:.60}: there are {', '.join(sorted(set(PICTURE_STATES)))}."
+        return Unclear(f"Nothing is {value!r:.60}: there are {', '.join(sorted(set(PICTURE_STATES)))}.")
     return Condition(f"SELECT id FROM pictures WHERE {where}")
 
 
-def has_part(value: str) -> Condition | str:
+def has_part(value: str) -> Condition | Unclear:
     where = PICTURE_PARTS.get(value.casefold())
     if where is None:
-        return f"{value!r:.60} is nothing that a picture can have: there are {', '.join(sorted(PICTURE_PARTS))}."
+        return Unclear(
+            f"{value!r:.60} is nothing that a picture can have: there are {', '.join(sorted(PICTURE_PARTS))}."
+        )
     return Condition(f"SELECT id FROM pictures WHERE {where}")
 
 
@@ -258,7 +269,7 @@ PICTURE_PARTS: Mapping[str, str] = {
     "album": "id IN (SELECT picture FROM album_pictures)",
     "parent": "id IN (SELECT child FROM parents)",
 }
-FIELDS: Mapping[str, Callable[[str], Condition | str | None]] = {
+FIELDS: Mapping[str, Callable[[str], Condition | Unclear | None]] = {
     "model": name_in("model"), "sampler": name_in("sampler"), "program": name_in("program"), "kind": name_in("kind"),
     "folder": name_in("folder"), "name": name_in("name"), "format": name_in("format"),
     "lora": trait_in(LORA_TRAIT), "embedding": trait_in(EMBEDDING_TRAIT), "tag": trait_in(TAG_TRAIT),

@@ -87,9 +87,9 @@ def picture_contents(content: bytes) -> PictureContents:
     hidden = hidden_text(content)
     if hidden:
         texts[HIDDEN] = hidden
-        notes = (*notes, IN_PIXELS)
+        notes.append(IN_PIXELS)
     if editable and image.format == "PNG" and has_wrong_checksum(content):
-        notes = (*notes, WRONG_CHECKSUM)
+        notes.append(WRONG_CHECKSUM)
     iptc = iptc_pairs(metadata.iptc or profiles.iptc)
     told = {f"iptc:{label}": value for label, value in iptc}
     said = PictureTexts(texts, image.size, told | {name: shown_property(each) for name, each in properties.items()})
@@ -100,7 +100,8 @@ def picture_contents(content: bytes) -> PictureContents:
         str(image.format), image.size, editable, own,
         tuple(text_told(keyword, text, programs) for keyword, text in texts.items()), programs,
         descriptive_of(exif, properties, iptc), tuple((each.label, each.shown) for each in exif),
-        tuple((name, shown_property(each)) for name, each in properties.items()), iptc, metadata.signed, notes,
+        tuple((name, shown_property(each)) for name, each in properties.items()), iptc, metadata.signed,
+        tuple(notes),
     )
 
 
@@ -125,11 +126,11 @@ def all_texts(metadata: FileMetadata, exif: list[ExifValue], gif_comment: str) -
     return ({USUAL_KEY: found} if found else {}) | named | texts
 
 
-def readable_xmp(packet: bytes) -> tuple[Mapping[str, XmpValue], tuple[str, ...]]:
+def readable_xmp(packet: bytes) -> tuple[Mapping[str, XmpValue], list[str]]:
     try:
-        return xmp_properties(packet), ()
+        return xmp_properties(packet), []
     except InvalidImage as error:
-        return {}, (str(error),)
+        return {}, [str(error)]
 
 
 def shown_property(value: XmpValue) -> str:

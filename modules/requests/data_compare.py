@@ -88,7 +88,7 @@ def plot_preset(texts: Sequence[str]) -> PlotPreset | None:
         name = axis_name(key, tab)
         told = prompt_parts(given, values[0]) if key in (PROMPT_KEY, NEGATIVE_KEY) else given
         if not name or not all(told) or (name == "Prompt S/R" and name in dict(axes)):
-            preset.notes.append(f"{key}: {', then '.join(each[:200] or 'nothing' for each in given)}.")
+            preset.notes.append(f"A plot does not change {key}: {' → '.join(each[:200] or '–' for each in given)}.")
         elif len(axes) == MOST_AXES:
             preset.notes.append(f"{key} differs too, and a plot has three axes.")
         else:

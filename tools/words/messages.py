@@ -1,4 +1,4 @@
-"""What the server says to people: the texts of errors and warnings, with a gap for each value in them."""
+"""What the server says to people: the texts of errors, warnings and notes, with a gap for each value in them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from pathlib import Path
 from modules.base import errors
 
 UNHEARD = {"commands", "surface", "ui"}       # what they say is for a terminal, or for an extension's author
-SAYING = {"warn", "tell", "note_problem", "refuse", "refusal", "Problem"}
+SAYING = {"warn", "tell", "note_problem", "refuse", "refusal", "Problem", "Unclear"}
 SAID = ("message", "hint")
+NOTES, TABLE_OF_NOTES = "notes", "_NOTES"      # lists of sentences; the end of a table's name whose values are such
 DEEPEST = 2        # names of names
 ERRORS = {
     name for name, each in vars(errors).items() if inspect.isclass(each) and issubclass(each, errors.WebUIError)
@@ -27,16 +28,35 @@ def message_texts(folder: Path) -> dict[str, set[str]]:
     found: dict[str, set[str]] = defaultdict(set)
     for path, tree in trees.items():
         known = {**shared, **constants([tree])}
-        for call in ast.walk(tree):
-            if isinstance(call, ast.Call) and called(call) in ERRORS | SAYING:
-                for said in (*call.args[:2], *(each.value for each in call.keywords if each.arg in SAID)):
-                    for text in texts(said, known):
-                        found[text].add(path.relative_to(folder).parts[0])
+        for said in (each for node in ast.walk(tree) for each in said_by(node)):
+            for text in texts(said, known):
+                found[text].add(path.relative_to(folder).parts[0])
     return {text: packages for text, packages in found.items() if any(map(str.isalpha, text))}
 
 
-def called(call: ast.Call) -> str:
-    return getattr(call.func, "id", "") or getattr(call.func, "attr", "")
+def said_by(node: ast.AST) -> list[ast.expr]:
+    """Return what a node says to people: an error's words, a note that joins others, the notes of a table."""
+    if isinstance(node, ast.Call) and name_of(node.func) in ERRORS | SAYING:
+        return [*node.args[:2], *(each.value for each in node.keywords if each.arg in SAID)]
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "append":
+        return node.args if name_of(node.func.value) == NOTES else []
+    if isinstance(node, ast.AugAssign) and name_of(node.target) == NOTES:
+        return listed(node.value)
+    if isinstance(node, ast.Assign) and name_of(node.targets[0]).endswith(TABLE_OF_NOTES):
+        return node.value.values if isinstance(node.value, ast.Dict) else []
+    return []
+
+
+def name_of(named: ast.expr) -> str:
+    """Return a name, or the last of several with dots between; "" for anything else."""
+    return getattr(named, "id", "") or getattr(named, "attr", "")
+
+
+def listed(several: ast.expr) -> list[ast.expr]:
+    """Return what stands in a list, or what each of a list's is made by."""
+    if isinstance(several, ast.ListComp):
+        return [several.elt]
+    return several.elts if isinstance(several, ast.List) else []
 
 
 def constants(trees: Iterator[ast.Module] | list[ast.Module]) -> dict[str, list[ast.expr]]:
@@ -80,13 +100,20 @@ def template(said: ast.expr, known: dict[str, list[ast.expr]]) -> str | None:
         return said.value if isinstance(said.value, str) else None
     if isinstance(said, ast.JoinedStr):
         seen: Counter[str] = Counter()
-        return "".join(gap(part, seen) for part in said.values)
+        return "".join(written(part, known) or gap(part, seen) for part in said.values)
     if isinstance(said, ast.BinOp) and isinstance(said.op, ast.Add):
         parts = [template(each, known) for each in (said.left, said.right)]
         return None if None in parts else "".join(filter(None, parts))
     if isinstance(said, ast.Name) and said.id.isupper() and len(known.get(said.id, ())) == 1:
         return template(known[said.id][0], known)
     return None
+
+
+def written(part: ast.expr, known: dict[str, list[ast.expr]]) -> str:
+    """Return the sentence that stands in an f-string under its name; "" for anything else."""
+    value = getattr(part, "value", part)
+    text = template(value, known) or "" if isinstance(value, ast.Name) else ""
+    return text if text.endswith(".") else ""
 
 
 def gap(part: ast.expr, seen: Counter[str]) -> str:

@@ -56,7 +56,7 @@ VALUES_OF_KINDS: Mapping[str, Mapping[str, Any]] = {      # small nodes whose ki
     "SamplerDPMPP_3M_SDE": {"sampler_name": "dpmpp_3m_sde"}, "SamplerDPMAdaptative": {"sampler_name": "dpm_adaptive"},
 }
 WITHOUT_WORDS = "ConditioningZeroOut"
-LEFT_OUT = {"ControlNet": "ControlNets are not converted.", "IPAdapter": "IP adapters are not converted."}
+LEFT_OUT_NOTES = {"ControlNet": "ControlNets are not converted.", "IPAdapter": "IP adapters are not converted."}
 
 
 # Reading -------------------------------------------------------------------------------------------
@@ -114,18 +114,18 @@ def comfy_conversion(graph: ComfyGraph, said: PictureTexts) -> ConvertedData:
     if last is not first:
         add_second_comfy_pass(graph, passes, made)
     made.add("RNG", "CPU")
-    made.notes += unconverted_steps(graph, first)
+    note_unconverted_steps(graph, first, made)
     if emphasised(made.prompt) or emphasised(made.negative_prompt):
         made.notes.append("ComfyUI gives (word:1.2) another meaning: the picture is like it, not the same.")
     return made
 
 
-def unconverted_steps(graph: ComfyGraph, first: ComfyNode) -> list[str]:
-    """Return sentences on what led the first pass, and what worked on its picture, and has no place in the data."""
+def note_unconverted_steps(graph: ComfyGraph, first: ComfyNode, made: ConvertedData) -> None:
+    """Note what led the first pass, and what worked on its picture, and has no place in the data."""
     kinds = {node.kind for node in graph.behind(first)}
     later = {node.kind for node in graph.nodes.values() if {"image", "sampler_name", "denoise"} <= node.inputs.keys()}
-    led = [note for mark, note in LEFT_OUT.items() if any(mark in kind for kind in kinds)]
-    return led + [f"{kind} worked on the picture afterwards, which is not converted." for kind in sorted(later)]
+    made.notes += [note for mark, note in LEFT_OUT_NOTES.items() if any(mark in kind for kind in kinds)]
+    made.notes += [f"{kind} worked on the picture afterwards, which is not converted." for kind in sorted(later)]
 
 
 def comfy_passes(graph: ComfyGraph) -> list[ComfyNode]:

@@ -70,14 +70,16 @@ def new_invokeai(said: Mapping[str, Any], picture: PictureTexts) -> ConvertedDat
     if "img2img" in text_or_empty(said.get("generation_mode")):
         made.add("Denoising strength", number_or_none(said.get("strength")))
         made.notes.append("It was made from another picture, which is not in the file.")
-    made.notes += [f"{words} are not converted." for key, words in UNCONVERTED.items() if said.get(key)]
+    made.notes += [note for key, note in UNCONVERTED_NOTES.items() if said.get(key)]
     return made
 
 
-UNCONVERTED = {
-    "controlnets": "ControlNets", "ipAdapters": "IP adapters", "t2iAdapters": "T2I adapters",
-    "positive_style_prompt": "SDXL's style prompts", "hrf_enabled": "Values of the high resolution fix",
-    "cfg_rescale_multiplier": "Values of CFG rescale",
+UNCONVERTED_NOTES = {
+    "controlnets": "ControlNets are not converted.", "ipAdapters": "IP adapters are not converted.",
+    "t2iAdapters": "T2I adapters are not converted.",
+    "positive_style_prompt": "SDXL's style prompts are not converted.",
+    "hrf_enabled": "Values of the high resolution fix are not converted.",
+    "cfg_rescale_multiplier": "Values of CFG rescale are not converted.",
 }
 
 

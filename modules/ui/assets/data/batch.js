@@ -1,14 +1,13 @@
 // The data of several pictures: edited together, after a look at what will change, and compared.
 import { h, number, t } from "../core/dom.js";
 import { notice, unnotice } from "../core/notices.js";
-import { isUpload, pictureData } from "../core/picture_data.js";
+import { MOST_COMPARED, isUpload, pictureData } from "../core/picture_data.js";
 import { saveAnswer, saveAs } from "../core/save_as.js";
 import { reasonOf } from "../core/server.js";
 import { comparison } from "./comparison.js";
 import { isEmpty } from "./edits.js";
 import { Rules } from "./rules.js";
 
-const MOST_COMPARED = 20;
 const AT_ONCE = 100;     // pictures in one request
 const MOST_ZIPPED = 500; // pictures in one zip, as the server takes them
 const SHOWN = 200;      // pictures of a preview
@@ -146,7 +145,7 @@ function changesTable(pictures, nameOf) {
   const rows = pictures.flatMap(({ picture, name, changes, problem }) => {
     const called = name || nameOf(picture);
     if (problem) return [h("tr", {}, h("td", {}, called), h("td.wrong", { colSpan: 3 }, problem.message ?? problem))];
-    return changes.map(({ what, before, after }, i) => h("tr", {}, h("td", {}, i ? "" : called), h("td", {}, what),
+    return changes.map(({ what, before, after }, i) => h("tr", {}, h("td", {}, i ? "" : called), h("td", {}, t(what)),
       h("td", {}, before === null ? "–" : h("del", {}, String(before))),
       h("td", {}, after === null ? "–" : h("ins", {}, String(after)))));
   });

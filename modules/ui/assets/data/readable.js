@@ -47,7 +47,7 @@ function textFold({ keyword, program, text, readable }, deeds) {
   });
   const buttons = [iconButton("copy", t("Copy"), () => copy(box.value))];
   if (deeds && keyword !== HIDDEN) buttons.push(removal(keyword, box, deeds));
-  return fold(keyword, [...content, box, h("div.data-more", {}, buttons)], program);
+  return fold(keyword === HIDDEN ? t(HIDDEN) : keyword, [...content, box, h("div.data-more", {}, buttons)], program);
 }
 
 function removal(keyword, box, deeds) {

@@ -41,7 +41,7 @@ export class Rules {
     const row = h("div.data-rule", {},
       textBox("", set("find"), { placeholder: t("Find"), "aria-label": t("Find") }),
       textBox("", set("with"), { placeholder: t("Replace with"), "aria-label": t("Replace with") }), where,
-      h("label.data-check", {}, pattern, t("Pattern")), this.removal(this.replaced, rule, () => row));
+      h("label.data-check", {}, pattern, t("Regular expression")), this.removal(this.replaced, rule, () => row));
     this.replacing.append(row);
   }
 
