@@ -102,6 +102,7 @@ def test_values_of_a_comfyui_graph_are_followed_through_the_nodes_that_hold_them
     assert split_infotext(found.pasted).prompt == "a harbour"
     assert {
         "Seed": "99", "Steps": "4", "Sampler": "DPM++ 2M", "Schedule type": "SGM Uniform", "Size": "512x768",
+        "CFG scale": "1", "Distilled CFG Scale": "3.5",
     }.items() <= pairs_of(found).items()
 
 

@@ -54,7 +54,9 @@ VALUES_OF_KINDS: Mapping[str, Mapping[str, Any]] = {      # small nodes whose ki
     "SamplerDPMPP_2S_Ancestral": {"sampler_name": "dpmpp_2s_ancestral"},
     "SamplerDPMPP_SDE": {"sampler_name": "dpmpp_sde"}, "SamplerDPMPP_2M_SDE": {"sampler_name": "dpmpp_2m_sde"},
     "SamplerDPMPP_3M_SDE": {"sampler_name": "dpmpp_3m_sde"}, "SamplerDPMAdaptative": {"sampler_name": "dpm_adaptive"},
+    "BasicGuider": {"cfg": 1},
 }
+DISTILLED_GUIDANCE = "Distilled CFG Scale"      # the key that Forge writes
 WITHOUT_WORDS = "ConditioningZeroOut"
 LEFT_OUT_NOTES = {"ControlNet": "ControlNets are not converted.", "IPAdapter": "IP adapters are not converted."}
 
@@ -179,6 +181,16 @@ def add_comfy_pass(graph: ComfyGraph, sampler: ComfyNode, made: ConvertedData) -
     values = comfy_values(graph, sampler)
     made.add_sampler(text_or_empty(values.get("sampler_name")), text_or_empty(values.get("scheduler")))
     made.add_numbers(values, {"steps": "Steps", "cfg": "CFG scale", "noise_seed": "Seed", "seed": "Seed"})
+    add_distilled_guidance(graph, sampler, made)
+
+
+def add_distilled_guidance(graph: ComfyGraph, sampler: ComfyNode, made: ConvertedData) -> None:
+    """Add the guidance that a distilled model, such as Flux, is told as a number; the nearest node's counts."""
+    told = (node.inputs["guidance"] for node in graph.behind(sampler) if "guidance" in node.inputs)
+    value = next(filter(None, (number_or_none(graph.scalar(each)) for each in told)), None)
+    if value is not None:
+        made.add(DISTILLED_GUIDANCE, value)
+        made.notes.append("Guidance of distilled models has no place in Easel's requests: it is kept as it was.")
 
 
 def comfy_values(graph: ComfyGraph, sampler: ComfyNode) -> dict[str, Any]:
