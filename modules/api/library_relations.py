@@ -41,7 +41,7 @@ def routes(app: App) -> APIRouter:
         nodes = [
             {
                 "id": each.id, "name": shown_name(each), "version": picture_entry(each)["version"],
-                "how": how.get(each.id, ""), "missing": each.state != HERE,
+                "how": how.get(each.id, ""), "kind": each.kind, "missing": each.state != HERE,
             }
             for each in found.members.values()
         ]

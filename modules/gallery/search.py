@@ -26,7 +26,8 @@ Ids = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 MOST_KEPT = 64              # sets and orders
 MOST_FACET_VALUES, MOST_SUGGESTIONS = 100, 20
-NO_VALUES = ("", None, 0, "0x0")
+MOST_FOLDERS = 1000         # of a facet, since they make a tree
+NO_VALUES = ("", None, 0)
 COUNTED_ONE_BY_ONE = 2_000        # facets of so many are counted picture by picture
 
 IN_STATE = "SELECT id FROM pictures WHERE state = ? ORDER BY"
@@ -176,24 +177,21 @@ class PictureSearch:
     def _count_facets(self, ids: Ids) -> dict[str, list[tuple[str, int]]]:
         mask = np.zeros(self._most() + 1, bool)
         mask[ids] = True
-        return {name: self._count_facet(sql, values, ids, mask) for name, (sql, values) in FACETS.items()}
+        return {name: self._count_facet(name, ids, mask) for name in FACETS}
 
-    def _count_facet(self, sql: str, values: tuple[str, ...], ids: Ids, mask: Mask) -> list[tuple[str, int]]:
-        """Count one facet.
-
-        sql: selects value and picture
-        """
+    def _count_facet(self, name: str, ids: Ids, mask: Mask) -> list[tuple[str, int]]:
+        (sql, values), most = FACETS[name], MOST_FOLDERS if name == "folder" else MOST_FACET_VALUES
         if len(ids) <= COUNTED_ONE_BY_ONE:
             chosen = json.dumps(ids.tolist())
             rows = self.index.read(
                 f"SELECT value, count(*) FROM ({sql}) WHERE picture IN (SELECT value FROM json_each(?))"
-                f" GROUP BY value ORDER BY 2 DESC, 1 LIMIT {MOST_FACET_VALUES}",
+                f" GROUP BY value ORDER BY 2 DESC, 1 LIMIT {most}",
                 (*values, chosen),
             )
             return [(str(value), count) for value, count in rows if value not in NO_VALUES]
         grouped = self._once(("facet", sql, values), lambda: self._pictures_by_value(sql, values))
         counts = [(value, int(mask[pictures].sum())) for value, pictures in grouped]
-        return sorted([each for each in counts if each[1]], key=lambda each: (-each[1], each[0]))[:MOST_FACET_VALUES]
+        return sorted([each for each in counts if each[1]], key=lambda each: (-each[1], each[0]))[:most]
 
     def _pictures_by_value(self, sql: str, values: tuple[str, ...]) -> list[tuple[str, Ids]]:
         rows = self.index.read(f"SELECT value, group_concat(picture, ' ') FROM ({sql}) GROUP BY value", values)
@@ -279,7 +277,9 @@ def column_facets(names: Iterable[str]) -> dict[str, tuple[str, tuple[str, ...]]
 # facet → statement that selects value and picture, and its values
 FACETS: dict[str, tuple[str, tuple[str, ...]]] = {
     **column_facets(("model", "sampler", "program", "kind", "rating")),
-    "size": (f"SELECT width || 'x' || height AS value, id AS picture FROM pictures WHERE state = '{HERE}'", ()),
+    "size": (
+        f"SELECT width || 'x' || height AS value, id AS picture FROM pictures WHERE state = '{HERE}' AND width > 0", ()
+    ),
     "folder": (
         f"SELECT root || '/' || folder AS value, id AS picture FROM pictures WHERE state = '{HERE}'", ()
     ),

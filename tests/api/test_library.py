@@ -204,7 +204,7 @@ def test_many_come_as_one_file(shelf):
 def test_relations_are_answered_for_ones_own_pictures_alone(shelf):
     [first] = ids_of(shelf, q="seed:1")
     family = shelf.get(f"{LIBRARY}/pictures/{first}/family", auth=ALICE).json()
-    assert [node["id"] for node in family["nodes"]] == [first] and family["edges"] == []
+    assert [(node["id"], node["kind"]) for node in family["nodes"]] == [(first, "txt2img")] and family["edges"] == []
     assert shelf.get(f"{LIBRARY}/pictures/{first}/similar?limit=5", auth=ALICE).json()["pictures"] == []
     assert shelf.get(f"{LIBRARY}/duplicates", auth=ALICE).json()["groups"] == []
     unknown = max(ids_of(shelf, BOB)) + 1

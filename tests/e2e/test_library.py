@@ -113,7 +113,7 @@ def look_through(page: Page) -> None:
     page.keyboard.press("2")
     expect(viewer.locator(".caption")).to_contain_text("★★")
     page.keyboard.press("c")
-    expect(viewer.locator(".caption")).to_contain_text("left: 0")
+    expect(viewer.locator(".caption")).to_contain_text("on the left: 0")
     expect(viewer.get_by_role("slider", name="How much of each is seen")).to_be_visible()
     page.keyboard.press("Escape")
     expect(viewer).to_have_count(0)

@@ -60,6 +60,7 @@ def test_a_broken_file_is_shown_as_broken_and_stops_no_other(tmp_path, content):
     (tmp_path / "outputs/bad.png").write_bytes(content)
     library.scan()
     assert names(library, "is:broken") == ["bad.png"] and names(library, "-is:broken") == ["good.png"]
+    assert library.search.suggestions("size:", 5) == ["size:16x16"]
     with pytest.raises(InvalidImage):
         library.thumbnail(only(library, "is:broken"))
 

@@ -7,6 +7,7 @@ const { Layout, titledSections } = await import("../assets/library/sections.js")
 const { quoted, termsOf, toggled, wordAt } = await import("../assets/library/search.js");
 const { dayInWords, monthsOf } = await import("../assets/library/days.js");
 const { generations } = await import("../assets/library/relatives.js");
+const { folderTree } = await import("../assets/library/folder_tree.js");
 const { Selection } = await import("../assets/library/selection.js");
 const { Pictures } = await import("../assets/library/pictures.js");
 
@@ -124,4 +125,15 @@ test("after one's own change all is known, unless an answer may be older or othe
     meanwhile.begun += 1;
     return { revision: 4 };
   }), false);
+});
+
+test("folders stand below the folder they lie in, days from the newest, with the pictures of all below", () => {
+  const listed = [["7/b/2026-11-01", 2], ["7/a", 4], ["7/b/2026-11-03", 1], ["7/a/deep/er", 8]]
+    .map(([value, count]) => ({ value, count }));
+  const names = (tree) => tree.map(({ name, count, inner }) => [name, count, names(inner)]);
+  const tree = folderTree(7, listed);
+  assert.deepEqual(names(tree), [
+    ["a", 12, [["deep", 8, [["er", 8, []]]]]], ["b", 3, [["2026-11-03", 1, []], ["2026-11-01", 2, []]]],
+  ]);
+  assert.deepEqual(tree[1].inner.map(({ path }) => path), ["7/b/2026-11-03", "7/b/2026-11-01"]);
 });

@@ -16,9 +16,11 @@ export const pictureData = {
   repair: (pictures) => ask("data/repair", "POST", { pictures }),
 };
 
-/** Show the data of pictures, to be edited: [{ picture, name, url }]. The tab that does so listens. */
-export const openEditor = (pictures) =>
-  document.dispatchEvent(new CustomEvent("easel-edit-data", { detail: { pictures } }));
+export const MOST_COMPARED = 20;      // pictures whose data stand side by side
+
+/** Show the data of pictures, to be edited or side by side: [{ picture, name, url }]. The tab that does so listens. */
+export const openEditor = (pictures, compared = false) =>
+  document.dispatchEvent(new CustomEvent("easel-edit-data", { detail: { pictures, compared } }));
 
 export const editButton = (pictures) => iconButton("pencil", t("Edit the data"), () => openEditor(pictures));
 

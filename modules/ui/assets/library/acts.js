@@ -1,7 +1,7 @@
 // What can be done with the chosen pictures, as buttons.
 import { h, iconButton, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
-import { editButton, openEditor } from "../core/picture_data.js";
+import { MOST_COMPARED, editButton, openEditor } from "../core/picture_data.js";
 import { inWords, reasonOf } from "../core/server.js";
 import { saveAs } from "../core/save_as.js";
 import { forEditor, shelf } from "../core/shelf.js";
@@ -12,7 +12,7 @@ import { downloadContactSheet, downloadZip } from "./downloads.js";
 
 const SHOWN_NAMES = 6;      // of a renaming's preview
 const MOST_EDITED = 500;      // pictures whose data are edited together
-const PATTERN_HELP = "As for saving: [date], [seed], [model_name], [prompt_words] …; [number] counts.";
+const PATTERN_HELP = "As for saving: [date], [seed], [model_name], [prompt_words] …; [generation_number] counts.";
 
 export class Acts {
   /** library: the page: { changed(revision), folders(), again, viewer, inTrash, pictures } */
@@ -45,6 +45,9 @@ export class Acts {
     return [
       pictures.length === 2
         ? iconButton("compare", t("Compare the two"), () => this.library.compare(...pictures))
+        : null,
+      pictures.length > 1 && pictures.length <= MOST_COMPARED
+        ? iconButton("words", t("Compare their data"), () => openEditor(forData(pictures), true))
         : null,
       iconButton("pencil", t("Edit the data"), () => this.edit(selection)),
       iconButton("download", t("Download as a zip"), () => this.zip(which)),
@@ -86,7 +89,7 @@ export class Acts {
     if (!found) return notice("library", t("The server did not answer. Please try again."));
     const { total = 0, pictures: chosen } = found;
     if (total > MOST_EDITED) notice("library", t("These are the first {n} of them.", { n: MOST_EDITED }));
-    openEditor(chosen.filter(({ broken }) => !broken).map(forEditor));
+    openEditor(forData(chosen));
   }
 
   makeAgain(picture) {
@@ -134,6 +137,8 @@ export class Acts {
     if (sure) await this.attempt(() => shelf.emptyTrash());
   }
 }
+
+const forData = (pictures) => pictures.filter(({ broken }) => !broken).map(forEditor);
 
 function previewed({ names, said }) {
   if (said) return [h("li.wrong", {}, said)];

@@ -32,6 +32,7 @@ export class LibraryPage {
   folders = [];
   facets = {};
   indexing = null;
+  docking = 0;        // the last drawing of the dock
   fresh = false;      // there are pictures that the list does not show yet
 
   constructor() {
@@ -182,11 +183,13 @@ export class LibraryPage {
   }
 
   /** Without the panel, what can be done with what is chosen lies over the grid's end: no picture moves. */
-  drawDock() {
-    const shown = this.selection.size > 0 && !this.kept.panel;
+  async drawDock() {
+    const { only, size } = this.selection, shown = size > 0 && !this.kept.panel, turn = ++this.docking;
+    const whole = shown && only ? await shelf.picture(only.id).catch(() => only) : null;      // the list has no data
+    if (turn !== this.docking) return;
     this.dock.hidden = !shown;
     this.grid.element.classList.toggle("docked", shown);
-    if (shown) replaceKeepingFocus(this.dock, [this.buttons()].flat());
+    if (shown) replaceKeepingFocus(this.dock, only ? this.acts.forOne(whole) : this.acts.forMany(this.selection));
   }
 
   drawPanel() { if (this.kept.panel) this.panel.show(this.selection); }
@@ -238,7 +241,11 @@ export class LibraryPage {
     if (pictures.isDuplicates) return [h("p", {}, t("No picture is here twice."))];
     if (wishes.q || wishes.in)
       return [h("p", {}, t("Nothing matches.")), button(t("Show all"), () => this.show({}))];
-    return [h("p", {}, t("There are no pictures yet. What you make appears here by itself."))];
+    const own = h("p", {}, t("There are no pictures yet. What you make appears here by itself."));
+    return facts.start.administrator
+      ? [own, h("p", {}, t("Those that you have already are shown too, once their folder is added.")),
+        button(t("Add a folder"), () => this.addFolder())]
+      : [own];
   }
 
   /** How many there are, how many are chosen, and what goes on. */
@@ -256,11 +263,6 @@ export class LibraryPage {
     this.links.fresh.hidden = !this.fresh;
     this.links.trash.hidden = !this.inTrash || !pictures.total;
     this.links.all.hidden = !pictures.wishes.in.startsWith("job:");
-  }
-
-  buttons() {
-    const { only } = this.selection;
-    return only ? this.acts.forOne({ ...only }) : this.acts.forMany(this.selection);
   }
 
   /** Write about pictures: shown at once, undone by the next look if the server refuses. */

@@ -3,6 +3,7 @@ import { h, iconButton, number, t } from "../core/dom.js";
 import { browser } from "../core/storage.js";
 import { monthsOf } from "./days.js";
 import { takePictures } from "./dragging.js";
+import { folderTree } from "./folder_tree.js";
 import { quoted, termsOf } from "./search.js";
 
 const MOST = 8;      // values of a facet before "more"
@@ -49,9 +50,7 @@ export class Places {
   place(place, name, current, count) { return this.link(name, count, current, () => this.deeds.go(place)); }
 
   link(name, count, current, onclick, more = null) {
-    const last = name.lastIndexOf("/") + 1;      // where a path is too long, its end is seen
-    const words = h("span.library-name", {}, last ? h("span", {}, name.slice(0, last)) : null, name.slice(last));
-    const button = h("button.library-place", { type: "button", title: name, onclick }, words,
+    const button = h("button.library-place", { type: "button", title: name, onclick }, h("span.library-name", {}, name),
       count === null || count === undefined ? null : h("span.library-count", {}, number(count)));
     if (current) button.setAttribute("aria-current", "true");
     return more ? h("div.library-row", {}, button, more) : button;
@@ -90,20 +89,39 @@ export class Places {
       return [
         this.link(name, folder.count, wishes.in === `folder:${folder.id}`,
           () => this.deeds.go(`folder:${folder.id}`), remove),
-        ...this.shortened(`folder ${folder.id}`, inside).map((each) => (each instanceof Element ? each
-          : this.inner(each, [String(folder.id), ...inside.map(({ value }) => value)], wishes))),
+        ...this.branches(`folder ${folder.id}`, folderTree(folder.id, inside), 1),
       ];
     });
   }
 
-  /** A folder below the nearest one that is listed: a day's name alone would not tell pictures from grids. */
-  inner({ value, count }, listed, wishes) {
-    const above = listed.filter((other) => value.startsWith(`${other}/`));
-    const nearest = Math.max(...above.map((other) => other.length));
-    const link = this.link(value.slice(nearest + 1), count, wishes.in === `folder:${value}`,
-      () => this.deeds.go(`folder:${value}`));
-    link.style.setProperty("--depth", above.length);
-    return link;
+  /** Folders of a tree, each with those below it if it is unfolded. */
+  branches(above, tree, depth) {
+    return this.shortened(above, tree).flatMap((each) => {
+      if (each instanceof Element) return each;
+      const { path, name, count, inner } = each, place = `folder:${path}`, { in: here } = this.found.wishes;
+      const link = this.link(name, count, here === place, () => this.deeds.go(place));
+      link.style.setProperty("--depth", depth);
+      if (!inner.length) return link;
+      const isOpen = this.open.has(place) || here.startsWith(`${place}/`);
+      return [h("div.library-row", {}, this.turner(place, name, isOpen, depth), link),
+        ...(isOpen ? this.branches(place, inner, depth + 1) : [])];
+    });
+  }
+
+  /** What folds a folder's own folders away, before its name. */
+  turner(place, name, isOpen, depth) {
+    const turned = () => {
+      if (!this.open.delete(place)) this.open.add(place);
+      browser.set("library.open", [...this.open]);
+      this.show(this.found);
+      [...this.element.querySelectorAll(".library-turn")].find((each) => each.name === place)?.focus();
+    };
+    const turner = h("button.library-turn", {
+      type: "button", name: place, onclick: turned, "aria-label": t("Folders in {name}", { name }),
+      "aria-expanded": String(isOpen),
+    });
+    turner.style.setProperty("--depth", depth);
+    return turner;
   }
 
   months({ sections }) {

@@ -6,7 +6,11 @@ import { browser } from "../core/storage.js";
 
 const SIMILAR = 12;
 const LOOKING = 3000;      // ms between two looks at how far the search for content is
-const HOW = { hires: "hires fix", extras: "Extras" };      // where the server's name for it is not the page's
+// How a picture was made, in the page's words.
+const HOW = {
+  txt2img: "txt2img", img2img: "img2img", inpaint: "Inpaint", hires: "hires fix", extras: "Extras", grid: "Grid",
+  "face restoration": "face restoration", "colour correction": "colour correction", other: "other picture",
+};
 
 /** Nodes by their generation: parents stand above children. A circle is cut. */
 export function generations({ nodes, edges }) {
@@ -31,21 +35,20 @@ export async function familyTree(picture, open) {
   try {
     const found = await shelf.family(picture.id);
     if (found.nodes.length < 2) return h("p.hint", {}, t("Made from nothing here, and nothing of it."));
-    const how = new Map(found.edges.map(([, child, way]) => [child, way]));
     return h("div.library-tree", {}, generations(found).map((row) => h("div.library-generation", {},
-      row.map((node) => member(node, how.get(node.id), node.id === picture.id, open)))));
+      row.map((node) => member(node, node.id === picture.id, open)))));
   } catch (error) {
     return h("p.hint", {}, inWords(error).message);
   }
 }
 
-function member(node, way, current, open) {
+function member(node, current, open) {
   const image = node.missing ? h("span.library-missing", {}, "?")
     : h("img", { src: shelf.thumbnail(node), alt: "", loading: "lazy" });
   const button = h("button.library-member", {
     type: "button", disabled: Boolean(node.missing), title: node.missing ? t("Not here any more") : node.name,
     "aria-label": node.name || t("Not here any more"), onclick: () => open(node.id),
-  }, image, h("span", {}, t(HOW[way] ?? (way || node.kind || "begun"))));
+  }, image, h("span", {}, t(HOW[node.how || node.kind] ?? node.how)));
   if (current) button.setAttribute("aria-current", "true");
   return button;
 }
@@ -57,7 +60,7 @@ export async function lookalikes(picture, open) {
     browser.set("library.similar", by);
     for (const each of kinds.children) each.setAttribute("aria-pressed", each.name === by);
     const found = by === "content" ? alikeInContent(picture, open, (begun) => show(by, begun), job)
-      : alikeInLooks(picture, open);
+      : alikeInLooks(picture, open, () => show(by));
     body.replaceChildren(await found);
   };
   kinds.append(...[["looks", t("Looks")], ["content", t("Content")]].map(([name, title]) =>
@@ -66,10 +69,13 @@ export async function lookalikes(picture, open) {
   return h("div", {}, kinds, body);
 }
 
-async function alikeInLooks(picture, open) {
+/** The server looks at the others in the background: as long as somebody waits here, it is asked anew. */
+async function alikeInLooks(picture, open, again) {
   try {
     const { pictures, waiting } = await shelf.similar(picture.id, SIMILAR, "looks");
-    return strip(pictures, waiting, t("Nothing looks like it."), open);
+    const found = strip(pictures, waiting, t("Nothing looks like it."), open);
+    if (waiting) setTimeout(() => { if (found.isConnected) again(); }, LOOKING);
+    return found;
   } catch (error) {
     return h("p.hint", {}, inWords(error).message);
   }

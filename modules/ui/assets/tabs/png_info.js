@@ -26,7 +26,9 @@ function startListening() {
     openTab("PNG Info");
     for (let i = 0; i < 200 && !byId("pnginfo_image"); i++) await pause(30);
     document.querySelector("dialog.lightbox[open]")?.close();
-    if (detail.pictures.length) open(detail.pictures);
+    if (!detail.pictures.length) return;
+    await open(detail.pictures);
+    if (detail.compared && detail.pictures.length > 1) batch.side();
   });
 }
 

@@ -10,7 +10,7 @@ const SWIPE = 60;          // pixels across which a press turns to the next pict
 export class Sheet {
   /** told: { clicked(), changed(), swiped(±1) } */
   constructor(told) {
-    Object.assign(this, { told, size: null, view: null, fingers: new Map(), dragged: 0, turn: 0 });
+    Object.assign(this, { told, size: null, view: null, whole: true, fingers: new Map(), dragged: 0, turn: 0 });
     this.image = h("img", { alt: "", draggable: false });
     this.other = h("img.against", { alt: "", draggable: false, hidden: true });
     this.layer = h("div.viewer-sheet", {}, this.image, this.other);
@@ -25,7 +25,7 @@ export class Sheet {
       pointerdown: "press", pointermove: "move", pointerup: "lift", pointercancel: "lose",
     }))
       this.element.addEventListener(name, (event) => this[take](event));
-    new ResizeObserver(() => this.lay()).observe(this.element);
+    new ResizeObserver(() => this.resized()).observe(this.element);
   }
 
   get room() { return { width: this.element.clientWidth, height: this.element.clientHeight }; }
@@ -74,6 +74,12 @@ export class Sheet {
     this.lay();
   }
 
+  /** What just fitted into the room it had just fits into another, too. */
+  resized() {
+    if (this.whole) this.view = null;
+    this.lay();
+  }
+
   lay() {
     const { room, size } = this;
     if (!room.width || !size) return this.told.changed();
@@ -85,7 +91,8 @@ export class Sheet {
       width: `${width}px`, height: `${height}px`, transform: `translate(${left}px, ${top}px)`,
     });
     this.layer.classList.toggle("pixelated", scale * devicePixelRatio >= 3);
-    this.element.classList.toggle("zoomed", !this.isFitted);
+    this.whole = this.isFitted;
+    this.element.classList.toggle("zoomed", !this.whole);
     this.divide();
     this.told.changed();
   }

@@ -89,7 +89,7 @@ export class Viewer {
     if (!this.picture) return;
     const { caption, name } = this.picture, { percent } = this.sheet;
     const what = this.dialog.classList.contains("viewer-broken") ? t("This picture cannot be shown.") : caption || name;
-    const against = this.pinned ? t("left: {name}", { name: this.pinned.caption || this.pinned.name }) : null;
+    const against = this.pinned ? t("on the left: {name}", { name: this.pinned.caption || this.pinned.name }) : null;
     this.caption.textContent = [what, percent ? `${percent} %` : null, against].filter(Boolean).join(" · ");
     this.pin.setAttribute("aria-pressed", Boolean(this.pinned));
     this.data.setAttribute("aria-pressed", !this.aside.hidden);
