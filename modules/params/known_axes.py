@@ -44,9 +44,9 @@ def axes_of(tab: Tab) -> list[Axis]:
 def find_axis(
     name: str, tab: Tab, request: type[Any], settings: type[Any], extension_axes: Sequence[Axis] = ()
 ) -> Axis:
-    """Return an axis by A1111's name or place, or by the name of a declared field or setting. Raises UnknownName.
+    """Return an axis by A1111's name or place, or by the name or label of a declared field or setting.
 
-    extension_axes: those of extensions, whose places come after A1111's
+    extension_axes: those of extensions, whose places come after A1111's. Raises UnknownName.
     """
     axes = [*axes_of(tab), *extension_axes]
     if name.isdecimal() and len(name) < 4 and int(name) < len(axes):
@@ -61,9 +61,12 @@ def find_axis(
     return found
 
 
-def declared_axis(name: str, cls: type[Any], apply: Callable[[str], Apply]) -> Axis | None:
+def declared_axis(asked: str, cls: type[Any], apply: Callable[[str], Apply]) -> Axis | None:
     """Return the axis of a declared field, under its own name; None if there is no such field of one value."""
-    param = declared_params(cls).get(name)
+    params = declared_params(cls)
+    labels = {param.label.casefold(): name for name, param in reversed(params.items())}
+    name = asked if asked in params else labels.get(asked.casefold(), "")
+    param = params.get(name)
     kinds = value_kinds(get_type_hints(cls).get(name)) if param and name not in NOT_AXES else set[Any]()
     read = next((reader for kind, reader in READERS if kind in kinds), None)
     if param is None or read is None:

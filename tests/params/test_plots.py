@@ -61,7 +61,9 @@ def test_every_declared_field_and_setting_of_one_value_is_an_axis_too():
     for name in ("hypertile_enable_unet", "SGM noise multiplier"):
         [axis, *_] = plot_of(x_type=name, x_values="yes, False", csv_mode=True).axes
         assert [label.rpartition(": ")[2] for label in axis.labels] == ["yes", "False"]      # as they were written
-    for name in ("n_iter", "no such axis", "99"):
+    for label, name in (("Width", "width"), ("tiling", "tiling"), ("emphasis mode", "emphasis")):
+        assert find_axis(label, "txt2img", Txt2Img, Settings).name == name
+    for name in ("n_iter", "Batch count", "no such axis", "99"):
         with pytest.raises(UnknownName):
             find_axis(name, "txt2img", Txt2Img, Settings)
 
