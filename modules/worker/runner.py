@@ -22,13 +22,15 @@ from modules.engine.waiting import MOST_BEGUN
 from modules.models.device import Device
 from modules.pipelines.result import LeftOut, Result
 from modules.sampling.detection import Detect
-from modules.sampling.questions import Interrupted, Predict, RestoreFaces, Upscale, Weights
+from modules.sampling.questions import Interrupted, Predict, RestoreFaces, Task, Upscale, Weights
 from modules.store.jobs import DONE, FAILED, INTERRUPTED
+from modules.store.step_files import StepFiles
 from modules.worker.config import WorkerConfig
 from modules.worker.grids import DonePicture, GridMaker
 from modules.worker.hooks.conductor import Conductor
 from modules.worker.hooks.errands import Errand
 from modules.worker.job_kinds import JobPlan, plan_job
+from modules.worker.kept_steps import KeptSteps
 from modules.worker.moments.moment_planner import moments_of
 from modules.worker.moments.protocol import Moments
 from modules.worker.planners import lane_of
@@ -95,6 +97,7 @@ class JobRunner:
         placement = config.place()
         self.device = Device(config.library, config.tokenizer(), placement, self._tell_model)
         self.previewer = Previewer(self.device, emit, self._later)
+        self.kept_steps = KeptSteps(StepFiles(config.cache), self._later)
         self.where = Where(config.outputs, config.cache, self.device.described, config.notes)
         self.faults = fault_injector(config)
         self.engine = Engine(
@@ -184,12 +187,19 @@ class JobRunner:
         self.device.kept = self.config.models_kept()
         alone = spec.alone or plan.settings.pictures_alone
         pictures = [
-            ImageTask(plan.task(i), spec.id, i, spec.owner, spec.turn + place * spec.pace, alone, plan.batch_of(i))
+            ImageTask(
+                self._task(progress, i), spec.id, i, spec.owner, spec.turn + place * spec.pace, alone, plan.batch_of(i)
+            )
             for place, i in enumerate(left)
         ]
         self.engine.submit(pictures, 1 if alone else plan.settings.pictures_side_by_side or self._side_by_side(plan))
         if not left:                     # a crash came between the last picture and the last word
             self._later(self._end, progress)
+
+    def _task(self, progress: JobProgress, index: int) -> Task[Result]:
+        """Return the task of a picture, which goes on where an earlier run was killed."""
+        spec, plan = progress.spec, progress.plan
+        return self.kept_steps.of(spec, index, plan.facts, plan.task(index))
 
     def _side_by_side(self, plan: JobPlan) -> int:
         """Return how many pictures of a job share calls; on a CPU more of a plot, whose first nobody waits for."""
@@ -296,6 +306,7 @@ class JobRunner:
         try:
             self._conclude(progress, picture)
         finally:
+            self.kept_steps.files.forget(progress.spec.id, picture.index)
             if not progress.left:
                 self._end(progress)
             self.config.note_in_hand("keeping", [])
