@@ -56,6 +56,7 @@ function doing({ phase, draining, loading, models, jobs, pictures }) {
 /** The numbers of what a worker has in hand, in words. */
 function atWork(jobs, pictures) {
   return [
-    jobs === 1 ? t("1 job") : t("{n} jobs", { n: jobs }), pictures === 1 ? t("1 picture") : t("{n} pictures", { n: pictures }),
+    jobs === 1 ? t("1 job") : t("{n} jobs", { n: jobs }),
+    pictures === 1 ? t("1 picture") : t("{n} pictures", { n: pictures }),
   ];
 }
