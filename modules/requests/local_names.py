@@ -244,14 +244,19 @@ def sentences_on(missing: Sequence[Missing], used: Mapping[str, str]) -> list[st
     )
     left_out = [each for each in missing if not each.field and not each.copies]
     instead = list(dict.fromkeys(used[each.field] for each in chosen if used.get(each.field)))
-    using = f": using {listed_in_words(instead)}" if instead else ""
-    told = [f"Made with {listed_in_words(map(str, chosen))} (not here){using}."] if chosen else []
-    told += [f"Not here and left out: {listed_in_words(map(str, left_out))}."] if left_out else []
-    return told + [
+    notes: list[str] = []
+    if chosen and instead:
+        notes.append(f"Made with {listed_in_words(map(str, chosen))} (not here): using {listed_in_words(instead)}.")
+    elif chosen:
+        notes.append(f"Made with {listed_in_words(map(str, chosen))} (not here).")
+    if left_out:
+        notes.append(f"Not here and left out: {listed_in_words(map(str, left_out))}.")
+    notes += [
         f"{listed_in_words(each.copies[:5])} have the hash of {each}, and none its name: choose one."
         for each in missing
         if each.copies
     ]
+    return notes
 
 
 def listed_in_words(names: Iterable[str]) -> str:
