@@ -306,6 +306,7 @@ def told_description(value: object) -> str:
 
 def edit_notes(content: bytes, edit: DataEdit) -> list[str]:
     """Return what an edit cannot do to a file."""
+    notes: list[str] = []
     if edit.strip and any(each.keyword == HIDDEN for each in picture_contents(content).texts):
-        return ["A text hidden in the pixels stays: it is part of the picture."]
-    return []
+        notes.append("A text hidden in the pixels stays: it is part of the picture.")
+    return notes

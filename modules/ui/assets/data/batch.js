@@ -89,6 +89,12 @@ export class DataBatch {
       h("p.data-trouble", {}, `${this.nameOf(picture)}: ${problem.message ?? problem}`));
   }
 
+  /** What an edit cannot do: of each picture, in the server's words. */
+  notesOf(pictures) {
+    return pictures.flatMap(({ picture, notes = [] }) =>
+      notes.map((note) => h("p.data-note", {}, `${this.nameOf(picture)}: ${note}`)));
+  }
+
   preview() {
     return this.attempt(async () => {
       const { edit } = this.rules, pictures = await this.inParts((some) => pictureData.preview(some, edit));
@@ -96,6 +102,7 @@ export class DataBatch {
       this.previewed = touched.some(({ problem }) => !problem);
       this.below.replaceChildren(
         h("p", {}, t("{n} of {total} pictures change.", { n: touched.length, total: pictures.length })),
+        ...this.notesOf(pictures),
         touched.length ? changesTable(touched.slice(0, SHOWN), (picture) => this.nameOf(picture)) : "");
     });
   }
