@@ -268,6 +268,18 @@ def test_a_hundred_thousand_pictures_are_scrolled_with_few_elements_and_few_requ
     assert ("POST", "trash", {"q": "", "in": ""}) in shelf.asked      # not as a list of ids
 
 
+def test_keys_mean_the_library_where_nothing_has_the_focus(page, shelf):
+    tab(page, "Library")
+    expect(status(page)).to_have_text("100,000 pictures")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("Control+a")
+    expect(status(page)).to_have_text("100,000 pictures · 100,000 chosen")
+    page.keyboard.press("Escape")
+    expect(status(page)).to_have_text("100,000 pictures")
+    page.keyboard.press("/")
+    expect(page.get_by_role("combobox", name="Search the library")).to_be_focused()
+
+
 def test_what_is_chosen_is_dragged_onto_an_album_and_models_have_headings(page, shelf):
     tab(page, "Library")
     tile(page, 1).click()

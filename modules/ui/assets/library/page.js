@@ -69,7 +69,7 @@ export class LibraryPage {
     const middle = h("div.library-middle", {}, this.head, this.note, this.grid.element, this.message, this.dock);
     this.element = h("div.library", {}, this.bar.element,
       h("div.library-body", {}, this.places.element, middle, this.panel.element));
-    this.element.addEventListener("keydown", (event) => this.pageKey(event));
+    document.addEventListener("keydown", (event) => this.pageKey(event));
     this.drawSides();
   }
 
@@ -304,11 +304,14 @@ export class LibraryPage {
     else this.selection.set(await pictures.range(0, pictures.total - 1));
   }
 
+  /** Keys beside the tiles: `/`, and where nothing has the focus those of what is chosen. */
   pageKey(event) {
-    const typing = event.target.matches("input, textarea, select");
-    if (typing || event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
+    const { target, key } = event, free = target === document.body && !document.querySelector("dialog[open]");
+    if (!this.element.offsetParent || !(free || this.element.contains(target))) return;
+    const typing = target.matches("input, textarea, select"), plain = !event.ctrlKey && !event.metaKey && !event.altKey;
+    if (key === "/" && plain && !typing) this.bar.search.input.focus();
+    else if (!free || !this.key(event)) return;
     event.preventDefault();
-    this.bar.search.input.focus();
   }
 
   async refresh() {
