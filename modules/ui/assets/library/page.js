@@ -304,13 +304,13 @@ export class LibraryPage {
     else this.selection.set(await pictures.range(0, pictures.total - 1));
   }
 
-  /** Keys beside the tiles: `/`, and where nothing has the focus those of what is chosen. */
+  /** Keys beside the tiles: `/`, and those of what is chosen. */
   pageKey(event) {
-    const { target, key } = event, free = target === document.body && !document.querySelector("dialog[open]");
-    if (!this.element.offsetParent || !(free || this.element.contains(target))) return;
-    const typing = target.matches("input, textarea, select"), plain = !event.ctrlKey && !event.metaKey && !event.altKey;
-    if (key === "/" && plain && !typing) this.bar.search.input.focus();
-    else if (!free || !this.key(event)) return;
+    const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
+    if (event.target.matches("input, textarea, select") || document.querySelector("dialog[open]")) return;
+    if (!this.element.offsetParent) return;
+    if (event.key === "/" && plain) this.bar.search.input.focus();
+    else if (!this.key(event)) return;
     event.preventDefault();
   }
 
