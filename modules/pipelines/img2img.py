@@ -41,6 +41,7 @@ from modules.sampling.schedules import ModelSigmas
 from modules.settings.options import Settings
 
 Canvases = Callable[[str], Task[Canvas]]
+MakeCanvas = Callable[[Img2Img, Settings, Load, Enlarger, str], Task[Canvas]]
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,12 @@ class Img2ImgSource:
     fill_seed: int             # seed of the noise that fills the masked part
 
 
-def plans(params: Img2Img, settings: Settings, files: Files, load: Load) -> list[ImagePlan[Img2Img, Img2ImgSource]]:
+def plans(
+    params: Img2Img, settings: Settings, files: Files, load: Load, make_canvas: MakeCanvas = canvas_for
+) -> list[ImagePlan[Img2Img, Img2ImgSource]]:
     """Return one plan for each image.
 
+    make_canvas: makes the canvas of a picture's name, as `canvas_for`
     Several input pictures make one batch; a larger batch count repeats them with new seeds.
     """
     images = params.init_images
@@ -62,7 +66,7 @@ def plans(params: Img2Img, settings: Settings, files: Files, load: Load) -> list
         params = replace(params, batch_size=len(images))
     only = img2img_pass(params, settings, files)
     enlarger = Enlarger.of(settings.upscaler_for_img2img, settings, only.weights)
-    canvases = shared(partial(canvas_for, params, settings, load, enlarger), enlarger.weights)
+    canvases = shared(partial(make_canvas, params, settings, load, enlarger), enlarger.weights)
     found = each_image(
         ImagePlan(params, settings, files, (only,), generate, Img2ImgSource(images[0], canvases, params.seed))
     )

@@ -28,18 +28,22 @@ ODD = (Invalid, InvalidImage, TooLarge)      # errors of one input file, which d
 
 @dataclass(frozen=True)
 class Member:
-    """The input file of a batch's image, and the place of the result."""
+    """The input file of a batch's image, and the place of the result.
+
+    number: among the pictures of its file, from 1
+    """
 
     file: str           # the input file's name
     folder: str         # the result's folder; "": in the outputs
     name: str           # the result's file name, without extension
+    number: int = 1
 
 
 def members(batch: Batch, entry: BatchItem, pictures: int) -> list[Member]:
     """Return the members of one file's images: they have its name, with a number if there are several."""
     stem = Path(entry.file).stem
     return [
-        Member(entry.file, batch.folder, stem if pictures == 1 else f"{stem}-{number}")
+        Member(entry.file, batch.folder, stem if pictures == 1 else f"{stem}-{number}", number)
         for number in range(1, pictures + 1)
     ]
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import cos, pi, sin
+from typing import Any
 
 from PIL import Image
 
 from modules.params.img2img import ORIGINAL, Img2Img
 from modules.params.scripts import Loopback
 from modules.params.txt2img import counted_on
-from modules.pipelines.canvas import canvas_of
 from modules.pipelines.img2img import img2img_pass
 from modules.pipelines.plan import ImagePlan
 from modules.pipelines.result import Result
-from modules.pipelines.scripts.script_run import ScriptRun, paint_canvas
-from modules.pipelines.upscaling import Enlarger
+from modules.pipelines.scripts.script_run import ScriptPart, ScriptRun
 from modules.sampling.questions import Interrupted, Task, Wait
 
 
@@ -101,19 +100,16 @@ def newest(loops: Loops) -> int:
 def link(plan: ImagePlan[Img2Img, Loops], loop: int, before: Result | None) -> Task[Result]:
     run = plan.source.run
     p = of_loop(run, plan.source.batch, loop)
-    changes = {"seed": p.seed, "denoising_strength": p.denoising_strength}
+    changes: dict[str, Any] = {"seed": p.seed, "denoising_strength": p.denoising_strength}
     if before is not None:
         changes["inpainting_fill"] = ORIGINAL
-        p = replace(p, inpainting_fill=ORIGINAL)
+    told = {
+        "Final denoising strength": run.arguments.final_denoising_strength,
+        "Denoising curve": run.arguments.denoising_curve,
+    }
     start = Image.fromarray(before.pixels) if before else run.start
-    canvas = yield from canvas_of(
-        start, p, run.load, Enlarger.of(plan.settings.upscaler_for_img2img, plan.settings, plan.passes[0].weights)
-    )
-    canvas = replace(canvas, colours=run.start, start=start if plan.settings.save_init_img else None)
-    result = yield from paint_canvas(plan, loop if len(plan.passes) > 1 else 0, canvas, **changes)
-    result.extra_params["Final denoising strength"] = run.arguments.final_denoising_strength
-    result.extra_params["Denoising curve"] = run.arguments.denoising_curve
-    return result
+    part = ScriptPart(start, whole=True, changes=changes, told=told)
+    return (yield from run.paint(plan, loop if len(plan.passes) > 1 else 0, part))
 
 
 def loop_strength(arguments: Loopback, first: float, loop: int) -> float:

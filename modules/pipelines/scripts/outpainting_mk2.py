@@ -9,17 +9,15 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from modules.base.sizes import Size
-from modules.imaging import masks
 from modules.imaging.masks import Box
 from modules.params.hires import HIRES_MULTIPLE
 from modules.params.img2img import ORIGINAL, Img2Img
 from modules.params.scripts import OutpaintingMk2
 from modules.params.txt2img import counted_on
-from modules.pipelines.canvas import Canvas
 from modules.pipelines.plan import ImagePlan
 from modules.pipelines.result import ExtraParams, Result
 from modules.pipelines.scripts.growth import Growth, rounded_up
-from modules.pipelines.scripts.script_run import ScriptRun, paint_canvas, plan_of_passes
+from modules.pipelines.scripts.script_run import ScriptPart, ScriptRun, plan_of_passes
 from modules.pipelines.scripts.spectral import fill_with_texture
 from modules.sampling.questions import Interrupted, Task, Wait
 
@@ -135,8 +133,7 @@ def grow_side(
     """Return the picture with one more side grown."""
     large = place_on_canvas(side, image)
     under = fill_with_noise(plan.source.run.arguments, large, side.new(side.whole, 1))
-    width, height = side.painted
-    result = yield from paint_canvas(plan, number, growth_canvas(side, under), width=width, height=height, mask="")
+    result = yield from plan.source.run.paint(plan, number, growing_part(side, under))
     result.extra_params.side_images.clear()      # a side's stages are not saved
     under.paste(Image.fromarray(result.pixels), side.window[:2])
     return under.crop((0, 0, *side.size)), result
@@ -156,11 +153,15 @@ def fill_with_noise(arguments: OutpaintingMk2, large: Image.Image, new: Image.Im
     return Image.fromarray((levels * 255).astype(np.uint8))
 
 
-def growth_canvas(side: GrowingSide, under: Image.Image) -> Canvas:
-    """Return the canvas of one side: the painting fades into the picture, and the mask reaches further in."""
+def growing_part(side: GrowingSide, under: Image.Image) -> ScriptPart:
+    """Return what is painted of one side: the painting fades into the picture, and the mask reaches further in."""
     piece = under.crop(side.window)
-    shown = masks.blurred(side.new(side.whole, 1).crop(side.window), BLURRED * side.blur[0], BLURRED * side.blur[1])
-    return Canvas(piece, side.new(piece.size, 2), piece, masks.sharpened(shown))
+    across, down = (BLURRED * blur for blur in side.blur)
+    changes = {
+        "width": side.painted[0], "height": side.painted[1],
+        "mask_blur": None, "mask_blur_x": across, "mask_blur_y": down,
+    }
+    return ScriptPart(piece, side.new(side.whole, 1).crop(side.window), side.new(piece.size, 2), changes=changes)
 
 
 def mk2_infotext(source: Outpainting) -> Iterator[tuple[str, object]]:

@@ -9,16 +9,14 @@ from typing import TypeAlias
 import numpy as np
 from PIL import Image, ImageDraw
 
-from modules.imaging import masks
 from modules.imaging.masks import Box
 from modules.params.img2img import FILLS, ORIGINAL, Img2Img
 from modules.params.scripts import PoorMansOutpainting
 from modules.params.txt2img import counted_on
-from modules.pipelines.canvas import Canvas
 from modules.pipelines.plan import ImagePlan
 from modules.pipelines.result import Result
 from modules.pipelines.scripts.growth import Growth, rounded_up
-from modules.pipelines.scripts.script_run import ScriptRun, each_painted, plan_of_passes
+from modules.pipelines.scripts.script_run import ScriptPart, ScriptRun, each_painted, plan_of_passes
 from modules.pipelines.scripts.tiles import Grid
 from modules.sampling.questions import Task, Wait
 
@@ -41,8 +39,7 @@ def generate(plan: PoorMansPlan) -> Task[Result]:
     large, growth = place_on_black(plan.source)
     grid = growth_grid(plan.source, large)
     boxes = new_tiles(grid, growth)
-    seeds = [counted_on(plan.params.seed, index) for index in range(len(boxes))]
-    done = yield from each_painted(plan, canvases(plan, large, growth, boxes), seeds)
+    done = yield from each_painted(plan.source, plan, new_parts(plan, large, growth, boxes))
     tiles = {box: large.crop(box) for box in grid.boxes()}
     tiles |= {box: Image.fromarray(result.pixels) for box, result in zip(boxes, done, strict=False)}
     extra = done[0].extra_params
@@ -72,14 +69,18 @@ def new_tiles(grid: Grid, growth: Growth) -> list[Box]:
     ]
 
 
-def canvases(plan: PoorMansPlan, large: Image.Image, growth: Growth, boxes: list[Box]) -> list[Canvas]:
-    """Return the tiles' canvases.
+def new_parts(plan: PoorMansPlan, large: Image.Image, growth: Growth, boxes: list[Box]) -> list[ScriptPart]:
+    """Return what is painted of each tile.
 
     As in A1111, the mask reaches a little into the old picture, and the painting is shown further in.
     """
     blur = plan.source.arguments.mask_blur
     shown, hole = outside(large.size, growth, 2 * blur), outside(large.size, growth, blur // 2)
-    return [tile_canvas(plan, large.crop(box), hole.crop(box), shown.crop(box)) for box in boxes]
+    softly = {"mask_blur": None, "mask_blur_x": 2 * blur, "mask_blur_y": 2 * blur}
+    return [
+        ScriptPart(large.crop(box), shown.crop(box), hole.crop(box), changes={**softly, "seed": seed})
+        for box, seed in zip(boxes, (counted_on(plan.params.seed, index) for index in range(len(boxes))), strict=True)
+    ]
 
 
 def outside(size: tuple[int, int], growth: Growth, within: int) -> Image.Image:
@@ -90,16 +91,6 @@ def outside(size: tuple[int, int], growth: Growth, within: int) -> Image.Image:
     if left <= right and top <= bottom:
         ImageDraw.Draw(mask).rectangle((left, top, right, bottom), fill="black")
     return mask
-
-
-def tile_canvas(plan: PoorMansPlan, tile: Image.Image, hole: Image.Image, shown: Image.Image) -> Canvas:
-    """Return the canvas of one tile.
-
-    hole: where it is painted; shown: where the painting shows, before the blur
-    """
-    under = tile if plan.params.inpainting_fill == ORIGINAL else masks.fill_masked(tile, hole)
-    blur = 2 * plan.source.arguments.mask_blur
-    return Canvas(under, hole, tile, masks.sharpened(masks.blurred(shown, blur, blur)))
 
 
 def poor_mans_infotext(plan: PoorMansPlan) -> Iterator[tuple[str, object]]:

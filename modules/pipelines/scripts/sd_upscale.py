@@ -16,10 +16,9 @@ from modules.params.extras import LONGEST_SIDE, MOST_OUTPUT_PIXELS, NO_UPSCALER
 from modules.params.img2img import Img2Img
 from modules.params.scripts import SdUpscale
 from modules.params.txt2img import counted_on
-from modules.pipelines.canvas import Canvas
 from modules.pipelines.plan import ImagePlan
 from modules.pipelines.result import Result
-from modules.pipelines.scripts.script_run import ScriptRun, each_painted, one_plan_a_seed
+from modules.pipelines.scripts.script_run import ScriptPart, ScriptRun, each_painted, one_plan_a_seed
 from modules.pipelines.scripts.tiles import Grid
 from modules.pipelines.upscaling import Enlarger
 from modules.sampling.questions import Task, Wait
@@ -70,13 +69,16 @@ def generate(plan: SdUpscalePlan) -> Task[Result]:
     grid = upscale_grid(plan.source, large.size)
     boxes = grid.boxes()
     tiles = {box: large.crop(box) for box in boxes}
-    done = yield from each_painted(plan, [Canvas(tile) for tile in tiles.values()], seeds(plan, len(boxes)))
+    told = {
+        "SD upscale overlap": plan.source.arguments.overlap, "SD upscale upscaler": plan.source.arguments.upscaler,
+    }
+    parts = [
+        ScriptPart(tile, changes={"seed": seed}, told=told)
+        for tile, seed in zip(tiles.values(), seeds(plan, len(boxes)), strict=True)
+    ]
+    done = yield from each_painted(plan.source, plan, parts, plan.params.batch_size)
     tiles |= {box: Image.fromarray(result.pixels) for box, result in zip(boxes, done, strict=False)}
     extra = done[0].extra_params
-    extra |= {
-        "SD upscale overlap": plan.source.arguments.overlap,
-        "SD upscale upscaler": plan.source.arguments.upscaler,
-    }
     extra.notes += [UNMASKED] * bool(plan.params.mask)
     return Result(np.asarray(grid.joined(tiles)), all(result.complete for result in done), extra)
 

@@ -36,14 +36,16 @@ class ImageScript(Generic[A]):
     batch_grid: bool = True               # its pictures have a grid where batches have
     grid_rows: int | None = None          # rows of that grid; None: as the settings have them
     grid_unsaved: bool = False            # there is a grid also where pictures are not saved
+    in_parts: bool = True                 # its passes are parts that somebody else may paint
+    together: bool = False                # as many parts as the batch size says are painted together
 
 
 IMAGE_SCRIPTS: Mapping[str, ImageScript[Any]] = {
-    "SD upscale": ImageScript(sd_upscale.plans, batch_grid=False),
+    "SD upscale": ImageScript(sd_upscale.plans, batch_grid=False, together=True),
     "Loopback": ImageScript(loopback.plans, grid_rows=1, grid_unsaved=True),
     "Outpainting mk2": ImageScript(outpainting_mk2.plans, grid_unsaved=True),
     "Poor man's outpainting": ImageScript(poor_mans_outpainting.plans, batch_grid=False),
-    "img2img alternative test": ImageScript(alternative.plans, alternative.overridden),
+    "img2img alternative test": ImageScript(alternative.plans, alternative.overridden, in_parts=False),
 }
 
 

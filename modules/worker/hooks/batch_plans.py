@@ -18,6 +18,7 @@ from modules.settings.options import Settings
 from modules.worker.control_plans import with_control, with_maps
 from modules.worker.detail_plans import with_detailer
 from modules.worker.hooks import request_view
+from modules.worker.hooks.canvas_of_p import CanvasOfP
 from modules.worker.hooks.prompt_tags import without_own
 from modules.worker.job_kinds import enlargeable
 from modules.worker.picture_files import files_for, files_of_both
@@ -47,7 +48,7 @@ class BatchPlanner:
                 negative_prompt=p.negative_prompts[place % len(p.negative_prompts)],
                 seed=int(seeds[min(place, len(seeds) - 1)]), subseed=int(subseeds[min(place, len(subseeds) - 1)]),
             )
-            plans.append(self.planned(self.for_second_pass(own, p, place), settings, place))
+            plans.append(self.planned(self.for_second_pass(own, p, place), settings, p, place))
         self.check(plans, p)
         last = p.iteration + 1 >= p.n_iter
         plans = with_detailer(plans, self.job.library, partial(load_input, self.job.around.inputs))
@@ -66,21 +67,21 @@ class BatchPlanner:
             hr_negative_prompt=(negative or " ") if negative != p.all_negative_prompts[number] else "",
         )
 
-    def planned(self, request: Generation, settings: Settings, place: int) -> ImagePlan[Any, Any]:
+    def planned(self, request: Generation, settings: Settings, p: Any, place: int) -> ImagePlan[Any, Any]:
         """Return the plan of one picture. Raises UnknownName, ModelError or Invalid."""
         request = with_standing_networks(request, settings)
         if not (moments := self.job.around.moments):
-            return self.plan_of(request, settings, place)
+            return self.plan_of(request, settings, p, place)
         one = replace(request, extensions=self.job.native_arguments, n_iter=1, batch_size=1)
-        [plan] = moments.plans(one, settings, lambda own: [self.plan_of(own, settings, place)])
+        [plan] = moments.plans(one, settings, lambda own: [self.plan_of(own, settings, p, place)])
         return replace(plan, params=replace(plan.params, n_iter=request.n_iter, batch_size=request.batch_size))
 
-    def plan_of(self, request: Generation, settings: Settings, place: int) -> ImagePlan[Any, Any]:
+    def plan_of(self, request: Generation, settings: Settings, p: Any, place: int) -> ImagePlan[Any, Any]:
         if isinstance(request, Img2Img):
             images = request.init_images
             one = replace(request, init_images=(images[place % len(images)],), n_iter=1, batch_size=1)
             files = self.controlled(files_for(self.job.library, one, settings), one)
-            [plan] = img2img.plans(one, settings, files, self.job.kept.load)
+            [plan] = img2img.plans(one, settings, files, self.job.kept.load, CanvasOfP(p, place))
             return replace(plan, params=replace(plan.params, n_iter=request.n_iter, batch_size=request.batch_size))
         assert isinstance(request, Txt2Img)
         if not request.enable_hr:

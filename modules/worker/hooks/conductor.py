@@ -23,7 +23,7 @@ from modules.imaging.inputs import load_input
 from modules.params.batch import Batch
 from modules.params.plots import XyzPlot
 from modules.params.scripts import script_arguments
-from modules.pipelines.scripts.table import REQUEST_SCRIPTS
+from modules.pipelines.scripts.table import IMAGE_SCRIPTS
 from modules.plugins.host import Host, surface
 from modules.plugins.page_values import with_pictures
 from modules.requests.extension_scripts import ALWAYS_ON, EXTENSION_SCRIPT
@@ -248,10 +248,9 @@ class Conductor:
 
 def plain_because(spec: JobSpec) -> str:
     """Return what a job has that extensions take no part in; "" if they do."""
-    if Batch.recorded(spec.params):
-        return "a batch of files"
-    script = spec.params.get("script_name")
-    return f"the script {script}" if script and script not in REQUEST_SCRIPTS else ""
+    name = spec.params.get("script_name", "")
+    script = IMAGE_SCRIPTS.get(name)
+    return f"the script {name}" if script and not script.in_parts else ""
 
 
 def extension_axes_in(spec: JobSpec) -> bool:

@@ -19,6 +19,7 @@ from modules.pipelines.plan import ImagePlan
 from modules.pipelines.result import Result
 from modules.plugins.host import surface
 from modules.store.jobs import GRID, IMAGE
+from modules.worker.batch import Member
 from modules.worker.hooks.hooked_batch import HookedPicture
 from modules.worker.hooks.told_saving import ToldFile, ToldSaving, names_from
 from modules.worker.job_kinds import generation_facts, plan_images
@@ -59,6 +60,7 @@ class Delivery:
         self.saving = ToldSaving(job.host, job.around.where.outputs / job.spec.folder, job.note)
         self.count = 0                      # of pictures, for the names of those beside them
         self.numbers = range(ANY_NUMBER)         # of the pictures that are told of next
+        self.members: Sequence[Member] = ()          # of a batch of files, by number
         self.further_facts: Mapping[int, Mapping[str, Any]] = {}        # by number
         self.made: dict[int, Made] = {}     # the last that was told, by number
         self.beside: dict[int, Image.Image] = {}        # pictures that are shown with another, by their identity
@@ -120,8 +122,13 @@ class Delivery:
         ]
         number = min(picture.number, len(plans) - 1)
         plans[number] = replace(picture.plan, params=replace(picture.plan.params, seed=int(p.seeds[p.batch_index])))
-        place = place_of(plan_images(plans), number, np.asarray(image), self.job.spec, self.saving.outputs)
+        whose = self.numbers[min(number, len(self.numbers) - 1)]
+        members = [self.members[whose]] * len(plans) if self.members else []
+        planned = replace(plan_images(plans), members=members)
+        place = place_of(planned, number, np.asarray(image), self.job.spec, self.saving.outputs)
         usual = self.job.finisher.folder("samples")
+        if not place.folder.is_relative_to(usual):      # a batch's own folder
+            return place
         wanted = self.saving.allowed(Path(p.outpath_samples or usual))
         return place if wanted == usual else replace(place, folder=wanted / place.folder.relative_to(usual))
 

@@ -17,6 +17,7 @@ from modules.imaging.colour import corrected
 from modules.pipelines.canvas import Finished, soft_hole
 from modules.pipelines.control import returned_maps
 from modules.pipelines.img2img import collect_images, softly_changed
+from modules.pipelines.plan import ImagePlan
 from modules.pipelines.result import Result, SideImage
 from modules.pipelines.safety import checked_image
 from modules.pipelines.txt2img import FACE_KEYS, insisted
@@ -52,6 +53,7 @@ class Finisher:
 
     def __init__(self, job: HookedJob) -> None:
         self.job, self.delivery = job, Delivery(job)
+        self.of_parts = False       # pictures in the making are parts of one: what follows is done to the whole
 
     def begin(self, p: Any) -> FinishedPictures:
         return FinishedPictures()
@@ -135,9 +137,12 @@ class Finisher:
         return mask, masks.overlay(painting.canvas.original, mask)
 
     def with_colours(self, image: Image.Image, picture: HookedPicture) -> Image.Image:
-        if picture.painting is None or not picture.start.pass_.settings.img2img_color_correction:
+        if picture.painting is None:
             return image
-        return corrected(image, picture.painting.canvas.colours or picture.painting.canvas.image)
+        canvas, wanted = picture.painting.canvas, picture.start.pass_.settings.img2img_color_correction
+        if not wanted and canvas.colours is None:       # an extension's, if they are there unasked
+            return image
+        return corrected(image, canvas.colours or canvas.image)
 
     def checked(
         self, image: Image.Image, painted: Image.Image, mask: Image.Image | None, picture: HookedPicture
@@ -151,14 +156,19 @@ class Finisher:
         if picture.plan.returns_maps:
             [maps] = self.job.desk.do([returned_maps(picture.plan, picture.control_start)], picture.number)
             result = replace(result, maps=maps)
-        if picture.plan.after or picture.plan.moments:
+        return (result, image) if self.of_parts else self.followed(picture.plan, result, image, picture.number)
+
+    def followed(
+        self, plan: ImagePlan[Any, Any], result: Result, image: Image.Image, number: int
+    ) -> tuple[Result, Image.Image]:
+        """Return a picture with what becomes of it once it is made, and as it may be delivered."""
+        if plan.after or plan.moments:
             plain = replace(result, pixels=np.asarray(image.convert("RGB")))
-            [result] = self.job.desk.do([picture.plan.followed(ready(plain))], picture.number)
+            [result] = self.job.desk.do([plan.followed(ready(plain))], number)
             image = image if result.pixels is plain.pixels else Image.fromarray(result.pixels)
         if safety := self.job.around.safety:
             plain = replace(result, pixels=np.asarray(image.convert("RGB")))
-            check = checked_image(ready(plain), safety, picture.start.pass_.weights)
-            [result] = self.job.desk.do([check], picture.number)
+            [result] = self.job.desk.do([checked_image(ready(plain), safety, plan.passes[-1].weights)], number)
             if result.withheld:
                 return result, Image.fromarray(result.pixels)
         return result, image

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from modules.base.border import outcome
+from modules.pipelines.plan import ImagePlan
 from modules.worker.hooks.own_samplers import sampling_pairs
 from modules.worker.infotext import image_infotext
 
@@ -51,16 +52,20 @@ class HookedInfotext:
 
     def text(self, p: Any, number: int, texts: TextsOfPicture) -> str:
         """Return the generation data of the picture of that number among p's."""
+        return image_infotext(*self.told(p, number, texts), self.before)
+
+    def told(self, p: Any, number: int, texts: TextsOfPicture) -> tuple[ImagePlan[Any, Any], dict[str, Any]]:
+        """Return what the generation data of the picture of that number are written from: its plan, further pairs."""
         job = self.job
         drawn = job.drawn.get(p, {}).get(number)
-        plan = drawn.plan if drawn else job.planner.planned(job.planner.request(p), job.settings, 0)
+        plan = drawn.plan if drawn else job.planner.planned(job.planner.request(p), job.settings, p, 0)
         params = replace(
             plan.params, prompt=texts.prompt, negative_prompt=texts.negative_prompt, seed=texts.seed,
             subseed=texts.subseed,
         )
         extra = {**(drawn.extra if drawn else {}), **second_prompts(p, number, texts)}
         extra |= {**sampling_pairs(job.host, p, plan.params), **self.told_params(p, number)}
-        return image_infotext(replace(plan, params=params), extra, self.before)
+        return replace(plan, params=params), extra
 
     def told_params(self, p: Any, number: int) -> dict[str, Any]:
         """Return p's extra_generation_params for one picture: lists by its place in the batch, functions called."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequenc
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from modules.library.library import Library, Remembering
 from modules.models.vae.preview import jpeg_of
 from modules.params.img2img import Img2Img
 from modules.params.txt2img import Generation, Txt2Img
+from modules.pipelines.canvas import Load
 from modules.pipelines.safety import SafetyCheck
 from modules.pipelines.upscaling import Enlarger
 from modules.plugins.host import Host, surface
@@ -159,25 +161,18 @@ class HookedJob:
         p.extra_generation_params.update(template_pairs(self.spec.params))
         p.outpath_samples, p.outpath_grids = (str(self.finisher.folder(what)) for what in ("samples", "grids"))
         if isinstance(request, Img2Img):
-            vars(p).update(self.input_pictures(request))
+            vars(p).update(input_pictures(request, partial(load_input, self.around.inputs)))
         return p
 
-    def cell_of(self, p: Any, request: Generation) -> Any:
-        """Return `p` for one of several requests: a copy, as A1111's scripts make one."""
+    def cell_of(self, p: Any, request: Generation, read: Load) -> Any:
+        """Return `p` for one of several requests: a copy, as A1111's scripts make one. read: reads input pictures"""
         own = copy(p)
         values = request_view.fields_for_p(request, p.fields(), {})
-        pictures = self.input_pictures(request) if isinstance(request, Img2Img) else {}
+        pictures = input_pictures(request, read) if isinstance(request, Img2Img) else {}
         own_dicts = {name: dict(getattr(p, name)) for name in ("extra_generation_params", "override_settings")}
         vars(own).update({**values, **pictures, **own_dicts, "do_not_save_grid": True})
         own.control, own.detailer = request.control, request.detailer
         return own
-
-    def input_pictures(self, request: Img2Img) -> dict[str, Any]:
-        """Return the fields of `p` that are the request's pictures, and its mask's blur."""
-        mask = load_input(self.around.inputs, request.mask) if request.mask else None
-        images = [load_input(self.around.inputs, image) for image in request.init_images]
-        blur_x, blur_y = request.blur
-        return {"init_images": images, "image_mask": mask, "mask_blur_x": blur_x, "mask_blur_y": blur_y}
 
     def scripts_of(self, p: Any) -> ScriptRunner:
         """Return the scripts whose hooks are called for `p`; none if it has none."""
@@ -359,3 +354,12 @@ class HookedJob:
 
     def saves(self, p: Any) -> bool:
         return self.spec.save and not p.do_not_save_samples
+
+
+def input_pictures(request: Img2Img, read: Load) -> dict[str, Any]:
+    """Return the fields of `p` that are the request's pictures, and its mask's blur. Raises InvalidImage."""
+    blur_x, blur_y = request.blur
+    return {
+        "init_images": [read(image) for image in request.init_images],
+        "image_mask": read(request.mask) if request.mask else None, "mask_blur_x": blur_x, "mask_blur_y": blur_y,
+    }

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from modules.base.errors import Invalid, InvalidImage
 from modules.base.fields import checker, defaults
-from modules.params.img2img import Img2Img
+from modules.params.img2img import WIDEST_BLUR, Img2Img
 from modules.params.txt2img import Generation, Txt2Img
 from modules.plugins.host import Host
 from modules.requests.resolve import resolve_img2img, resolve_request
@@ -82,7 +82,7 @@ def request_from_p(
     values = {name: python_number(getattr(p, name, None)) for name in usual if name not in NOT_OF_P}
     values = {name: usual[name] if value is None else value for name, value in values.items()}
     values = with_stand_ins(values, host) | {"styles": ()}
-    values |= kept_inputs(p, kept) if cls is Img2Img else {}
+    values |= {**kept_inputs(p, kept), **narrowed_blur(values)} if cls is Img2Img else {}
     try:
         request = checker(cls).validate_python(values)
     except ValidationError as error:
@@ -96,11 +96,17 @@ def request_from_p(
 
 def kept_inputs(p: Any, kept: InputPictures) -> dict[str, Any]:
     """Keep the pictures of an img2img `p` and return their names."""
-    mask = next((each for each in (p.latent_mask, p.image_mask, p.mask) if each is not None), None)
+    mask = next((each for each in (p.image_mask, p.mask) if each is not None), None)
     return {
         "init_images": tuple(kept.keep(image) for image in p.init_images or () if image is not None),
         "mask": kept.keep(mask) if mask is not None else "",
     }
+
+
+def narrowed_blur(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the blur of a mask as a request may have it: `canvas_of_p` draws a wider one."""
+    wide = {name: values[name] for name in ("mask_blur", "mask_blur_x", "mask_blur_y")}
+    return {name: min(blur, WIDEST_BLUR) for name, blur in wide.items() if isinstance(blur, int | float)}
 
 
 def python_number(value: Any) -> Any:

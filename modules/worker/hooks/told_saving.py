@@ -54,7 +54,7 @@ class ToldSaving:
         how = picture_format(s, file.image)
         path = next(each for each in place.names(how.name, "") if not each.exists())
         params = self.told_before(p, file.image, path, {**file.texts, "parameters": file.infotext})
-        target = self.allowed(Path(params.filename))
+        target = self.allowed(Path(params.filename), place.folder)
         pairs = {key: str(text) for key, text in params.pnginfo.items() if key != "parameters"}
         text = str(params.pnginfo.get("parameters", ""))
         sheet = Sheet(params.image, how, text if s.enable_pnginfo else "", pairs, file.beside)
@@ -77,11 +77,14 @@ class ToldSaving:
         params.filename = str(written)
         self.call("image_saved", params)
 
-    def allowed(self, path: Path) -> Path:
-        """Return a path that an extension has named, below the owner's outputs. Raises Invalid."""
+    def allowed(self, path: Path, folder: Path | None = None) -> Path:
+        """Return a path that an extension has named, below the owner's outputs. Raises Invalid.
+
+        folder: another one that is allowed, where the job was asked to write
+        """
         outputs = self.outputs.resolve()
         whole = path if path.is_absolute() else outputs / path
-        if not whole.resolve().is_relative_to(outputs):
+        if not any(whole.resolve().is_relative_to(each.resolve()) for each in (outputs, folder or outputs)):
             raise Invalid(f"An extension wants to save to {path}.", "Only folders below the outputs are written to.")
         return whole
 
