@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -71,6 +72,17 @@ def test_form_and_raw_text_are_in_step_and_saved_without_touching_a_pixel(page: 
     texts, saved = downloaded(page, "Take away")
     assert texts == {} and saved == pixels
     expect(raw).to_have_value("")
+
+
+def test_a_model_that_is_here_is_offered_and_brings_its_hash(page: Page, tmp_path: Path) -> None:
+    opened(page, picture(tmp_path / "fox.png", {"parameters": f"{DATA}, Model hash: 0011223344, Model: gone"}))
+    page.locator(".data-unfold > summary").click()
+    model = page.locator('.data-pair [data-of="Model"]')
+    expect(page.locator("#data_models_here option[value=easel-stickers-128]")).to_have_count(1)
+    model.fill("easel-stickers-128")
+    raw = page.get_by_label("Raw text")
+    expect(raw).to_have_value(re.compile("Model: easel-stickers-128"))
+    expect(raw).not_to_have_value(re.compile("0011223344"))      # its own hash, or none as long as nobody knows it
 
 
 def test_several_pictures_are_edited_after_a_preview_and_compared(page: Page, tmp_path: Path) -> None:

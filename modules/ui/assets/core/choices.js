@@ -10,6 +10,9 @@ const MOST_AWAY = 50;
 
 let known = facts.start.choices;      // by list
 
+/** What there is to choose from a list now: texts, or pairs of what is shown and what is meant. */
+export const offered = (list) => known[list] ?? [];
+
 /** What is wrong with the files, or where to put one if there is none. */
 export function showProblems({ problems, missing_folder: folder }) {
   const missing = folder

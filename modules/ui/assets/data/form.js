@@ -3,6 +3,7 @@ import { facts, h, iconButton, t } from "../core/dom.js";
 import { control, textBox } from "./control.js";
 import { declaredFields, undeclared } from "./declared.js";
 import { changedParts } from "./edits.js";
+import { MODEL, MODEL_HASH, modelBox } from "./models_here.js";
 
 const PROMPTS = ["prompt", "negative_prompt"];      // always there to be written
 
@@ -75,8 +76,7 @@ export class DataForm {
     const row = (pair, place) => {
       const set = (which) => (value) => { pair[which] = value; this.changed(); };
       return h("div.data-pair", {},
-        textBox(pair[0], set(0), { className: "data-key", "aria-label": t("Key") }),
-        textBox(pair[1], set(1), { "aria-label": t("Value") }),
+        textBox(pair[0], set(0), { className: "data-key", "aria-label": t("Key") }), this.value(pair, set(1)),
         iconButton("close", t("Remove {name}", { name: pair[0] }), () => {
           unknown.splice(place, 1);
           this.draw();
@@ -86,6 +86,28 @@ export class DataForm {
     return unknown.length
       ? [h("h3", {}, t("Other keys, kept as they are")), h("div.data-pairs", {}, unknown.map(row))]
       : [];
+  }
+
+  /** A box for a pair's value; a model that is here brings its hash along. */
+  value(pair, changed) {
+    const [key, value] = pair, more = { "aria-label": t("Value"), "data-of": key };
+    if (key !== MODEL) return textBox(value, changed, more);
+    return modelBox(value, (name, hash) => {
+      if (hash !== undefined) this.takeHash(hash);
+      changed(name);
+    }, more);
+  }
+
+  /** The chosen model's hash takes the place of the former one's, which goes even if the new one is not known. */
+  takeHash(hash) {
+    const pair = this.parts.unknown.find(([key]) => key === MODEL_HASH);
+    const box = this.element.querySelector(`[data-of="${MODEL_HASH}"]`);
+    if (!pair || !box) return;
+    if (hash) pair[1] = box.value = hash;
+    else {
+      pair[0] = "";      // a pair without a key is none
+      box.closest(".data-pair").remove();
+    }
   }
 
   /** What is changed since it was shown: { tab, fields, settings }, null for what is taken out. */
