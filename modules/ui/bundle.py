@@ -1,6 +1,6 @@
 """Our scripts as one file: each module becomes a function that is called once, after those it imports.
 
-What only people read is left out: lines of comments.
+What only people read is left out: lines of comments, and what lines are indented by.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from pathlib import Path
 IMPORT = re.compile(r'^import (?:\{([^}]*)\} from )?"(\.[^"]+)";$', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:async )?(?:function\*?|class|const) (\w+)|const \{([^}]*)\})", re.MULTILINE)
 COMMENT = re.compile(r"^[ \t]*(?://.*|/\*\*(?:(?!\*/)[\s\S])*\*/)[ \t]*\n", re.MULTILINE)
+STYLE_COMMENT = re.compile(r"^[ \t]*/\*(?:(?!\*/)[\s\S])*\*/[ \t]*\n", re.MULTILINE)
+INDENTATION = re.compile(r"^[ \t]+|\n(?=\n)", re.MULTILINE)      # and empty lines
 OWN_ADDRESS = "import.meta.url"
 
 
@@ -53,9 +55,19 @@ def as_function(name: str, text: str) -> str:
     body = EXPORT.sub("", IMPORT.sub(lambda found: imported(found, name), text))
     if strange := re.search(r"^(?:import|export)\b.*", body, re.MULTILINE):
         raise ValueError(f"{name}: the bundle does not understand “{strange[0]}”.")
-    body = body.replace(OWN_ADDRESS, f"new URL({json.dumps(f'./{name}')}, {OWN_ADDRESS})")
+    body = flush_left(body).replace(OWN_ADDRESS, f"new URL({json.dumps(f'./{name}')}, {OWN_ADDRESS})")
     returned = f"return {{ {', '.join(exported)} }};"
     return f"modules[{json.dumps(name)}] = (() => {{      // {name}\n{body.strip()}\n{returned}\n}})();\n"
+
+
+def flush_left(script: str) -> str:
+    """Return a script without indentation; as it is if a template of several lines may be in it."""
+    return script if any(line.count("`") % 2 for line in script.splitlines()) else INDENTATION.sub("", script)
+
+
+def compact_sheet(sheet: str) -> str:
+    """Return a style sheet without lines of comments and without indentation."""
+    return INDENTATION.sub("", STYLE_COMMENT.sub("", sheet))
 
 
 def imported(found: re.Match[str], name: str) -> str:

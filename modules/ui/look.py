@@ -19,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 from modules.app.colours import COLOURS
 from modules.app.languages import WORDING, shipped_languages, shipped_words
 from modules.ui import gradio_sheets
-from modules.ui.bundle import bundle_modules
+from modules.ui.bundle import bundle_modules, compact_sheet
 from modules.ui.document import FOR_GOOD
 
 ASSETS = Path(__file__).parent / "assets"
@@ -83,8 +83,9 @@ class Assets:
     def build(cls, extended: bool = False) -> Assets:
         gradio = gradio_sheets.gradio_sheets()
         theirs = (gradio_sheets.FOLDER / name for name in gradio)
-        sheets = (*theirs, COLOURS, *(ASSETS / f"{name}.css" for name in SHEETS))
-        sheet = "\n".join(path.read_text(encoding="utf-8") for path in sheets)
+        ours = (COLOURS, *(ASSETS / f"{name}.css" for name in SHEETS))
+        texts = (path.read_text(encoding="utf-8") for path in theirs)
+        sheet = "\n".join([*texts, *(compact_sheet(path.read_text(encoding="utf-8")) for path in ours)])
         first = (WORDING, *(ASSETS / "core" / name for name in BOOT))
         boot = "\n".join(path.read_text(encoding="utf-8") for path in first)
         return cls(

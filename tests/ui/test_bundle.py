@@ -7,7 +7,7 @@ import re
 import pytest
 
 from modules.ui import gradio_sheets
-from modules.ui.bundle import bundle_modules
+from modules.ui.bundle import bundle_modules, compact_sheet
 from modules.ui.look import ASSETS, Assets
 
 
@@ -53,6 +53,17 @@ def test_a_form_that_is_not_understood_is_named(folder, line):
         bundle_modules(made, "main.js")
 
 
+def test_lines_are_not_indented_but_where_a_template_may_go_on(folder):
+    made = folder(main='import { b } from "./b.js";\nif (b) {\n\n  b();\n}\n', b="export const b = `one\n  two`;\n")
+    text = bundle_modules(made, "main.js")
+    assert "if (b) {\nb();\n}" in text and "`one\n  two`" in text
+
+
+def test_a_style_sheet_says_the_same_without_comments_and_indentation():
+    sheet = '/* one\n two */\na {\n  color: red; /* three */\n\n  &::before { content: "/* four */"; }\n}\n'
+    assert compact_sheet(sheet) == 'a {\ncolor: red; /* three */\n&::before { content: "/* four */"; }\n}\n'
+
+
 def test_comments_of_whole_lines_are_left_out_and_nothing_else_is(folder):
     made = folder(main='// one\n/** two\n * three */\nexport const a = "// four"; // five\n/* six */ export const b = 1;\n')
     text = bundle_modules(made, "main.js")
@@ -66,7 +77,8 @@ def test_gradios_sheets_stand_before_ours_and_its_scripts_find_links_to_them():
     head = assets.head("/sub", {})
     assert all(f'<link rel="stylesheet" disabled href="./assets/{name}">' in head for name in assets.gradio)
     texts = [(gradio_sheets.FOLDER / name).read_text(encoding="utf-8") for name in assets.gradio]
-    assert assets.sheet.text.index((ASSETS / "page.css").read_text(encoding="utf-8")) > max(map(assets.sheet.text.index, texts))
+    ours = compact_sheet((ASSETS / "page.css").read_text(encoding="utf-8"))
+    assert assets.sheet.text.index(ours) > max(map(assets.sheet.text.index, texts))
 
 
 def test_every_script_but_the_first_and_the_workers_is_in_a_bundle():
