@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from modules.base.errors import OutOfMemory
@@ -23,9 +23,10 @@ log = logging.getLogger(__name__)
 Answer = Callable[[Sequence[Question]], Sequence[Any]]
 Tell = Callable[[Sequence[ImageTask]], None]
 ALL = 2**31
+IDLE_SECONDS = 60.0      # without anything to do, after which listeners are told
 
 
-def untold(pictures: Sequence[ImageTask]) -> None:
+def untold(*pictures: Sequence[ImageTask]) -> None:
     """Do nothing: the default of listeners."""
 
 
@@ -39,10 +40,12 @@ class EngineListeners:
 
     before: called with the images that are worked on next
     dropped: called with images that were interrupted before they had begun
+    idle: called once there has been nothing to do for a while
     """
 
     before: Tell = untold
     dropped: Tell = untold
+    idle: Callable[[], object] = untold
 
 
 class Engine:
@@ -103,7 +106,14 @@ class Engine:
     def listen(self) -> None:
         """Run the calls of other threads; wait for one only if there is nothing else to do."""
         while not self.running or not self.inbox.empty():
-            self.inbox.get()()
+            self._next_call()()
+
+    def _next_call(self) -> Callable[[], None]:
+        try:
+            return self.inbox.get(timeout=IDLE_SECONDS)
+        except Empty:
+            self.told.idle()
+            return self.inbox.get()
 
     def step(self) -> None:
         """Answer the current image, and others whose questions fit in the same call."""

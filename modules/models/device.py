@@ -191,11 +191,28 @@ class Device:
     def answer(self, questions: Sequence[Question]) -> Sequence[Any]:
         """Answer questions of one type whose `batch_weights` are equal.
 
+        Where memory runs out, what helps the models leaves it, and it is tried once more.
         Raises OutOfMemory, ModelError, NotANumber.
         """
         answers = self.answers[type(questions[0])]
+        try:
+            return self._answered(answers, questions)
+        except OutOfMemory:
+            # a step of training that was half done must not be done again
+            if answers.gradients or not self.forget_helpers():
+                raise
+        return self._answered(answers, questions)      # here the failed try holds no tensors any more
+
+    def _answered(self, answers: Answers, questions: Sequence[Question]) -> Sequence[Any]:
         with torch.inference_mode(not answers.gradients), memory_errors():
             return answers.compute(*answers.prepare(questions))
+
+    def forget_helpers(self) -> bool:
+        """Drop the networks of preprocessors and detectors, which are asked once a picture; False if there are none."""
+        dropped = [helpers.forget() for helpers in (self.annotators, self.detectors)]
+        if any(dropped):
+            release_memory()
+        return any(dropped)
 
     def batch_weights(self, weights: Weights) -> Weights:
         """Return the part of the weights that a batch must share: without networks that can be applied row by row.

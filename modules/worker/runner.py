@@ -104,7 +104,7 @@ class JobRunner:
             self.faults.around(self.device.answer) if self.faults else self.device.answer,
             self._watch,
             batch_weights=self.device.batch_weights,
-            told=EngineListeners(before=self._note_device, dropped=self._dropped),
+            told=EngineListeners(self._note_device, self._dropped, idle=self.device.forget_helpers),
         )
         self.trainings = TrainingJobs(config.library, self.device.tokenizer, self.engine, self._emit)
         self.conductor = Conductor(self, config.extensions, self._emit) if config.extensions else None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from modules.base.errors import OutOfMemory
+from modules.engine import engine as engine_room
 from modules.engine.engine import Engine, EngineListeners, ImageTask
 from modules.sampling.questions import Interrupted, Signal, WaitFor
 
@@ -253,6 +254,21 @@ def test_interrupt_drops_those_that_have_not_begun_and_tells_of_them_once():
     # b has its part of the call
     assert sorted(p.result for p in bench.ended if p.job == "a") == ["stopped at 0", "stopped at 1"]
     assert [p.result for p in bench.ended if p.job == "b"] == [3]
+
+
+def test_listeners_are_told_once_when_there_is_nothing_to_do_for_a_while(monkeypatch):
+    monkeypatch.setattr(engine_room, "IDLE_SECONDS", 0.01)
+    bench, told = Bench(), []
+
+    def idle():
+        told.append("idle")
+        bench.engine.submit([picture(counting(3))])
+
+    bench.engine.told = EngineListeners(idle=idle)
+    bench.engine.listen()
+    assert told == ["idle"] and len(bench.engine.running) == 1
+    bench.engine.run()
+    assert [p.result for p in bench.ended] == [3]
 
 
 def test_an_owners_many_jobs_begin_in_their_order_and_no_more_than_fit():

@@ -9,11 +9,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from modules.base.errors import OutOfMemory
 from modules.engine.messages import JobSpec
 from modules.imaging.inputs import load_input
 from modules.library.model_kinds import ANNOTATOR
 from modules.models.annotators.lineart import LineDrawer
-from modules.models.device import Device, Placement
+from modules.models.device import Answers, Device, Placement
 from modules.params.control import ControlUnit
 from modules.params.img2img import Img2Img
 from modules.params.map_request import MapRequest
@@ -21,6 +22,7 @@ from modules.params.txt2img import Txt2Img
 from modules.prompts.tokenizer import load_tokenizer
 from modules.requests.resolve import resolve_request
 from modules.sampling.annotation import Annotate
+from modules.sampling.questions import Facts
 from modules.sampling.weights import Weights
 from modules.settings.options import Settings
 from modules.worker.saving import to_be_saved
@@ -77,6 +79,41 @@ def test_a_picture_alone_and_in_a_batch_are_within_one_level_and_the_network_is_
     monkeypatch.setattr(machine.annotators, "_networks", None)      # no network is there to be asked
     together = drawn(machine, Txt2Img(**SIZE, control=(unit(),), batch_size=2))
     assert np.abs(together[0].pixels.astype(int) - alone.pixels).max() <= 1
+
+
+@pytest.fixture
+def crowded(machine, monkeypatch):
+    """Answers Facts with "made" where no preprocessor's network is in memory; each try notes how many there are."""
+    tries = []
+
+    def answers(gradients=False, enough=0):
+        def made_or_full(asks):
+            tries.append(len(machine.annotators._loaded))
+            if tries[-1] > enough:
+                raise torch.OutOfMemoryError("full")
+            return ["made"]
+
+        monkeypatch.setitem(machine.answers, Facts, Answers(made_or_full, lambda asks: (asks,), gradients))
+        machine.annotators.maps._maps.clear()
+        map_alone(machine)
+        return tries
+
+    return answers
+
+
+def test_where_memory_runs_out_preprocessors_leave_it_and_it_is_tried_once_more(machine, crowded):
+    tries = crowded()
+    assert machine.answer([Facts(Weights(""))]) == ["made"] and tries == [1, 0]
+
+
+@pytest.mark.parametrize(("gradients", "enough", "found"), [(False, -1, [1, 0]), (True, 0, [1])])
+def test_what_does_not_fit_even_so_is_told_and_half_a_step_of_training_is_not_done_again(
+    machine, crowded, gradients, enough, found
+):
+    tries = crowded(gradients, enough)
+    with pytest.raises(OutOfMemory):
+        machine.answer([Facts(Weights(""))])
+    assert tries == found
 
 
 def test_both_passes_of_hires_fix_have_a_map_of_their_size(machine):

@@ -70,6 +70,11 @@ class Annotators:
             self.maps.put(key, found)
         return found
 
+    def forget(self) -> bool:
+        """Drop all networks, but not the maps; False if there are none."""
+        before, self._loaded = self._loaded, {}
+        return bool(before)
+
     def _networks(self, row: AnnotatorRow, states: Sequence[Sequence[FileState]]) -> list[object]:
         """Return the networks of files; those of other files leave the memory before these take theirs."""
         keys = list(zip(row.loads, states, strict=True))

@@ -39,6 +39,11 @@ class Detectors:
             self._loaded = path, load_detector(path, self.device)
         return self._loaded[1](ask.pixels, ask.confidence, ask.classes)
 
+    def forget(self) -> bool:
+        """Drop the network; False if there is none."""
+        before, self._loaded = self._loaded, None
+        return before is not None
+
 
 def load_detector(path: Path, device: torch.device) -> FindAll:
     """Return the function of a detector's file. Raises ModelError, naming the file."""
