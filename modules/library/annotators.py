@@ -21,7 +21,7 @@ ANNOTATOR_FOLDER = f"models/{ANNOTATOR.where[-1]}"
 OWN_FILE_ANNOTATORS = (
     "openpose", "openpose_hand", "openpose_face", "openpose_faceonly", "openpose_full", "hed", "hed_safe",
     "scribble_hed", "pidinet", "pidinet_safe", "pidinet_scribble", "pidinet_sketch", "lineart", "lineart_coarse",
-    "lineart_anime", "lineart_anime_denoise", "mlsd",
+    "lineart_anime", "lineart_anime_denoise", "mlsd", "normal_bae",
 )
 
 
@@ -40,6 +40,7 @@ class TransformersKind:
 
 ANNOTATOR_MODELS: Mapping[str, TransformersKind] = {
     "depth": TransformersKind(("dpt",), "Intel/dpt-hybrid-midas"),
+    "normal_map": TransformersKind(("dpt",), "Intel/dpt-hybrid-midas"),
     "depth_zoe": TransformersKind(("zoedepth",), "Intel/zoedepth-nyu-kitti"),
     "depth_anything": TransformersKind(("depth_anything",), "LiheYoung/depth-anything-large-hf"),
     "depth_anything_v2": TransformersKind(("depth_anything",), "depth-anything/Depth-Anything-V2-Large-hf", "v2"),

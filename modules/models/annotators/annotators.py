@@ -21,10 +21,11 @@ from modules.models.annotators.anime_lines import anime_lines, load_anime_drawer
 from modules.models.annotators.edges import load_hed, soft_edges
 from modules.models.annotators.lineart import drawn_lines, load_line_drawer
 from modules.models.annotators.manga_lines import load_manga_drawer, manga_lines
+from modules.models.annotators.normals import load_normal_net, surface_normals
 from modules.models.annotators.openpose import load_pose_net, posed, posed_with_faces, posed_with_hands, wholly_posed
 from modules.models.annotators.openpose_parts import load_face_net, load_hand_net
 from modules.models.annotators.pidinet import load_pidinet, pixel_edges
-from modules.models.annotators.seen_by_transformers import load_seer, seen_map
+from modules.models.annotators.seen_by_transformers import load_seer, normals_of_depth, seen_map
 from modules.models.annotators.straight_lines import load_line_finder, straight_lines
 from modules.sampling.annotation import Annotate, Annotation
 
@@ -129,5 +130,7 @@ ANNOTATOR_ROWS: Mapping[str, AnnotatorRow] = {
     "lineart_anime": AnnotatorRow(anime_lines, (load_anime_drawer,)),
     "lineart_anime_denoise": AnnotatorRow(manga_lines, (load_manga_drawer,)),
     "mlsd": AnnotatorRow(straight_lines, (load_line_finder,)),
+    "normal_bae": AnnotatorRow(surface_normals, (load_normal_net,)),
     **dict.fromkeys(ANNOTATOR_MODELS, AnnotatorRow(seen_map, (load_seer,))),
+    "normal_map": AnnotatorRow(normals_of_depth, (load_seer,)),
 }

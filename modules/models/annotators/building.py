@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,6 +17,9 @@ BATCH_COUNTER = ".num_batches_tracked"      # of training, beside the weights of
 
 Convert = Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]
 AnnotatorNet = TypeVar("AnnotatorNet", bound=nn.Module)
+ChannelScale = tuple[Sequence[float], Sequence[float]]      # mean and deviation of each channel
+
+IMAGENET: ChannelScale = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def annotator_network(
@@ -35,6 +38,12 @@ def annotator_network(
 
 def names_without_module(names: Collection[str]) -> dict[str, str]:
     return {name: name.removeprefix(PARALLEL) for name in names}
+
+
+def standardised(x: Tensor, scale: ChannelScale) -> Tensor:
+    """Return a picture (1, 3, H, W) of 0 to 1 less each channel's mean, in deviations."""
+    mean, deviation = (torch.tensor(each, device=x.device).view(1, 3, 1, 1) for each in scale)
+    return (x - mean) / deviation
 
 
 def checked_levels(shares: np.ndarray) -> np.ndarray:

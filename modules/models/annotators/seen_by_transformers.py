@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,15 +20,15 @@ from modules.base.errors import ModelMismatch
 from modules.imaging.control.maps import MapOptions, in_resolution, in_three
 from modules.imaging.control.resampling import Levels
 from modules.imaging.control.segments import coloured
-from modules.models.annotators.building import checked_levels
+from modules.models.annotators.building import IMAGENET, ChannelScale, checked_levels, standardised
 from modules.models.files.state_dict import read_state_dict
 from modules.models.files.transformers_config import config_beside
 from modules.models.layers import seen_pixels
 from modules.sampling.annotation import Annotate, Annotation
 
-IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)      # mean and deviation of each channel
 CENTRED = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
 NEAREST_SHARE, FURTHEST_SHARE = 2, 85      # percent of distances between which a map's levels are spread
+DEPTH_OF_NORMALS = 2 * math.pi      # the z of all normals that are made of a depth, before their length is made 1
 LONGEST_FRAME = 4                # times the shorter side that a network sees
 
 
@@ -42,7 +43,7 @@ class Seer:
     """
 
     make: str
-    scale: tuple[Sequence[float], Sequence[float]]
+    scale: ChannelScale
     levels: Callable[[Any, tuple[int, int]], Levels]
     side: int = 0
     cell: int = 1
@@ -81,17 +82,38 @@ def built(make: Any, config: Any, tensors: Mapping[str, Tensor]) -> Any:
 
 def seen_map(model: Any, ask: Annotate) -> Annotation:
     """Return the map of what a model sees in a picture."""
-    seer = SEERS[model.config.model_type]
 
     def see(levels: Levels, options: MapOptions) -> Levels:
-        x = seen_pixels(levels, model) / 255
-        size = frame_of(seer, model.config, levels.shape[:2])
-        if size != levels.shape[:2]:
-            x = interpolate(x, size, mode="bicubic", antialias=True).clamp(0, 1)
-        mean, deviation = (torch.tensor(each, device=x.device).view(1, 3, 1, 1) for each in seer.scale)
-        return seer.levels(model((x - mean) / deviation), levels.shape[:2])
+        return SEERS[model.config.model_type].levels(answer_to(model, levels), levels.shape[:2])
 
     return Annotation(in_resolution(see)(ask.pixels, MapOptions(ask.resolution)))
+
+
+def normals_of_depth(model: Any, ask: Annotate) -> Annotation:
+    """Return the map of normals that a depth has: z, y and x as red, green and blue.
+
+    Of the question, `a` is the nearness from 0 to 1 below which a place is background, and faces the eye.
+    """
+    from scipy.ndimage import sobel  # slow to import
+
+    def see(levels: Levels, options: MapOptions) -> Levels:
+        near = brought_to(answer_to(model, levels).predicted_depth, levels.shape[:2])
+        share = (near - near.min()) / max(float(np.ptp(near)), 1e-9)
+        slopes = [np.where(share < options.a, 0, sobel(near, axis, mode="mirror")) for axis in (0, 1)]
+        normals = np.stack([np.full_like(near, DEPTH_OF_NORMALS), *slopes], 2)
+        return checked_levels((normals / np.linalg.norm(normals, axis=2, keepdims=True) + 1) / 2)
+
+    return Annotation(in_resolution(see)(ask.pixels, MapOptions(ask.resolution, ask.a)))
+
+
+def answer_to(model: Any, levels: Levels) -> Any:
+    """Return what a model says of a picture, shown in the size and the scale it was taught with."""
+    seer = SEERS[model.config.model_type]
+    x = seen_pixels(levels, model) / 255
+    size = frame_of(seer, model.config, levels.shape[:2])
+    if size != levels.shape[:2]:
+        x = interpolate(x, size, mode="bicubic", antialias=True).clamp(0, 1)
+    return model(standardised(x, seer.scale))
 
 
 def frame_of(seer: Seer, config: Any, shape: tuple[int, int]) -> tuple[int, int]:
