@@ -6,7 +6,7 @@ Names, labels and defaults are those of the ControlNet extension's API and form.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from annotated_types import Ge, Le, MaxLen
@@ -32,7 +32,8 @@ SOFT_LEVELS = (0.25, 0.62, 0.825, 1.0)      # of a T2I-Adapter
 SOFT_SECOND_PASS = ("canny", "mlsd")      # in names of preprocessors whose second pass is always softened
 
 UNIT_PICTURES = ("image", "mask", "effective_region_mask")      # fields of one picture each; `more_images` has several
-MOST_UNIT_PICTURES = 8           # of an IP-Adapter's unit beside its first
+MOST_UNIT_PICTURES = 99          # of a unit beside its first
+MOST_READ_PICTURES = 8         # of those, of an IP-Adapter's unit, which reads all of them for each picture
 
 LayerWeight = Annotated[float, Ge(-10), Le(10)]
 
@@ -43,7 +44,8 @@ class ControlUnit:
 
     enabled: Annotated[bool, Param("Enable", Checkbox(), "The unit takes part; a picture that is dropped on it enables it.")] = True
     image: EncodedPicture = ""                       # "": in img2img the picture that the job starts from
-    more_images: Annotated[tuple[EncodedPicture, ...], MaxLen(MOST_UNIT_PICTURES)] = ()      # of an IP-Adapter: what they say is averaged
+    # of an IP-Adapter: what they say is averaged; of others: the job's pictures take them in turn, after `image`
+    more_images: Annotated[tuple[EncodedPicture, ...], MaxLen(MOST_UNIT_PICTURES)] = ()
     mask: EncodedPicture = ""                        # for inpainting: what is white is painted
     module: Annotated[str, Param("Preprocessor", Choice("preprocessors"), "Makes the map of the picture; none takes the picture as the map.")] = NO_PREPROCESSOR
     model: Annotated[str, Param("Model", Choice("control_models"), "The ControlNet that makes pictures follow the map.")] = NO_CONTROL_MODEL
@@ -84,6 +86,16 @@ class ControlUnit:
     def is_image_prompt(self) -> bool:
         """True if the picture is a prompt for an IP-Adapter."""
         return self.preprocessor.name in IMAGE_PROMPT
+
+    def for_picture(self, number: int) -> ControlUnit:
+        """Return the unit as it counts for the job's picture of that number, from 0: with one of its pictures.
+
+        An IP-Adapter reads all of them as one prompt.
+        """
+        pictures = [name for name in (self.image, *self.more_images) if name]
+        if self.is_image_prompt or not self.more_images:
+            return self
+        return replace(self, image=pictures[number % len(pictures)], more_images=())
 
     @property
     def sliders(self) -> tuple[float, float, float]:
@@ -141,6 +153,11 @@ class ControlUnit:
 def pictures_of_unit(unit: ControlUnit) -> tuple[str, ...]:
     """Return all pictures that a unit has."""
     return tuple(filter(None, (*(getattr(unit, name) for name in UNIT_PICTURES), *unit.more_images)))
+
+
+def units_for_picture(units: Sequence[ControlUnit], number: int) -> tuple[ControlUnit, ...]:
+    """Return the units as they count for the job's picture of that number, from 0."""
+    return tuple(unit.for_picture(number) for unit in units)
 
 
 def enabled_units(units: Sequence[ControlUnit]) -> tuple[ControlUnit, ...]:

@@ -51,6 +51,8 @@ def unit_fields(given: Mapping[str, Any]) -> dict[str, Any]:
     if given.get("guessmode") in (True, "true", "True"):
         named["control_mode"] = CONTROL_MODE
     named |= pictures_in(named)
+    if batch := pictures_of_batch(given):
+        named |= batch
     named.setdefault("enabled", names_something(named))
     return named
 
@@ -122,6 +124,19 @@ def pictures_in(named: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     found = {name: image[name] for name in ("image", "mask") if isinstance(image.get(name), str)}
     return {"image": "", **found}
+
+
+def pictures_of_batch(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a list of pictures that the job's pictures take in turn; {} if there is none.
+
+    A folder on the server, which the extension's form has there, is none.
+    """
+    found = given.get("batch_images")
+    if not isinstance(found, list | tuple):
+        return {}
+    names = [each.get("image") if isinstance(each, Mapping) else each for each in found]
+    first, *more = [name for name in names if isinstance(name, str) and name] or [""]
+    return {"image": first, "more_images": more} if first else {}
 
 
 def pictures_of_list(images: Sequence[Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from modules.imaging.inputs import NAME
 from modules.library.annotators import find_annotator, is_run
 from modules.library.control_models import control_title, find_control_model
 from modules.library.library import Library
-from modules.params.control import NO_CONTROL_MODEL, UNIT_PICTURES, ControlUnit, enabled_units
+from modules.params.control import MOST_READ_PICTURES, NO_CONTROL_MODEL, UNIT_PICTURES, ControlUnit, enabled_units
 from modules.params.img2img import Img2Img
 from modules.params.txt2img import Generation
 
@@ -95,6 +95,11 @@ def check_unit(unit: ControlUnit, place: int, from_picture: bool) -> None:
     if not unit.image and not unit.more_images and not from_picture:
         raise Invalid(
             f"ControlNet unit {place} has no picture.", "Give it one in image, or turn the unit off.", field="control"
+        )
+    if unit.is_image_prompt and len(unit.more_images) > MOST_READ_PICTURES:
+        raise Invalid(
+            f"ControlNet unit {place} has {len(unit.more_images) + 1} pictures; an IP-Adapter reads "
+            f"{MOST_READ_PICTURES + 1} at most.", "Take some away.", field="control",
         )
     if unit.needs_model and unit.model == NO_CONTROL_MODEL:
         raise Invalid(f"ControlNet unit {place} has no model.", "Name one in model.", field="control")

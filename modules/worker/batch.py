@@ -48,16 +48,16 @@ def members(batch: Batch, entry: BatchItem, pictures: int) -> list[Member]:
     ]
 
 
-def plan_batch(batch: Batch, plan_file: Callable[[BatchItem], JobPlan]) -> JobPlan:
+def plan_batch(batch: Batch, plan_file: Callable[[int, BatchItem], JobPlan]) -> JobPlan:
     """Return the plans of all files of the batch as one job plan. Raises InvalidImage if none is left.
 
     An image's number identifies its input file even where files are left out: a resumed job may find fewer of them.
     """
     found: list[JobPlan | None] = []
     notes = list(batch.notes)
-    for entry in batch.entries:
+    for number, entry in enumerate(batch.entries):
         try:
-            found.append(plan_file(entry))
+            found.append(plan_file(number, entry))
         except ODD as error:      # raised by a script whose plan depends on the picture
             found.append(None)
             notes.append(str(left_out_file(entry.file, error)))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from modules.library.catalog import ModelFile
 from modules.library.control_models import find_control_model
 from modules.library.library import Library
-from modules.params.control import ControlUnit, enabled_units
+from modules.params.control import ControlUnit, enabled_units, units_for_picture
 from modules.params.txt2img import Generation
 from modules.pipelines.canvas import Load
 from modules.pipelines.control_maps import MapMaker
@@ -41,7 +42,31 @@ def control_file(library: Library, unit: ControlUnit) -> ModelFile | None:
 
 
 def with_maps(plans: list[PlanOfImage]) -> list[PlanOfImage]:
-    """Return the plans of one request, whose maps are returned with its last picture if the settings want them."""
-    if not plans or not plans[-1].files.control or plans[-1].settings.control_net_no_detectmap:
+    """Return the plans of one request, whose units' several pictures they have in turn.
+
+    The units' maps are returned if the settings want them: with each image if these differ, else with the last.
+    """
+    if not plans or not plans[-1].files.control:
         return plans
-    return [*plans[:-1], replace(plans[-1], returns_maps=True)]
+    turns = [with_pictures_of(plan, number) for number, plan in enumerate(plans)]
+    if plans[-1].settings.control_net_no_detectmap:
+        return turns
+    last, differ = len(turns) - 1, turns[0] is not plans[0]
+    return [replace(plan, returns_maps=differ or number == last) for number, plan in enumerate(turns)]
+
+
+def with_pictures_of(plan: PlanOfImage, number: int) -> PlanOfImage:
+    """Return the plan with that one of its units' several pictures which is the image's of that number."""
+    if all(each.unit.for_picture(number) is each.unit for each in plan.files.control):
+        return plan
+    units = units_for_picture(plan.params.control, number)
+    passes = tuple(
+        replace(each, params=replace(each.params, control=units), control=units_in_turn(each.control, number))
+        for each in plan.passes
+    )
+    files = replace(plan.files, control=units_in_turn(plan.files.control, number))
+    return replace(plan, params=replace(plan.params, control=units), passes=passes, files=files)
+
+
+def units_in_turn(planned: Sequence[PlannedUnit], number: int) -> tuple[PlannedUnit, ...]:
+    return tuple(replace(each, unit=each.unit.for_picture(number)) for each in planned)

@@ -15,6 +15,7 @@ from modules.library.library import Library, Remembering, not_here
 from modules.library.safety_checkers import find_safety_checker
 from modules.library.upscalers import BUILT_IN
 from modules.params.batch import Batch, BatchItem
+from modules.params.control import units_for_picture
 from modules.params.extras import Extras, extended
 from modules.params.hires import LATENT_MODES, check_hires, sized_by_result
 from modules.params.img2img import Img2Img
@@ -221,10 +222,15 @@ def txt2img_plans(settings: Settings, library: Library, read: Load, params: Txt2
 
 def each_request(cls: type[Request], spec: JobSpec) -> Cells:
     """Return the job's request, or one for each picture if they have prompts of their own, each with its settings."""
-    own = picture_specs(spec)
+    own = [read_spec(cls, each) for each in picture_specs(spec)]
     if own:
-        return Cells([read_spec(cls, each) for each in own], GridSet())
+        return Cells([(in_place(params, number), settings) for number, (params, settings) in enumerate(own)], GridSet())
     return script_cells(*read_spec(cls, spec), spec.save)
+
+
+def in_place(params: Request, number: int) -> Request:
+    """Return a request of the job's picture of that number, from 0, with that one of its units' pictures."""
+    return replace(params, control=units_for_picture(params.control, number))
 
 
 def script_cells(params: Request, settings: Settings, saved: bool) -> Cells:
@@ -262,10 +268,10 @@ def plan_img2img(spec: JobSpec, library: Library, inputs: Path, moments: Moments
         return with_grids(plan, cells.grids, usual[0], spec.save)
     remembering, read = Remembering(library.catalogs, library.approximations), batch_reader(inputs)
 
-    def plan_file(entry: BatchItem) -> JobPlan:
+    def plan_file(number: int, entry: BatchItem) -> JobPlan:
         own = bool(entry.params or entry.settings)
         params, settings = read_spec(Img2Img, of_entry(spec, entry)) if own else usual
-        params = replace(params, init_images=(entry.image,), mask=entry.mask)
+        params = in_place(replace(params, init_images=(entry.image,), mask=entry.mask), number)
         return img2img_plan(remembering, read, script_cells(params, settings, saved=False), moments)
 
     return plan_batch(batch, plan_file)

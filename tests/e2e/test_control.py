@@ -262,3 +262,24 @@ def test_the_effective_region_is_painted_over_the_units_picture_and_both_come_ba
     expect(shown).to_have_count(2)
     other.wait_for_function("[...document.querySelectorAll('.control-picture img')].filter((image) => image.src)"
                             ".every((image) => image.complete && image.naturalWidth > 0)")
+
+
+def test_several_pictures_are_taken_in_turn_by_those_of_a_batch(page: Page, tmp_path: Path) -> None:
+    opened(page, "controlnet")
+    unit = page.locator(f"#{UNIT}")
+    files = [tmp_path / f"frame-{number}.png" for number in (1, 2, 10)]
+    for grey, file in enumerate(files, 1):
+        Image.new("RGB", (64, 64), (20 * grey,) * 3).save(file)
+    batch = unit.locator(".control-batch")
+    unit.locator(".control-drawing input[type=file]").set_input_files(list(reversed(files)))
+    expect(batch.get_by_role("status")).to_have_text("The pictures of a batch take these 3 in turn.")
+    expect(batch.locator(".control-batch-row img")).to_have_count(2)
+    batch.get_by_role("button", name="Batch count 3: one for each").click()
+    expect(page.locator("#txt2img_batch_count [type=number]")).to_have_value("3")
+    asked = asked_unit(page)
+    greys = [int(kept_levels(page, name)[0, 0, 0]) for name in (asked["image"], *asked["more_images"])]
+    assert greys == [20, 40, 60] and asked["enabled"]      # in the order of their names, 2 before 10
+    batch.get_by_role("button", name="Take them away").click()
+    expect(batch).to_be_hidden()
+    expect(unit.get_by_role("button", name="Pictures for a batch")).to_be_visible()
+    page.locator(f"#{UNIT}_enabled").uncheck()

@@ -195,6 +195,20 @@ def test_a_list_of_pictures_is_the_first_and_further_ones():
     assert (found.image, found.mask, found.more_images) == ("a", "m", ("b", "c"))
 
 
+@pytest.mark.parametrize("batch", [["a", "b", "c"], [{"image": "a"}, {"image": "b"}, "c"]])
+def test_a_batch_of_pictures_is_taken_in_turn_and_a_folder_is_none(batch):
+    found = unit(model="m", batch_images=batch)
+    assert [found.for_picture(number).image for number in range(4)] == ["a", "b", "c", "a"]
+    assert found.for_picture(1).more_images == ()
+    for nothing in ("/home/me/pictures", [], [""], None):
+        assert unit(model="m", image="z", batch_images=nothing).image == "z"
+
+
+def test_a_unit_of_one_picture_and_an_ip_adapters_are_the_same_for_each_picture():
+    for own in (unit(model="m", image="a"), unit(module="ip-adapter-auto", image="a", more_images=["b"])):
+        assert own.for_picture(3) is own
+
+
 def test_style_fidelity_is_the_first_slider_but_for_the_modes_ends_and_the_second_pass():
     looked = unit(module="reference_only", threshold_a=0.8)
     assert looked.style_fidelity(False, wide=False) == 0.8

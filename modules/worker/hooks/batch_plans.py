@@ -15,7 +15,7 @@ from modules.pipelines.networks import with_standing_networks
 from modules.pipelines.plan import Files, ImagePlan
 from modules.settings.account_limits import account_limits
 from modules.settings.options import Settings
-from modules.worker.control_plans import with_control, with_maps
+from modules.worker.control_plans import with_control, with_maps, with_pictures_of
 from modules.worker.detail_plans import with_detailer
 from modules.worker.hooks import request_view
 from modules.worker.hooks.canvas_of_p import CanvasOfP
@@ -52,6 +52,7 @@ class BatchPlanner:
         self.check(plans, p)
         last = p.iteration + 1 >= p.n_iter
         plans = with_detailer(plans, self.job.library, partial(load_input, self.job.around.inputs))
+        plans = [with_pictures_of(plan, p.iteration * p.batch_size + place) for place, plan in enumerate(plans)]
         return with_maps(plans) if last else plans
 
     def for_second_pass(self, request: Generation, p: Any, place: int) -> Generation:

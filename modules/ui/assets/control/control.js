@@ -16,6 +16,7 @@ export class ControlUnits {
     const { tab, form } = owner, place = {
       size: () => mapSize(Number(form.get("width")) || LEAST_MAP, Number(form.get("height")) || LEAST_MAP),
       ground: async () => (await owner.drawing?.())?.image ?? null,
+      count: (number) => form.fill({ n_iter: number, batch_size: 1 }),
     };
     Object.assign(this, { tab, form, own: null });
     this.units = Array.from({ length: count }, (_, number) => new UnitForm(tab, number, () => this.changed(), place));

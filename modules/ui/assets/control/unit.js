@@ -3,6 +3,7 @@ import { textButton } from "../core/dialog.js";
 import { h, iconButton, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
 import { dataUrl, reasonOf } from "../core/server.js";
+import { BatchPictures } from "./batch_pictures.js";
 import { FieldsForm } from "./fields.js";
 import { controlLists, detectMap } from "./lists.js";
 import { PictureBox, PictureRow } from "./picture_box.js";
@@ -50,8 +51,10 @@ export class UnitForm extends FieldsForm {
     this.mask = new PictureBox(t("Mask"), (mask) => this.set({ mask }));
     this.region = new PictureBox(t("Effective Region Mask"), (mask) => this.set({ effective_region_mask: mask }));
     this.further = new PictureRow(t("Another picture"), MOST_FURTHER, (more_images) => this.set({ more_images }));
+    this.batch = new BatchPictures(this, place);
     this.map = h("figure.control-map", { hidden: true });
     this.drawing = new UnitDrawing(this, place);
+    this.drawing.element.append(this.batch.more, this.batch.input);
     this.types = h("div.control-types", { role: "radiogroup", "aria-label": t("Control Type") });
     this.sliders = h("div.control-sliders");
     this.element = h("div.control-unit", { id: this.id, role: "tabpanel" }, this.parts());
@@ -66,6 +69,7 @@ export class UnitForm extends FieldsForm {
       h("div.control-pictures", {},
         this.picture.element, this.further.element, this.mask.element, this.region.element, this.map),
       this.drawing.element,
+      this.batch.element,
       hint,
       h("div.control-checks", {}, this.check("enabled", "Enable"), this.check("pixel_perfect", "Pixel Perfect"),
         own ? null : this.check("inpaint_crop_input_image", "Crop input image based on A1111 mask")),
@@ -90,7 +94,7 @@ export class UnitForm extends FieldsForm {
   take(values) {
     this.values = { ...emptyUnit(this.tab), ...values };
     this.picture.take(this.values.image);
-    this.further.take(this.values.more_images);
+    this.batch.take(this.values.more_images);
     this.mask.take(this.values.mask);
     this.region.take(this.values.effective_region_mask);
     this.show();
@@ -101,6 +105,8 @@ export class UnitForm extends FieldsForm {
     this.mask.element.hidden = !paints(this.values.module);
     this.drawing.show(paints(this.values.module));
     for (const element of [this.further.element, this.weightType]) element.hidden = !prompts(this.values.module);
+    if (prompts(this.values.module)) this.further.take(this.values.more_images);
+    this.batch.show(!prompts(this.values.module));
     this.showSliders();
   }
 
