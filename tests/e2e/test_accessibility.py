@@ -9,6 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+UNIT = "#txt2img_controlnet_ControlNet-0_controlnet"
 INPUT = Path(__file__).resolve().parents[1] / "golden" / "inputs" / "init_big.png"
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"], "resultTypes": ["violations"]}
 State = Callable[[Page], object]
@@ -144,6 +145,24 @@ def png_read(page: Page) -> None:
     page.wait_for_selector("#tab_pnginfo.has-picture")
 
 
+def control_open(page: Page) -> None:
+    page.click("#txt2img_controlnet summary")
+    page.locator(f"{UNIT} input[type=file][multiple]").set_input_files([INPUT, INPUT])
+    page.wait_for_selector(f"{UNIT} .control-batch-row img")
+
+
+def dialog(name: str) -> State:
+    """Return what opens a dialog of ControlNet's first unit."""
+
+    def go(page: Page) -> None:
+        page.keyboard.press("Escape")
+        page.locator(UNIT).get_by_role("button", name=name, exact=True).click()
+        page.wait_for_selector("dialog[open] .editor-stage")
+
+    go.__name__ = name
+    return go
+
+
 DRAWING = (
     first_visit, open_folds, list_open, refused, running, several_pictures, whole_window, queue_panel, styles_dialog,
     narrow, cards,
@@ -158,14 +177,20 @@ OTHERS = (
     tab("Settings", "#settings_search input"), tab("Extensions", "#extensions_page *"),
 )
 
+CONTROL = (
+    control_open, dialog("Draw a scribble"), dialog("Edit a pose"), dialog("Paint the effective region"),
+)
 
-@pytest.mark.parametrize("states", [DRAWING, PICTURES, OTHERS], ids=["drawing", "pictures", "others"])
+
+@pytest.mark.parametrize(
+    "states", [DRAWING, PICTURES, OTHERS, CONTROL], ids=["drawing", "pictures", "others", "control"]
+)
 def test_axe_finds_nothing_in_any_state_in_either_theme(page: Page, states: tuple[State, ...]) -> None:
     assert walked(page, states) == []
 
 
 def test_at_least_twenty_states_are_looked_at() -> None:
-    assert len({*DRAWING, *PICTURES, *OTHERS}) >= 20
+    assert len({*DRAWING, *PICTURES, *OTHERS, *CONTROL}) >= 20
 
 
 def test_each_control_is_described_by_its_help(page: Page) -> None:
