@@ -19,7 +19,7 @@ from typing import Any
 
 import gradio
 import numpy as np
-from gradio.blocks import Block
+from gradio.blocks import Block, BlockContext
 from gradio.blocks_events import BLOCKS_EVENTS, BlocksMeta
 from gradio.component_meta import ComponentMeta
 from PIL import Image
@@ -33,6 +33,7 @@ GENERAL = ("FormComponent", "Component", "ComponentBase", "Block", "BlockContext
 OLD_STYLES = ("height", "width", "columns", "rows", "object_fit", "preview", "container", "size")
 PAINTING_TOOLS = ("sketch", "color-sketch", "editor")
 UNGIVEN = object()
+UNSEEN = "unseen-layout"                   # a class of the style sheet's
 
 
 def with_signature(kind: Any) -> Any:
@@ -195,6 +196,18 @@ def adopt(component: Any) -> Any:
         kind: Any = type(component)
         component.__class__ = layered(kind)
     return component
+
+
+def keep_unseen_layouts(page: gradio.Blocks) -> None:
+    """Keep in a page, unseen, what stands in an extension's layout that nothing ever shows: its scripts write there.
+
+    gradio 6 draws nothing within a layout that is not visible, gradio 3 everything.
+    """
+    shown = {block._id for function in page.fns.values() for block in function.outputs}
+    for block in page.blocks.values():
+        is_theirs = isinstance(block, BlockContext) and hasattr(block, "gradio3_real")
+        if is_theirs and not isinstance(block, gradio.Tab) and block.visible is False and block._id not in shown:
+            block.visible, block.elem_classes = "hidden", [*(block.elem_classes or []), UNSEEN]
 
 
 @cache

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from gradio.blocks import BlockContext
+
 log = logging.getLogger(__name__)
 Arguments = dict[str, Any]
 
@@ -53,7 +55,17 @@ def renamed(real: type, kwargs: Mapping[str, Any]) -> Arguments:
         given.setdefault("buttons", ["copy"])
     if "grid" in given:
         given.setdefault("columns", given.pop("grid"))
-    return given
+    return unseen_in_page(given, real)
+
+
+def unseen_in_page(given: Mapping[str, Any], real: type) -> Arguments:
+    """Return arguments with a component that is not visible still in the page, as in gradio 3: scripts write into it.
+
+    gradio 6 leaves out what is False. Updates need nothing of it: gradio sends the attribute of a block that it makes
+    of them. For layouts there is `keep_unseen_layouts`.
+    """
+    hides = given.get("visible") is False and not issubclass(real, BlockContext)
+    return {**given, "visible": "hidden"} if hides else dict(given)
 
 
 @cache
@@ -78,7 +90,7 @@ def event_arguments(kwargs: Mapping[str, Any]) -> Arguments:
     """Return the arguments of an event's listener as gradio 6 takes them."""
     given = dict(kwargs)
     if "_js" in given:
-        given["js"] = given.pop("_js")
+        given["js"] = bound_method(given.pop("_js"))
     if isinstance(given.get("show_progress"), bool):
         given["show_progress"] = "full" if given["show_progress"] else "hidden"
     if given.get("api_name") is False:
@@ -87,6 +99,17 @@ def event_arguments(kwargs: Mapping[str, Any]) -> Arguments:
     for name in ("status_tracker", "every"):
         given.pop(name, None)
     return given
+
+
+def bound_method(source: Any) -> Any:
+    """Return JavaScript as gradio 6 takes it: of a method, such as "Page.save", it would lose the object.
+
+    >>> bound_method("Page.save"), bound_method("save")
+    ('(...given) => Page.save(...given)', 'save')
+    """
+    parts = source.replace("$", "_").split(".") if isinstance(source, str) else ()
+    is_method = len(parts) > 1 and all(map(str.isidentifier, parts))
+    return f"(...given) => {source}(...given)" if is_method else source
 
 
 def update_arguments(kwargs: Mapping[str, Any]) -> Arguments:

@@ -20,6 +20,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from modules.plugins.hollow import HOLLOW_PACKAGES, HollowModule, hollow
+from modules.plugins.importlib_habits import importlib_module
 from modules.plugins.installing import SITE_FOLDER
 
 SURFACE = "modules.surface"         # the package of what extensions know as `modules`
@@ -34,6 +35,7 @@ GIVEN: dict[str, str] = {
     "pydantic": "pydantic",
     "webui": f"{SURFACE}.call_queue",
     "subprocess": f"{SURFACE}.given_subprocess",
+    "importlib": "importlib",
 }
 
 # the same for packages that are given only where they are not installed
@@ -333,8 +335,22 @@ def pydantic_given(name: str) -> ModuleType:
     return PydanticModule() if name == "pydantic" else importlib.import_module(name)
 
 
-# packages that extensions have with the habits of an earlier version
-LAYERED: Mapping[str, Callable[[str], ModuleType]] = {"gradio": gradio_given, "pydantic": pydantic_given}
+@cache
+def importlib_given(name: str) -> ModuleType:
+    """Return importlib's module of that name; it imports files of extensions as their `import` statements do."""
+    return importlib_module(name, loader_of_extensions)
+
+
+def loader_of_extensions(name: str, path: str) -> ExtensionLoader | None:
+    """Return the loader for a file of an extension's; None for any other file."""
+    finders = (each for each in sys.meta_path if isinstance(each, Importing))
+    return ExtensionLoader(name, path) if path.endswith(".py") and any(each.has(path) for each in finders) else None
+
+
+# packages that extensions have otherwise than they are: with habits of an earlier version, or of extensions
+LAYERED: Mapping[str, Callable[[str], ModuleType]] = {
+    "gradio": gradio_given, "pydantic": pydantic_given, "importlib": importlib_given,
+}
 
 
 @cache

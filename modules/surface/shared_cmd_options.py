@@ -16,7 +16,7 @@ USUAL_FLAGS: Mapping[str, Any] = {      # flags of A1111's that Easel has not, a
     "ngrok": None, "ngrok_region": "", "lowvram": False, "medvram": False, "medvram_sdxl": False, "lowram": False,
     "no_hashing": False, "disable_safe_unpickle": False, "allow_code": False, "api_log": False, "ui_debug_mode": False,
     "administrator": False, "gradio_debug": False, "gradio_queue": True, "no_gradio_queue": False,
-    "gradio_allowed_path": [], "deepdanbooru": False, "opt_channelslast": False, "always_batch_cond_uncond": False,
+    "deepdanbooru": False, "opt_channelslast": False, "always_batch_cond_uncond": False,
     "upcast_sampling": False, "use_ipex": False, "disable_nan_check": False, "sub_quad_q_chunk_size": 1024,
     "sub_quad_kv_chunk_size": None, "sub_quad_chunk_threshold": None, "config": None, "vae_path": None,
     "localizations_dir": "localizations", "textual_inversion_templates_dir": "textual_inversion_templates",
@@ -57,6 +57,7 @@ def namespace(host: Host) -> argparse.Namespace:
     flags: Flags = host.program.flags
     given = {name: spelled_value(value) for name, value in flags.public().items() if value not in (None, ())}
     values = dict(USUAL_FLAGS) | flag_paths(flags.paths) | dict.fromkeys(SECRET_FLAGS)
+    values["gradio_allowed_path"] = [str(host.root)]        # the page reads their files, wherever the data folder is
     missing = dict.fromkeys(flags.public()) | {"use_cpu": []}
     return argparse.Namespace(**(missing | values | given | host.flags))
 

@@ -130,7 +130,10 @@ def build_whole(app: App) -> tuple[gr.Blocks, dict[str, Any]]:
         connect_sending_buttons(host)
         connect_filling("choices", choice_controls(stores, choice_lists({**forms.by_tab(), **making})))
     if host.active:
+        from modules.plugins.gradio3 import keep_unseen_layouts  # with an extension alone
+
         host.ui_config.write()
+        keep_unseen_layouts(page)
     known = facts(app, forms.by_tab(), making) | extension_facts(host, (forms.txt2img, forms.img2img))
     known[train.STORE] = train.training_facts(training)
     return page, known

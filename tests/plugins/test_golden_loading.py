@@ -19,17 +19,26 @@ from tests.golden_data import GOLDEN
 pytestmark = pytest.mark.slow       # it builds the page
 
 HOOKS = GOLDEN / "hooks"
+LISTENING = """
+from modules import script_callbacks
+
+heard = []
+script_callbacks.on_after_component(lambda component, **kwargs: heard.append(component.elem_id))
+"""
 NOT_DRAWN = {"postprocessing_ui", "ui_train_tabs"}      # Easel's page has other places for these
 
 
 @pytest.fixture(scope="module")
 def started(tmp_path_factory):
-    """A program whose page is built with both extensions, and its application."""
+    """A program whose page is built with them and one that hears of components, and its application."""
     from modules.ui import page
 
     data = tmp_path_factory.mktemp("data")
     for name in ("trace", "own-route"):
         shutil.copytree(HOOKS / name / "extension", data / "extensions" / name)
+    listening = data / "extensions" / "listening" / "scripts" / "listening.py"
+    listening.parent.mkdir(parents=True)
+    listening.write_text(LISTENING)
     app, api = assemble(Flags(data_dir=data)), FastAPI()
     app.extensions.load(app, page=True)
     blocks, _ = page.build(app)
@@ -49,6 +58,13 @@ def test_a_start_calls_what_a1111_calls_in_its_order(started):
     theirs = json.loads((HOOKS / "trace-startup/events.json").read_text())
     expected = [each for each in first_of_each(theirs) if each != "model_loaded"]      # there is no checkpoint here
     assert [each for each in first_of_each(ours) if each != "model_loaded"] == expected
+
+
+def test_the_buttons_below_the_results_are_announced_after_the_form_as_there(started):
+    heard = sys.modules["easel_extensions.listening.listening"].heard
+    for tab in ("txt2img", "img2img"):
+        ids = [f"{tab}_{part}" for part in ("prompt", "generate", "sampling", "seed", "generation_info_button")]
+        assert [each for each in heard if each in ids] == ids
 
 
 def test_scripts_know_their_tab_when_they_draw(started):

@@ -11,7 +11,7 @@ import gradio
 import numpy as np
 import pytest
 
-from modules.plugins.gradio3 import adopt, default_value, gradio_module
+from modules.plugins.gradio3 import UNSEEN, adopt, default_value, gradio_module, keep_unseen_layouts
 from modules.plugins.host import Host
 from modules.settings.file import SettingsFile
 from modules.settings.flags import Flags
@@ -40,12 +40,14 @@ with gr.Blocks(css=".a { color: red }", analytics_enabled=False) as page:
         image = gr.Image(source="upload", type="pil", label="Picture")
         sketch = gr.Image(tool="sketch", source="upload", type="numpy", brush_radius=4)
         choice = gr.Dropdown(["a", "b"], label="Choice")
+        outbox = gr.Textbox(visible=False, elem_id="outbox")
         state = gr.Variable(3)
     tool.click(fn=None, _js="() => 'pressed'", inputs=[], outputs=[text]).then(
         fn=lambda: gr.Dropdown.update(choices=["c"], value="c", label=None), _js="(x) => x", outputs=[choice],
         show_progress=False,
     )
     page.load(fn=None, _js="onLoad")
+    page.load(fn=None, _js="Page.onLoad")
 '''
 
 
@@ -94,7 +96,7 @@ def test_each_block_has_the_name_that_the_page_knows(module):
 
 def test_javascript_of_events_and_their_chains_is_taken(module):
     dependencies = module.page.get_config_file()["dependencies"]
-    assert [each["js"] for each in dependencies] == ["() => 'pressed'", "(x) => x", "onLoad"]
+    assert [each["js"] for each in dependencies] == ["() => 'pressed'", "(x) => x", "onLoad", "(...given) => Page.onLoad(...given)"]
     assert dependencies[1]["show_progress"] == "hidden"
 
 
@@ -102,6 +104,37 @@ def test_updates_leave_out_what_is_none_but_a_value():
     dropdown = gradio_module("gradio").Dropdown
     assert dropdown.update(choices=["c"], label=None) == {"choices": ["c"], "__type__": "update"}
     assert dropdown.update(value=None) == {"value": None, "__type__": "update"}
+
+
+def test_a_component_that_is_not_visible_is_in_the_page_all_the_same(module):
+    assert configured(module, module.outbox)["props"]["visible"] == "hidden"
+    with gradio.Blocks():
+        assert gradio.Textbox(visible=False).visible is False
+
+
+def test_what_stands_in_a_layout_that_nothing_shows_is_in_the_page_all_the_same():
+    three = gradio_module("gradio")
+    with gradio.Blocks() as page:
+        with three.Row(visible=False, elem_classes=["own"]) as drawer:
+            three.Textbox("within")
+        with three.Row(visible=False) as shown:
+            three.Textbox("within")
+        with three.Tabs(), three.Tab("one", visible=False) as tab:
+            three.Textbox("within")
+        with gradio.Row(visible=False) as ours:
+            gradio.Textbox("within")
+        three.Button("show").click(lambda: three.Row.update(visible=True), outputs=[shown])
+    keep_unseen_layouts(page)
+    assert drawer.visible == "hidden" and drawer.elem_classes == ["own", UNSEEN]
+    assert shown.visible is tab.visible is ours.visible is False
+
+
+def test_an_update_hides_as_a_constructor_does(module):
+    from gradio.blocks import postprocess_update_dict
+
+    update = gradio_module("gradio").Textbox.update(visible=False)
+    changed = type(module.outbox)(**{**module.outbox.constructor_args, "visible": False, "render": False})
+    assert postprocess_update_dict(changed, dict(update))["visible"] == "hidden"
 
 
 def test_a_sketch_is_a_picture_and_a_mask(module):

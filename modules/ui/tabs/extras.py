@@ -32,9 +32,9 @@ def build(flags: Flags, form: Form[ExtrasBatch], words: Words) -> None:
         with gr.Column(elem_id=f"{TAB}_settings"):
             picture_inputs(flags, form, words)
             extras_settings(form)
-        with generation.work_column(TAB):
+        with generation.work_column(TAB) as work:
             generate_column(words)
-            generation.results(TAB, form)
+        generation.results(TAB, form, work)
 
 
 def picture_inputs(flags: Flags, form: Form[ExtrasBatch], words: Words) -> None:

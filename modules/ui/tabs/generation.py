@@ -54,7 +54,7 @@ def actions(tab: str, form: Form[Any], words: Words) -> None:
 
 
 def work_column(tab: str) -> gr.Column:
-    """Open the column that stays in view: `actions` and `results` are called inside."""
+    """Open the column that stays in view: `actions` are called inside, `results` with it once the form is there."""
     return gr.Column(elem_id=f"{tab}_work", elem_classes="work-column")
 
 
@@ -107,14 +107,17 @@ def control(tab: str, words: Words) -> None:
         gr.HTML(f'{fold}<div class="control-place"></div></details>', elem_id=f"{tab}_{name}", padding=False)
 
 
-def results(tab: str, form: Form[Any]) -> None:
-    with gr.Column(elem_id=f"{tab}_results"):
+def results(tab: str, form: Form[Any], work: gr.Column) -> None:
+    """Place the results below what is in `work`; extensions hear of their button after all of the form, as in A1111."""
+    with gr.Column(elem_id=f"{tab}_results") as column:
         with gr.Column(elem_id=f"{tab}_gallery_container"):
             gr.HTML(elem_id=f"{tab}_gallery", padding=False)
         gr.HTML(elem_id=f"html_info_{tab}", padding=False)
         if form.placing.extended:
             anchor = gr.Button("i", elem_id=f"{tab}_generation_info_button", visible="hidden", render=False)
             form.placing.place(anchor)
+    column.parent.children.remove(column)
+    work.add(column)
 
 
 def tool(form: Form[Any], elem_id: str, name: str, icon: str, words: Words) -> None:

@@ -74,13 +74,13 @@ def build(models: Library, flags: Flags, form: ScriptedForm[Img2ImgBatch], words
         generation.prompts(TAB, form)
         with gr.Column(elem_id=f"{TAB}_input"):
             picture_editors(flags, form, words)
-        with generation.work_column(TAB):
+        with generation.work_column(TAB) as work:
             generation.actions(TAB, form, words)
-            generation.results(TAB, form)
         with cards.tabs(TAB):
             with gr.Tab(words("Generation"), id=f"{TAB}_generation"):
                 img2img_settings(form, words)
             cards.build(TAB, models, words)
+        generation.results(TAB, form, work)
 
 
 def img2img_settings(form: ScriptedForm[Img2ImgBatch], words: Words) -> None:

@@ -18,13 +18,13 @@ TAB = "txt2img"
 def build(models: Library, form: ScriptedForm[Txt2Img], words: Words) -> None:
     with gr.Column(elem_id=f"{TAB}_page"):
         generation.prompts(TAB, form)
-        with generation.work_column(TAB):
+        with generation.work_column(TAB) as work:
             generation.actions(TAB, form, words)
-            generation.results(TAB, form)
         with cards.tabs(TAB):
             with gr.Tab(words("Generation"), id=f"{TAB}_generation"):
                 txt2img_settings(form, words)
             cards.build(TAB, models, words)
+        generation.results(TAB, form, work)
 
 
 def txt2img_settings(form: ScriptedForm[Txt2Img], words: Words) -> None:

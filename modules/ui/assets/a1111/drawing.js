@@ -1,5 +1,6 @@
 // gradio draws tabs and folds when they are opened; scripts for A1111 look once, when the page has come.
 
+const SHOWN = "[role=tab]", IN_MENU = ".overflow-dropdown button";      // a window's width decides which tabs are where
 const LONGEST_WAIT = 4000;      // ms for a tab to be drawn
 const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
 
@@ -19,7 +20,7 @@ export async function openAll() {
 
 /** Open each tab of `tabs`, and what is in it. */
 async function openTabs(tabs) {
-  const buttons = [...tabs.querySelectorAll(":scope > .tab-wrapper [role=tab]")];
+  const buttons = [...tabs.querySelectorAll(`:scope > .tab-wrapper :is(${SHOWN}, ${IN_MENU})`)];
   const open = buttons.find(isSelected);
   for (const button of buttons) {
     button.click();
@@ -30,13 +31,14 @@ async function openTabs(tabs) {
   await frame();
 }
 
-const isSelected = (button) => button.getAttribute("aria-selected") === "true";
+const isSelected = (button) => button.matches("[aria-selected=true], .selected");
 
-/** The panel of one of `tabs`; a tab without an id does not name its own, which is then the one that is shown. */
-const panelOf = (tabs, button) =>
-  button.getAttribute("aria-controls")
-    ? document.getElementById(button.getAttribute("aria-controls"))
-    : isSelected(button) && tabs.querySelector(":scope > [role=tabpanel]:not([style*='display: none'])");
+/** The panel of one of `tabs`; one without an id, or in the menu, does not name its own: that is the one shown then. */
+function panelOf(tabs, button) {
+  const id = button.getAttribute("aria-controls");
+  if (id) return document.getElementById(id);
+  return isSelected(button) ? tabs.querySelector(":scope > [role=tabpanel]:not([style*='display: none'])") : null;
+}
 
 /** Resolves with the panel of a tab once something is in it, or with null. */
 async function drawn(tabs, button) {

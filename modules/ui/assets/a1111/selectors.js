@@ -34,9 +34,10 @@ export function startSelectors() {
   window.onUiUpdate(nameComponents);
 }
 
-/** gradio 3 marked each component with its kind: .gradio-textbox, .gradio-slider … */
+/** gradio 3 marked each component with its kind, .gradio-textbox, .gradio-slider …, and the buttons of tabs. */
 function nameComponents() {
   for (const { type, props } of window.easel.page.components) {
     if (props.elem_id) document.getElementById(props.elem_id)?.classList.add(`gradio-${type}`);
   }
+  for (const list of document.querySelectorAll(".tab-wrapper > [role=tablist]")) list.classList.add("tab-nav");
 }
