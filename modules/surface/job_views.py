@@ -64,7 +64,10 @@ def chosen_checkpoint() -> Any:
 
 
 class IdleTextEncoder:
-    """`shared.sd_model.cond_stage_model` while no picture is being made: it knows the numbers of words alone."""
+    """`shared.sd_model.cond_stage_model` while no picture is being made, and `model_hijack.clip`.
+
+    It knows the numbers of words alone.
+    """
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -73,6 +76,19 @@ class IdleTextEncoder:
         """Return each text's tokens, without those for its beginning and its end."""
         tokenizer = self._host.program.tokenizer()
         return [tokenizer(text) for text in texts]
+
+    def tokenize_line(self, line: str) -> tuple[list[Any], int]:
+        """Return a prompt's chunks, each with `tokens` and `multipliers`, and how many of their tokens are in use."""
+        from modules.prompts.chunks import chunks, token_count
+
+        found = list(chunks(line, self._host.program.tokenizer()))
+        return found, token_count(found)
+
+    def get_target_prompt_token_count(self, token_count: int) -> int:
+        """Return how many tokens there is room for in the chunks that hold so many."""
+        from modules.prompts.chunks import CHUNK_LENGTH
+
+        return -(-max(token_count, 1) // CHUNK_LENGTH) * CHUNK_LENGTH
 
 
 class ModelView:

@@ -6,6 +6,7 @@ from typing import Any
 
 from modules.plugins.host import Host
 from modules.surface.binding import bound_host, view
+from modules.surface.job_views import IdleTextEncoder
 
 
 class EmbeddingDatabase:
@@ -35,7 +36,8 @@ class StableDiffusionModelHijack:
         self.embedding_db = EmbeddingDatabase()
         self.comments: list[str] = []
         self.extra_generation_params: dict[str, Any] = {}
-        self.layers = self.circular_enabled = self.clip = self.optimization_method = None
+        self.layers = self.circular_enabled = self.optimization_method = None
+        self.clip = IdleTextEncoder(host)
 
     def get_prompt_lengths(self, text: str) -> tuple[int, int]:
         """Return the tokens of a prompt, and of how many the chunks have room."""

@@ -1,6 +1,6 @@
 // gradio draws tabs and folds when they are opened; scripts for A1111 look once, when the page has come.
 
-const SHOWN = "[role=tab]", IN_MENU = ".overflow-dropdown button";      // a window's width decides which tabs are where
+const SHOWN = "[role=tab]", IN_MENU = ".overflow-dropdown button";      // a tab is where the window's width puts it
 const LONGEST_WAIT = 4000;      // ms for a tab to be drawn
 const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
 

@@ -3,6 +3,7 @@ import { startMenus } from "../core/menus.js";
 import { startAccordions } from "./accordions.js";
 import { startActions } from "./actions.js";
 import { openAll } from "./drawing.js";
+import { startGalleries } from "./galleries.js";
 import { startGlobals } from "./globals.js";
 import { startHints } from "./hints.js";
 import { startOptions } from "./options.js";
@@ -17,6 +18,7 @@ startActions();
 startHints();
 startAccordions();
 startMenus();
+startGalleries();
 const options = startOptions();
 
 /** Awaited before the moment "loaded": what scripts look for once, there, is drawn, and options are known. */

@@ -8,6 +8,14 @@ const OTHER_IDS = {
 
 const idHere = (id) => (Object.hasOwn(OTHER_IDS, id) ? OTHER_IDS[id] : id);
 
+/** The parts of a gallery: its large picture, its closing button, its thumbnails. */
+const IN_GALLERIES = [
+  [/\bdiv\.preview\b/g, ".preview"],
+  [/\.preview\s*>\s*img\b/g, ".preview > .media-button > img"],
+  [/\.preview\s*>\s*div\s*>\s*button\[class\^="svelte"\]/g, ".preview > .icon-button-wrapper > button:last-child"],
+  [/\.grid-container\s*>\s*button\b/g, ".grid-container > .gallery-item > button"],
+];
+
 /** Pattern → replacement; each is applied in turn. */
 const TRANSLATIONS = [
   [/>\s*label\s*>\s*(textarea|input)\b/g, " label $1"],
@@ -15,6 +23,7 @@ const TRANSLATIONS = [
   [/>\s*\.tab-nav\s*>\s*button\b/g, "> .tab-wrapper [role=tab]"],
   [/>\s*\.tab-nav\b/g, "> .tab-wrapper > [role=tablist]"],
   [/\.tab-nav\b/g, "[role=tablist]"],
+  ...IN_GALLERIES,
   [/#([\w-]+)/g, (_, id) => `#${idHere(id)}`],
   [/(^|[\s>+~,(])\.svelte-\w+/g, "$1*"],
   [/\.svelte-\w+/g, ""],
@@ -26,18 +35,25 @@ export const translated = (selector) =>
 
 export function startSelectors() {
   const app = document.querySelector("gradio-app") ?? document.body;
-  const { querySelector, querySelectorAll } = Element.prototype;
   app.getElementById = (id) => document.getElementById(idHere(id));
-  app.querySelector = (selector) => querySelector.call(app, translated(selector));
-  app.querySelectorAll = (selector) => querySelectorAll.call(app, translated(selector));
+  translateWithin(app);
   window.gradioApp = () => app;
   window.onUiUpdate(nameComponents);
+}
+
+/** Let an element take selectors of gradio 3. */
+function translateWithin(element) {
+  const { querySelector, querySelectorAll } = Element.prototype;
+  element.querySelector = (selector) => querySelector.call(element, translated(selector));
+  element.querySelectorAll = (selector) => querySelectorAll.call(element, translated(selector));
 }
 
 /** gradio 3 marked each component with its kind, .gradio-textbox, .gradio-slider …, and the buttons of tabs. */
 function nameComponents() {
   for (const { type, props } of window.easel.page.components) {
-    if (props.elem_id) document.getElementById(props.elem_id)?.classList.add(`gradio-${type}`);
+    const element = props.elem_id ? document.getElementById(props.elem_id) : null;
+    element?.classList.add(`gradio-${type}`);
+    if (element && type === "gallery" && !Object.hasOwn(element, "querySelector")) translateWithin(element);
   }
   for (const list of document.querySelectorAll(".tab-wrapper > [role=tablist]")) list.classList.add("tab-nav");
 }
