@@ -38,8 +38,11 @@ class LoadedScript:
         self.controls = list(controls) if isinstance(controls, list | tuple) else [controls] if controls else []
         self.script.controls = self.controls
         place = f"customscript/{Path(self.script.filename or '').name}/{self.tab}"
-        for control in self.controls:
-            if label := getattr(control, "label", None):
+        named: dict[str, Any] = {}
+        for control in self.controls:       # of two with one label the file can name the first alone
+            named.setdefault(getattr(control, "label", None) or "", control)
+        for label, control in named.items():
+            if label:
                 config.fill(f"{place}/{label}", control)
         return self.controls
 

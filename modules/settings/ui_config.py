@@ -44,7 +44,9 @@ class UiConfig:
         for name in SLIDER_ENDS:
             if isinstance(usual := getattr(control, name, None), int | float):
                 setattr(control, name, self._told(f"{place}/{name}", usual))
-        control.visible = self._told(f"{place}/visible", bool(control.visible))
+        shown = control.visible is True         # "hidden" is not
+        if (told := self._told(f"{place}/visible", shown)) != shown:
+            control.visible = told
 
     def fill(self, place: str, control: Any) -> None:
         """Give a control its shape and its value."""
