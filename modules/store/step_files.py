@@ -17,6 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 
 STEPS_FOLDER, STEPS_ENDING = "steps", "steps"      # in the cache
+MOST_TAKEN = 512 * 2**20         # bytes of a picture that another machine may send
 RECORD_HEAD = struct.Struct("<III")      # lengths of mark and content, checksum of both
 
 
@@ -56,6 +57,29 @@ class StepFiles:
         with self._at(job, index).open("ab") as file:
             file.write(b"".join(each.packed() for each in records))
 
+    def since(self, job: str, index: int, offset: int) -> bytes:
+        """Return what a picture's file has got beyond so many bytes."""
+        try:
+            with self._at(job, index).open("rb") as file:
+                file.seek(offset)
+                return file.read()
+        except OSError:
+            return b""
+
+    def take(self, job: str, index: int, offset: int, content: bytes) -> None:
+        """Add what another machine's file has got; what comes after a gap is left out. Raises OSError."""
+        path = self._at(job, index)
+        size = path.stat().st_size if path.exists() else 0
+        if offset not in (0, size) or offset + len(content) > MOST_TAKEN:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with path.open("ab" if offset else "wb") as file:
+            file.write(content)
+
+    def of_job(self, job: str) -> list[Path]:
+        """Return the files of a job's pictures."""
+        return sorted(self.folder.glob(f"{start_of_steps(job)}-*.{STEPS_ENDING}"))
+
     def begin(self, job: str, index: int, records: Sequence[KeptAnswer]) -> None:
         """Write a picture's first records, in the place of whatever was there. Raises OSError."""
         self.forget(job, index)
@@ -66,8 +90,12 @@ class StepFiles:
             self._at(job, index).unlink()
 
     def _at(self, job: str, index: int) -> Path:
-        """Return its place, whatever the job's id contains."""
-        return self.folder / f"{sha256(job.encode()).hexdigest()[:32]}-{index}.{STEPS_ENDING}"
+        return self.folder / f"{start_of_steps(job)}-{index}.{STEPS_ENDING}"
+
+
+def start_of_steps(job: str) -> str:
+    """Return the beginning of the names of a job's files, whatever its id contains."""
+    return sha256(job.encode()).hexdigest()[:32]
 
 
 def records_in(content: bytes) -> Iterator[KeptAnswer]:

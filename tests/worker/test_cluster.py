@@ -14,16 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modules.base.errors import Invalid, UnknownName
-from modules.engine.messages import READY, Ended, JobSpec, Made, WorkerDied, WorkerHealth, WorkerReady
+from modules.engine.messages import READY, Ended, JobSpec, Made, Progress, WorkerDied, WorkerHealth, WorkerReady
+from modules.engine.wire import to_line
 from modules.imaging.save import save_numbered
 from modules.library.catalog import Catalog
 from modules.library.library import Library
 from modules.library.model_kinds import CHECKPOINT, EMBEDDING, LORA, UPSCALER, VAE
 from modules.settings.options import Settings
 from modules.store.hashes import HashCache
+from modules.store.step_files import KeptAnswer, StepFiles
 from modules.worker.cluster.file_lists import FileLists, NeededFile, stands_in
 from modules.worker.cluster.frames import Frame, packed_frame, unpacked_frame
-from modules.worker.cluster.host import WorkerHost
+from modules.worker.cluster.host import MadeFiles, WorkerHost
 from modules.worker.cluster.machine_files import FileStore, MachineFiles
 from modules.worker.cluster.machines import ClusterWorkers
 from modules.worker.cluster.ray_cluster import ClusterMachine
@@ -256,6 +258,53 @@ def test_a_worker_can_write_nowhere_else(tmp_path, path):
     with pytest.raises(Invalid):
         write(returned(tmp_path / "server"), spec(), path)
     assert not list(tmp_path.rglob("x.*"))
+
+
+# Steps of pictures in the making ---------------------------------------------------------------------
+
+PROGRESS = to_line(Progress("a", 0, 3, 20, 0.15))
+
+
+def moved(machine, server, line=PROGRESS):
+    """Carry what a machine sends with a message to the server."""
+    frame = unpacked_frame(packed_frame(machine.with_files(line)))
+    returned(server).keep_steps("a", 0, frame.files)
+    return frame
+
+
+def test_what_a_machine_keeps_of_a_picture_is_the_server_s_too_and_is_sent_once(tmp_path):
+    machine, server = MadeFiles(tmp_path / "machine"), StepFiles(tmp_path / "server/cache")
+    answers = [KeptAnswer(str(n), bytes([n]) * 100) for n in range(3)]
+    machine.steps.begin("a", 0, [KeptAnswer("key", b""), answers[0]])
+    for answer in (*answers[1:], None):
+        assert moved(machine, tmp_path / "server").files and not moved(machine, tmp_path / "server").files
+        assert server.read("a", 0, "key") == machine.steps.read("a", 0, "key")
+        if answer:
+            machine.steps.append("a", 0, [answer])
+    assert server.read("a", 0, "key") == answers and not server.read("a", 0, "other")
+
+
+def test_the_next_machine_begins_the_file_anew_and_what_comes_after_a_gap_is_left_out(tmp_path):
+    server, files = StepFiles(tmp_path / "server/cache"), returned(tmp_path / "server")
+    first = [KeptAnswer("key", b""), *(KeptAnswer(str(n), b"x" * 50) for n in range(4))]
+    for kept in (first, first[:2]):
+        machine = MadeFiles(tmp_path / f"machine of {len(kept)}")
+        machine.steps.begin("a", 0, kept)
+        moved(machine, tmp_path / "server")
+        assert server.read("a", 0, "key") == kept[1:]
+    files.keep_steps("a", 0, {"cache/steps/9999": b"late", "cache/steps/../x": b"no number"})
+    assert server.read("a", 0, "key") == first[1:2] and len([*(tmp_path / "server").rglob("*.*")]) == 1
+
+
+def test_a_job_that_goes_on_elsewhere_is_sent_its_steps_until_its_picture_is_there(tmp_path, home):
+    server = StepFiles(home.cache)
+    server.begin("a", 2, [KeptAnswer("key", b"")])
+    server.begin("b", 2, [KeptAnswer("key", b"")])
+    [listed_file] = home.steps(spec("a"))
+    assert listed_file.place == f"cache/steps/{listed_file.path.name}" and listed_file.path in server.of_job("a")
+    assert listed_file in home.of(spec("a", prompt=""))
+    write(ReturnedFiles(tmp_path / "outputs", home.cache), spec("a"), f"{DAY}/00000-7.png", index=2)
+    assert [*home.steps(spec("a"))] == [] and len([*home.steps(spec("b"))]) == 1
 
 
 # Links -----------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from modules.library.model_kinds import (
     ModelKind,
 )
 from modules.store.hashes import HashCache
+from modules.store.step_files import STEPS_FOLDER, StepFiles
 from modules.worker.texts import every_text
 
 PROMPTS = ("prompt", "negative_prompt", "hr_prompt", "hr_negative_prompt")
@@ -73,7 +74,7 @@ class FileLists:
 
     def of(self, spec: JobSpec) -> list[NeededFile]:
         """Return the files that a job needs. Reads and hashes files. Raises OSError for one that has gone."""
-        listed = [*self.models(spec), *self.inputs(spec), *self.done(spec)]
+        listed = [*self.models(spec), *self.inputs(spec), *self.done(spec), *self.steps(spec)]
         return list({file.place: file for file in listed}.values())
 
     def models(self, spec: JobSpec) -> Iterator[NeededFile]:
@@ -122,6 +123,11 @@ class FileLists:
         for index, path in zip(spec.done, map(Path, spec.paths), strict=False):
             if path.is_file():
                 yield needed_file(path, done_place(spec.id, index, path))
+
+    def steps(self, spec: JobSpec) -> Iterator[NeededFile]:
+        """Yield what another machine has kept of pictures in the making."""
+        for path in StepFiles(self.cache).of_job(spec.id):
+            yield needed_file(path, f"cache/{STEPS_FOLDER}/{path.name}")
 
     @property
     def hashes(self) -> HashCache:

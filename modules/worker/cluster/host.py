@@ -17,8 +17,9 @@ from threading import Event, Thread
 from typing import Any
 
 from modules.base.files import discard
-from modules.engine.messages import RETURNED, Ended, Made
+from modules.engine.messages import RETURNED, Ended, Made, Progress
 from modules.engine.wire import FilesMade, Submit, from_line, to_line
+from modules.store.step_files import STEPS_FOLDER, StepFiles
 from modules.worker.cluster.file_lists import done_place, with_done_places
 from modules.worker.cluster.frames import Frame, packed_frame
 from modules.worker.cluster.machine_files import MachineFiles
@@ -103,6 +104,8 @@ class MadeFiles:
         self.root = root
         self.beside: dict[tuple[str, int], tuple[str, ...]] = {}      # of outputs whose `Made` is still to come
         self.kept: dict[str, list[Path]] = {}                         # job → pictures that its grids may show
+        self.steps = StepFiles(root / "cache")
+        self.sent_steps: dict[tuple[str, int], int] = {}              # picture → bytes of its steps that were sent
 
     def with_files(self, line: bytes) -> Frame | None:
         """Return a message with the files that it tells of; None for one that is not for the server."""
@@ -112,9 +115,20 @@ class MadeFiles:
             return None
         if isinstance(message, Made):
             return self.sent(message)
+        if isinstance(message, Progress):
+            return Frame(line, self.new_steps(message.job, message.index))
         if isinstance(message, Ended):
             self.forget(message.job)
         return Frame(line)
+
+    def new_steps(self, job: str, index: int) -> dict[str, bytes]:
+        """Return what is kept of a picture's steps since the last look, under the bytes that were sent before it."""
+        offset = self.sent_steps.get((job, index), 0)
+        content = self.steps.since(job, index, offset)
+        if not content:
+            return {}
+        self.sent_steps[job, index] = offset + len(content)
+        return {f"cache/{STEPS_FOLDER}/{offset}": content}
 
     def sent(self, made: Made) -> Frame:
         """Return the message with its files, all named as in the worker's folder."""
@@ -131,6 +145,7 @@ class MadeFiles:
         """Delete what a job that has ended needed here."""
         for path in self.kept.pop(job, ()):
             discard(path)
+        self.sent_steps = {picture: sent for picture, sent in self.sent_steps.items() if picture[0] != job}
         shutil.rmtree(self.root / Path(done_place(job, 0, Path())).parent, ignore_errors=True)
 
     def relative(self, path: Path) -> str:

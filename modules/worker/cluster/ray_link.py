@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from modules.base.border import outcome
 from modules.base.errors import error_data
-from modules.engine.messages import Ended, JobSpec, Made
+from modules.engine.messages import Ended, JobSpec, Made, Progress
 from modules.engine.wire import Interrupt, Skip, StopWork, Submit, from_line, to_line
 from modules.store.jobs import FAILED, INTERRUPTED
 from modules.worker.cluster.file_lists import FileLists, NeededFile
@@ -124,6 +124,8 @@ class RayLink:
         made = message_in(line)
         if self.courier and isinstance(made, Ended):
             self.courier.forget(made.job)
+        if self.exchange and files and isinstance(made, Progress):
+            outcome(self.exchange.returned.keep_steps, made.job, made.index, files)
         spec = self.courier.specs.get(made.job) if self.courier and isinstance(made, Made) else None
         if spec is None or self.exchange is None:
             return line

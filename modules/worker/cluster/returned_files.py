@@ -21,6 +21,7 @@ from modules.imaging.save import next_number
 from modules.store.jobs import GRID
 from modules.store.migrations import pictures_of
 from modules.store.saving_notes import SavingNotes
+from modules.store.step_files import StepFiles
 
 NUMBER_FIRST = re.compile(r"\A\d{5,}(?=-|\Z)")
 NUMBER_OF_GRID = re.compile(r"(?<=-)\d{4,}(?=-|\Z)")
@@ -41,6 +42,7 @@ class ReturnedFiles:
         files: path in the worker's data folder → content. Raises Invalid for a place outside, DiskFull or Unwritable
         """
         notes = SavingNotes(self.cache)
+        StepFiles(self.cache).forget(made.job, made.index)
         shown = [str(self.write_cached(each, files[each])) for each in made.facts.get(RETURNED, ())]
         facts = {**made.facts, RETURNED: shown} if shown else made.facts
         if not made.saved:
@@ -49,6 +51,13 @@ class ReturnedFiles:
         note = notes.writer(made.job, output_of(told))
         path = notes.earlier(made.job, made.index) or self.write_saved(spec, made, files, note)
         return replace(told, path=str(path))
+
+    def keep_steps(self, job: str, index: int, files: Mapping[str, bytes]) -> None:
+        """Keep the steps of a picture in the making, for whoever goes on with it. Raises OSError."""
+        for name, content in files.items():
+            offset = PurePosixPath(name).name
+            if offset.isascii() and offset.isdigit():
+                StepFiles(self.cache).take(job, index, int(offset[:12]), content)
 
     def write_saved(self, spec: JobSpec, made: Made, files: Mapping[str, bytes], note: NoteName) -> Path:
         beside = [name for name in files if name not in (made.path, *made.facts.get(RETURNED, ()))]
