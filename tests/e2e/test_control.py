@@ -159,8 +159,8 @@ def test_a_scribble_becomes_the_units_picture_white_on_black_and_can_be_gone_on_
     use.click()
     expect(unit.locator(".control-picture img").first).to_be_visible()
     expect(page.locator(f"#{UNIT}_enabled")).to_be_checked()
-    first = asked_unit(page)
-    lines = kept_levels(page, first["image"])
+    first, shown = asked_unit(page), unit.locator(".control-picture img").first
+    lines, before = kept_levels(page, first["image"]), shown.get_attribute("src")
     assert first["module"] == "none" and lines.shape == (512, 512, 3)
     assert lines.max() == 255 and 0 < (lines > 127).mean() < 0.2 and not lines[:8].any()
 
@@ -169,6 +169,7 @@ def test_a_scribble_becomes_the_units_picture_white_on_black_and_can_be_gone_on_
     dialog.get_by_role("checkbox", name="Black lines on white").check()
     use.click()
     expect(dialog).to_have_count(0)
+    expect(shown).not_to_have_attribute("src", before)      # the new one has come to the server
     second = asked_unit(page)
     dark = kept_levels(page, second["image"])
     assert second["module"].startswith("invert") and dark[0, 0].tolist() == [255, 255, 255]
