@@ -51,6 +51,8 @@ A1111_SCRIPTS = frozenset({
     "postprocessing_gfpgan", "postprocessing_upscale", "prompt_matrix", "prompts_from_file", "sd_upscale",
 })
 
+PLOT_SCRIPT = "xyz_grid"        # the one that is there
+
 
 class Importing:
     """The finder of extensions' modules, in `sys.meta_path` from `install` to `remove`."""
@@ -181,6 +183,8 @@ class SharedPackage(ModuleType):
     """A package over folders of all extensions, in which A1111's own scripts are hollow."""
 
     def __getattr__(self, name: str) -> Any:
+        if self.__name__ == "scripts" and name == PLOT_SCRIPT:
+            return importlib.import_module(f"{SURFACE}.{PLOT_SCRIPT}")
         if self.__name__ == "scripts" and name in A1111_SCRIPTS:
             return HollowModule(f"scripts.{name}")
         raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
@@ -276,7 +280,13 @@ def given_import(
     """What extension modules have as `__import__`: names in `GIVEN` are answered by ours."""
     root = name.partition(".")[0]
     if level or not (root in GIVEN or root in ABSENT and is_missing(root)):
-        return importer()(name, globals, locals, fromlist or (), level)
+        try:
+            return importer()(name, globals, locals, fromlist or (), level)
+        except ModuleNotFoundError as error:
+            package, _, script = name.partition(".")
+            if level or error.name != name or package != "scripts" or not hasattr(sys.modules[package], script):
+                raise
+            return getattr(sys.modules[package], script) if fromlist else sys.modules[package]
     module = given_module(name)
     for part in fromlist or ():
         if part != "*" and not hasattr(module, part):

@@ -15,7 +15,11 @@ from modules.base.errors import Forbidden
 from modules.imaging.read import read_metadata
 from modules.imaging.resize import resize_image as resized
 from modules.imaging.save import FileFormat, encode_image, next_number, save_named
+from modules.surface.annotations import GridAnnotation as GridAnnotation
+from modules.surface.annotations import draw_grid_annotations as draw_grid_annotations
+from modules.surface.annotations import get_font as get_font
 from modules.surface.binding import bound_host
+from modules.surface.name_generator import FilenameGenerator as FilenameGenerator
 
 LANCZOS = Image.Resampling.LANCZOS
 NEAREST = Image.Resampling.NEAREST

@@ -117,6 +117,13 @@ class ModelView:
             "The extension cannot change the model's inside.",
         )
 
+    def get_learned_conditioning(self, prompts: Any) -> Any:
+        """Return prompts encoded without regard to steps, (prompts, tokens, width), or SDXL's."""
+        from modules.surface import prompt_parser
+
+        encoded = prompt_parser.prompts_encoded(self._host.generation, prompts)
+        return prompt_parser.stacked([schedules[0].cond for schedules in encoded])
+
     def to(self, *args: Any, **kwargs: Any) -> ModelView:
         """The engine alone moves models."""
         return self

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import asdict
 from typing import Any
 
+from modules.base.fields import declared_params
 from modules.settings.options import Settings
 from modules.surface.binding import bound_host
 
@@ -193,4 +194,5 @@ class Options:
 def option_labels() -> dict[str, Any]:
     """Return what A1111 has as labels of its own settings, by their names."""
     usual = asdict(Settings()) | bound_host().program.settings.foreign
-    return {name: OptionInfo(value, name) for name, value in usual.items()}
+    sections = {name: (param.section, param.section) for name, param in declared_params(Settings).items()}
+    return {name: OptionInfo(value, name, section=sections.get(name, ("", ""))) for name, value in usual.items()}

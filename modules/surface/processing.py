@@ -295,6 +295,13 @@ def decode_latent_batch(model: Any, batch: Any, target_device: Any = None, check
     return current_generation().decode(batch)
 
 
+def decode_first_stage(model: Any, x: Any) -> Any:
+    """Decode latents (pictures, C, h, w). Returns pictures (pictures, 3, H, W) in [-1, 1]."""
+    import torch
+
+    return torch.stack(current_generation().decode(x))
+
+
 def setup_color_correction(image: Any) -> Any:
     """Return what `apply_color_correction` matches colours with: the picture itself."""
     return image

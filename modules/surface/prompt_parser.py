@@ -8,6 +8,7 @@ from typing import Any
 
 from modules.prompts import grammar
 from modules.sampling.batch_rows import Texts
+from modules.surface.binding import bound_host
 
 DictWithShape = Texts                # SDXL's texts of a batch
 
@@ -53,6 +54,40 @@ def get_learned_conditioning_prompt_schedules(
     """Return `[[last step, text], …]` for each prompt."""
     schedules = (grammar.schedule(prompt, base_steps, hires_steps, use_old_scheduling) for prompt in prompts)
     return [[[end, text] for end, text in schedule] for schedule in schedules]
+
+
+def get_learned_conditioning(
+    model: Any, prompts: Any, steps: int, hires_steps: int | None = None, use_old_scheduling: bool = False
+) -> list[list[Any]]:
+    """Return `[ScheduledPromptConditioning, …]` for each prompt, encoded by the job's checkpoint, whatever the model.
+
+    An extension may put a function of its own in its place.
+    """
+    return prompts_encoded(bound_host().generation, prompts, grammar.Clock(steps, hires_steps, use_old_scheduling))
+
+
+def prompts_encoded(job: Any, prompts: Any, clock: Any = None) -> list[list[Any]]:
+    """Return each prompt's texts over time. Raises NotHere without a job.
+
+    clock: counts the steps; None: there is one
+    """
+    from modules.surface.job_views import NotHere
+    from modules.worker.hooks.encoded_prompts import prompts_over_time
+
+    if job is None:
+        raise NotHere("No picture is being made, so no prompt can be encoded.", "Ask for it in a hook of a picture.")
+    return prompts_over_time(job, prompts, clock or grammar.Clock(1))
+
+
+def get_multicond_learned_conditioning(
+    model: Any, prompts: Any, steps: int, hires_steps: int | None = None, use_old_scheduling: bool = False
+) -> MulticondLearnedConditioning:
+    """Return the prompts with their parts between ANDs encoded. An extension may replace it."""
+    composed, flat, _ = get_multicond_prompt_list(prompts)
+    texts = SdConditioning(flat, copy_from=prompts)
+    learned = get_learned_conditioning(model, texts, steps, hires_steps, use_old_scheduling)
+    batch = [[ComposableScheduledPromptConditioning(learned[n], weight) for n, weight in parts] for parts in composed]
+    return MulticondLearnedConditioning((len(prompts),), batch)
 
 
 def get_multicond_prompt_list(

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from modules.plugins.hollow import NotHere, hollow
+from modules.plugins.host import Host
 from modules.plugins.importing import given_import
+from modules.settings.file import SettingsFile
+from modules.settings.flags import Flags
 from modules.surface.torchvision_stand_in import (
     CenterCrop,
     Compose,
@@ -82,3 +88,22 @@ def test_transforms_follow_each_other():
 def test_borders_are_left_top_right_bottom():
     assert pad(PICTURE, (1, 2)).size == (8, 8)
     assert pad(to_tensor(PICTURE), [1, 2, 3, 0]).shape == (3, 6, 10)
+
+
+def test_the_plots_of_a1111_can_be_imported_as_its_script(tmp_path):
+    """`scripts.xyz_grid` is the module that stands in `scripts_data`; other files of A1111's are hollow."""
+    scripts = tmp_path / "extensions/asking/scripts"
+    scripts.mkdir(parents=True)
+    (scripts / "asking.py").write_text(
+        "import scripts.xyz_grid as plots\nfrom scripts.xyz_grid import axis_options\n"
+        "from scripts.postprocessing_upscale import ScriptPostprocessingUpscale\n"
+        "from modules import scripts\n"
+        "SAME = [each.module for each in scripts.scripts_data if each.module.__name__.endswith('xyz_grid')] == [plots]\n"
+    )
+    host = Host(tmp_path / "extensions")
+    host.load(SimpleNamespace(flags=Flags(data_dir=tmp_path), settings=SettingsFile(tmp_path / "config.json")))
+    try:
+        module = sys.modules["easel_extensions.asking.asking"]
+        assert module.SAME and module.axis_options is module.plots.axis_options
+    finally:
+        host.unload()

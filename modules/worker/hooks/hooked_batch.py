@@ -30,6 +30,7 @@ from modules.requests.own_sampling import own_of
 from modules.sampling.consulted import SampledPicture, StepCount, Steps, Together, guided_batch, mixed_by_listeners
 from modules.sampling.guidance import Stage
 from modules.sampling.questions import DecodeLevels, Task
+from modules.worker.hooks.encoded_prompts import take_replaced_encoding
 from modules.worker.hooks.own_samplers import named_sampler, run_own_sampler
 from modules.worker.hooks.own_schedules import own_levels
 from modules.worker.hooks.replaced_sample import sample_by_extension
@@ -82,6 +83,7 @@ class HookedBatch:
     def draw(self) -> list[HookedPicture]:
         """Sample and decode the pictures."""
         self.pictures = pictures = self.begun()
+        take_replaced_encoding(self, pictures)
         if replaced := vars(self.p).get("sample"):
             sample_by_extension(self, replaced)
         else:
@@ -232,6 +234,7 @@ class HookedBatch:
         starts = job.desk.do([second_start(picture) for picture in pictures], self.first)
         for picture, (stage, start) in zip(pictures, starts, strict=True):
             picture.stage, picture.start = stage, start
+        take_replaced_encoding(self, pictures)
         self.sample(pictures, pictures[0].plan.passes[1])
         p.is_hr_pass = False
 

@@ -89,6 +89,7 @@ class HookedJob:
         self.tags, self.planner = PromptTags(self), BatchPlanner(self)
         self.models: dict[str, Any] = {}    # facts of checkpoints, by the setting's name
         self.batch_in_hand: HookedBatch | None = None       # what `p.sample` samples
+        self.p_in_hand: Any = None
         # by p and the picture's number; gone with p, in whose place another may lie later
         self.drawn: MutableMapping[Any, dict[int, HookedPicture]] = WeakIdKeyDictionary()
 
@@ -195,15 +196,16 @@ class HookedJob:
     def processing(self) -> Iterator[None]:
         """Within it one `p` is processed; its settings are its own."""
         self.depth += 1
-        standing = self.settings
+        standing, before = self.settings, self.p_in_hand
         try:
             yield
         finally:
-            self.settings = standing
+            self.settings, self.p_in_hand = standing, before
             self.depth -= 1
 
     def begin(self, p: Any) -> None:
         """Call the hooks that come before any batch, with all that `process` is to find."""
+        self.p_in_hand = p
         self.scripts_of(p).call("before_process", p)
         self.settings, notes = request_view.settings_of_p(p, self.settings)
         for note in notes:

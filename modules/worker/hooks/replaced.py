@@ -33,12 +33,13 @@ def call_replaced(host: Host, moment: str, function: Callable[..., Any], *args: 
 
 
 def sampling_replaced(host: Host) -> bool:
-    """Return whether an extension has replaced a function by which A1111 samples."""
+    """Return whether an extension has replaced a function by which A1111 encodes prompts or samples."""
     denoisers = surface("sd_samplers_cfg_denoiser")
     functions = [
         surface("sd_samplers").create_sampler,
         surface("sd_samplers_kdiffusion").KDiffusionSampler.callback_state,
         surface("sd_samplers_timesteps").CompVisSampler.callback_state,
+        surface("prompt_parser").get_learned_conditioning, surface("prompt_parser").get_multicond_learned_conditioning,
         denoisers.CFGDenoiserKDiffusion.combine_denoised, denoisers.CFGDenoiserTimesteps.combine_denoised,
     ]
     return any(extension_of(host, each) for each in functions)
