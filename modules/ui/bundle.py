@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import posixpath
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 IMPORT = re.compile(r'^import (?:\{([^}]*)\} from )?"(\.[^"]+)";$', re.MULTILINE)
@@ -21,13 +22,14 @@ OWN_ADDRESS = "import.meta.url"
 def bundle_modules(folder: Path, entry: str) -> str:
     """Return the module `entry` and all that it imports, as one module to be served from `folder`'s address.
 
-    Only the forms in which our scripts import and export are accepted. Raises ValueError for a circle of imports, or
-    for another form.
+    Only the forms in which our scripts import and export are accepted. Raises ValueError for a circle of imports, for
+    a name that is imported and not exported, or for another form.
     """
     order: dict[str, str] = {}
     collect(folder, entry, order, ())
+    exported = {name: exported_names(text) for name, text in order.items()}
     return "\n".join(
-        ['"use strict";', "const modules = {};", *(as_function(name, text) for name, text in order.items())]
+        ['"use strict";', "const modules = {};", *(as_function(name, text, exported) for name, text in order.items())]
     )
 
 
@@ -47,16 +49,21 @@ def path_from(name: str, address: str) -> str:
     return posixpath.normpath(posixpath.join(posixpath.dirname(name), address))
 
 
-def as_function(name: str, text: str) -> str:
-    exported = [
-        each for plain, several in EXPORT.findall(text) for each in (plain or several).replace(" ", "").split(",")
-    ]
+def exported_names(text: str) -> list[str]:
+    return [each for plain, several in EXPORT.findall(text) for each in (plain or several).replace(" ", "").split(",")]
+
+
+def as_function(name: str, text: str, exported: Mapping[str, Sequence[str]]) -> str:
+    """Return a module as a function.
+
+    exported: what each module exports
+    """
     text = COMMENT.sub("", text)
-    body = EXPORT.sub("", IMPORT.sub(lambda found: imported(found, name), text))
+    body = EXPORT.sub("", IMPORT.sub(lambda found: imported(found, name, exported), text))
     if strange := re.search(r"^(?:import|export)\b.*", body, re.MULTILINE):
         raise ValueError(f"{name}: the bundle does not understand “{strange[0]}”.")
     body = flush_left(body).replace(OWN_ADDRESS, f"new URL({json.dumps(f'./{name}')}, {OWN_ADDRESS})")
-    returned = f"return {{ {', '.join(exported)} }};"
+    returned = f"return {{ {', '.join(exported[name])} }};"
     return f"modules[{json.dumps(name)}] = (() => {{      // {name}\n{body.strip()}\n{returned}\n}})();\n"
 
 
@@ -70,9 +77,12 @@ def compact_sheet(sheet: str) -> str:
     return INDENTATION.sub("", STYLE_COMMENT.sub("", sheet))
 
 
-def imported(found: re.Match[str], name: str) -> str:
-    """Return `const {…} = …` in place of an import; names may be changed with "as"."""
+def imported(found: re.Match[str], name: str, exported: Mapping[str, Sequence[str]]) -> str:
+    """Return `const {…} = …` in place of an import; names may be changed with "as". Raises ValueError."""
     if found[1] is None:
         return ""
+    source = path_from(name, found[2])
+    if lacking := {each.partition(" as ")[0].strip() for each in found[1].split(",")} - {*exported[source], ""}:
+        raise ValueError(f"{name} imports {', '.join(sorted(lacking))}, which {source} does not export.")
     names = found[1].replace(" as ", ": ")
-    return f"const {{{names}}} = modules[{json.dumps(path_from(name, found[2]))}];"
+    return f"const {{{names}}} = modules[{json.dumps(source)}];"

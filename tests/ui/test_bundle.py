@@ -53,6 +53,13 @@ def test_a_form_that_is_not_understood_is_named(folder, line):
         bundle_modules(made, "main.js")
 
 
+@pytest.mark.parametrize("line", ["const one = 1;", "export const other = 1, one = 2;"])
+def test_a_name_that_is_imported_and_not_exported_is_told(folder, line):
+    made = folder(main='import { one as two } from "./a.js";\n', a=f"{line}\n")
+    with pytest.raises(ValueError, match=r"main.js imports one, which a.js does not export"):
+        bundle_modules(made, "main.js")
+
+
 def test_lines_are_not_indented_but_where_a_template_may_go_on(folder):
     made = folder(main='import { b } from "./b.js";\nif (b) {\n\n  b();\n}\n', b="export const b = `one\n  two`;\n")
     text = bundle_modules(made, "main.js")
