@@ -151,8 +151,10 @@ def damaged() -> InvalidImage:
 def read_metadata(content: bytes) -> Metadata:
     """Return the texts in PNG chunks, EXIF, and comments of GIF and JPEG. Raises InvalidImage or TooLarge."""
     image = open_image(content)
-    texts = png_texts(content) if image.format == "PNG" else {}
-    exif = read_exif(content, image)
+    texts, unseen = png_told(content) if image.format == "PNG" else ({}, b"")
+    if image.format == "WEBP":
+        unseen = webp_exif(content)
+    exif = read_exif(image, unseen)
     infotext = texts.pop("parameters", "") or read_exif_comment(exif) or comment_of(image)
     if len(infotext) > MAX_INFOTEXT:
         raise too_much_text()
@@ -161,8 +163,13 @@ def read_metadata(content: bytes) -> Metadata:
 
 def png_texts(content: bytes) -> dict[str, str]:
     """Return keyword → text, wherever in the file (PNG 3rd edition, §11.3.3). Raises InvalidImage or TooLarge."""
+    return png_told(content)[0]
+
+
+def png_told(content: bytes) -> tuple[dict[str, str], bytes]:
+    """Return texts by keyword and EXIF, also what is behind the pixels. Raises InvalidImage or TooLarge."""
     texts: dict[str, str] = {}
-    length = 0
+    exif, length = b"", 0
     for kind, data in png_chunks(memoryview(content)):
         if kind in TEXTS:
             keyword, text = chunk_text(kind, data)
@@ -170,7 +177,9 @@ def png_texts(content: bytes) -> dict[str, str]:
             length += len(text) + len(keyword)
             if length > MAX_INFOTEXT:
                 raise too_much_text()
-    return texts
+        elif kind == b"eXIf":
+            exif = exif or bytes(data)
+    return texts, exif
 
 
 def png_chunks(content: memoryview) -> Iterator[tuple[bytes, memoryview]]:
@@ -255,25 +264,22 @@ def inflate_text(data: bytes) -> bytes:
 TEXTS = {b"tEXt": plain_text, b"zTXt": compressed_text, b"iTXt": international_text}
 
 
-def read_exif(content: bytes, image: Image.Image) -> list[ExifValue]:
+def read_exif(image: Image.Image, unseen: bytes) -> list[ExifValue]:
     """Return the EXIF's entries, none if it is damaged. Raises TooLarge.
 
     It does not use `image.getexif()`, which decodes a PNG.
+    unseen: EXIF that Pillow leaves out: a PNG's behind the pixels, a WebP's of which its head does not tell
     """
-    exif = image.info.get("exif", b"") or unseen_exif(content, image.format)
+    exif = image.info.get("exif", b"") or unseen
     if len(exif) > 4 * MAX_INFOTEXT:
         raise too_much_text()
     return exif_values(exif)
 
 
-def unseen_exif(content: bytes, name: str | None) -> bytes:
-    """Return EXIF that Pillow leaves out: a PNG's behind the pixels, a WebP's of which its head does not tell."""
-    if name == "PNG":
-        return next((bytes(data) for kind, data in png_chunks(memoryview(content)) if kind == b"eXIf"), b"")
-    if name == "WEBP":
-        found = ((start, length) for start, length in webp_chunks(content) if content[start : start + 4] == b"EXIF")
-        return next((content[start + 8 : start + 8 + length] for start, length in found), b"")
-    return b""
+def webp_exif(content: bytes) -> bytes:
+    """Return the first EXIF chunk's data, b"" if there is none."""
+    found = ((start, length) for start, length in webp_chunks(content) if content[start : start + 4] == b"EXIF")
+    return next((content[start + 8 : start + 8 + length] for start, length in found), b"")
 
 
 def webp_chunks(content: bytes) -> Iterator[tuple[int, int]]:
