@@ -61,10 +61,10 @@ def find_annotator(library: Library, name: str) -> list[ModelFile]:
     own = find_preprocessor(name)
     lacking: Sequence[str] = ()
     for files in library.of(ANNOTATOR.name).list_and_again():
-        found = [best_file(candidates) for candidates in annotator_files(own, files)]
-        lacking = [wanted for wanted, file in zip(wanted_files(own), found, strict=True) if file is None]
+        found = annotator_files(own, files)
+        lacking = lacking_files(own, found)
         if not lacking:
-            return [whole_file(file) for file in found if file]
+            return [best_file(candidates) for candidates in found]
     if len(lacking) > 1:
         told = f"The preprocessor {own.title} needs {' and '.join(lacking)}, which are not here."
     else:
@@ -76,8 +76,7 @@ def missing_file(library: Library, own: Preprocessor) -> str:
     """Return what a preprocessor needs that is not here; "" if nothing. One that Easel does not run needs its file."""
     if not is_run(own.name):
         return own.file
-    found = annotator_files(own, library.of(ANNOTATOR.name).list())
-    return " and ".join(wanted for wanted, files in zip(wanted_files(own), found, strict=True) if not files)
+    return " and ".join(lacking_files(own, annotator_files(own, library.of(ANNOTATOR.name).list())))
 
 
 def annotator_files(own: Preprocessor, files: Sequence[ModelFile]) -> list[list[ModelFile]]:
@@ -90,16 +89,17 @@ def annotator_files(own: Preprocessor, files: Sequence[ModelFile]) -> list[list[
     return [sorted(found, key=lambda file: kind.word not in str(file.path.parent.name).casefold())]
 
 
-def best_file(files: Sequence[ModelFile]) -> ModelFile | None:
-    """Return the first that has no problem, else the first; None if there is none."""
-    return min(files, key=lambda file: bool(file.problem), default=None)
+def lacking_files(own: Preprocessor, found: Sequence[Sequence[ModelFile]]) -> list[str]:
+    """Return what a preprocessor is read from and is not among the found files."""
+    return [wanted for wanted, files in zip(wanted_files(own), found, strict=True) if not files]
 
 
-def whole_file(file: ModelFile) -> ModelFile:
-    """Return the file. Raises ModelCorrupt for one that cannot be read."""
-    if file.problem:
-        raise ModelCorrupt(file.problem, "Download it again.")
-    return file
+def best_file(files: Sequence[ModelFile]) -> ModelFile:
+    """Return the first that has no problem. Raises ModelCorrupt if none can be read."""
+    best = min(files, key=lambda file: bool(file.problem))
+    if best.problem:
+        raise ModelCorrupt(best.problem, "Download it again.")
+    return best
 
 
 def model_type(file: ModelFile) -> str:
