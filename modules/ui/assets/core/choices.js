@@ -13,6 +13,9 @@ let known = facts.start.choices;      // by list
 /** What there is to choose from a list now: texts, or pairs of what is shown and what is meant. */
 export const offered = (list) => known[list] ?? [];
 
+/** The hash in a checkpoint's title, "" if it is not known yet. */
+export const hashIn = (title) => / \[([0-9a-f]+)\]$/.exec(title ?? "")?.[1] ?? "";
+
 /** What is wrong with the files, or where to put one if there is none. */
 export function showProblems({ problems, missing_folder: folder }) {
   const missing = folder

@@ -1,9 +1,9 @@
 // The models that are here, as generation data name them.
-import { offered } from "../core/choices.js";
+import { hashIn, offered } from "../core/choices.js";
 import { h } from "../core/dom.js";
 import { textBox } from "./control.js";
 
-const FOLDERS = /^.*[\\/]/, ENDING = /\.(safetensors|ckpt|pth?|bin|gguf)$/, HASH = /\[([0-9a-f]{8,})\]/;
+const FOLDERS = /^.*[\\/]/, ENDING = /\.(safetensors|ckpt|pth?|bin|gguf)$/;
 const LIST = "data_models_here";
 
 // A1111's keys.
@@ -11,8 +11,8 @@ export const MODEL = "Model";
 export const MODEL_HASH = "Model hash";
 
 /** Model's name → its hash, "" where that is not known yet. */
-export const modelsHere = () => new Map(offered("titled_checkpoints").map(([title, file]) =>
-  [file.replace(FOLDERS, "").replace(ENDING, ""), title.match(HASH)?.[1] ?? ""]));
+const modelsHere = () => new Map(offered("titled_checkpoints").map(([title, file]) =>
+  [file.replace(FOLDERS, "").replace(ENDING, ""), hashIn(title)]));
 
 /** A box for a model's name that offers those that are here; changed(name, hash of one that is here) */
 export function modelBox(value, changed, more) {

@@ -1,5 +1,6 @@
 // Elements of A1111's page that Easel draws otherwise or not at all: other scripts look for their ids, click them, and
 // put their own elements into them.
+import { hashIn } from "../core/choices.js";
 import { byId, h } from "../core/dom.js";
 
 /** Append what the page does not have yet. */
@@ -38,7 +39,7 @@ const generationInfo = (record) =>
 
 /** The hash in the chosen checkpoint's title. */
 function showHash({ sd_model_checkpoint: title }) {
-  const hash = / \[([0-9a-f]+)\]$/.exec(title ?? "")?.[1] ?? "";
+  const hash = hashIn(title);
   const place = byId("sd_checkpoint_hash");
   if (place && place.title !== hash) place.title = hash;
 }
