@@ -51,8 +51,7 @@ def unit_fields(given: Mapping[str, Any]) -> dict[str, Any]:
     if given.get("guessmode") in (True, "true", "True"):
         named["control_mode"] = CONTROL_MODE
     named |= pictures_in(named)
-    if batch := pictures_of_batch(given):
-        named |= batch
+    named |= pictures_of_batch(given)
     named.setdefault("enabled", names_something(named))
     return named
 
