@@ -118,7 +118,6 @@ def test_a_result_opens_in_the_editor(page: Page) -> None:
     page.click("#txt2img_generate")
     page.locator("#html_info_txt2img .generation-data .pencil").click()
     expect(page.locator("#pnginfo_generation_info .infotext")).to_contain_text("a turtle")
-    page.locator(".data-unfold > summary").click()
     field(page, "seed").fill("5")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator("#pnginfo_generation_info .infotext")).to_contain_text("Seed: 5,")

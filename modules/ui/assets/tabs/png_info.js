@@ -28,6 +28,7 @@ function startListening() {
     document.querySelector("dialog.lightbox[open]")?.close();
     if (!detail.pictures.length) return;
     await open(detail.pictures);
+    editor.element.closest("details").open = true;
     if (detail.compared && detail.pictures.length > 1) batch.side();
   });
 }
