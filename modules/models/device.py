@@ -195,17 +195,15 @@ class Device:
         Raises OutOfMemory, ModelError, NotANumber.
         """
         answers = self.answers[type(questions[0])]
-        try:
-            return self._answered(answers, questions)
-        except OutOfMemory:
-            # a step of training that was half done must not be done again
-            if answers.gradients or not self.forget_helpers():
-                raise
-        return self._answered(answers, questions)      # here the failed try holds no tensors any more
-
-    def _answered(self, answers: Answers, questions: Sequence[Question]) -> Sequence[Any]:
-        with torch.inference_mode(not answers.gradients), memory_errors():
-            return answers.compute(*answers.prepare(questions))
+        again = not answers.gradients      # a step of training that was half done must not be done twice
+        while True:                        # so that the failed try holds no tensors any more at the next one
+            try:
+                with torch.inference_mode(not answers.gradients), memory_errors():
+                    return answers.compute(*answers.prepare(questions))
+            except OutOfMemory:
+                if not (again and self.forget_helpers()):
+                    raise
+                again = False
 
     def forget_helpers(self) -> bool:
         """Drop the networks of preprocessors and detectors, which are asked once a picture; False if there are none."""
