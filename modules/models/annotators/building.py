@@ -46,6 +46,14 @@ def standardised(x: Tensor, scale: ChannelScale) -> Tensor:
     return (x - mean) / deviation
 
 
+def finite_map(heat: Tensor) -> np.ndarray:
+    """Return (1, C, H, W) as (C, H, W). Raises FloatingPointError for what is no number."""
+    found: np.ndarray = heat[0].cpu().numpy()
+    if not np.isfinite(found).all():
+        raise FloatingPointError
+    return found
+
+
 def checked_levels(shares: np.ndarray) -> np.ndarray:
     """Return shares of 0 to 1 as uint8. Raises FloatingPointError for what is no number."""
     if not np.isfinite(shares).all():

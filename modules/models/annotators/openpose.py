@@ -21,7 +21,7 @@ from modules.imaging.control.pose_boxes import LEFT_ARM, RIGHT_ARM, PoseBox, fac
 from modules.imaging.control.pose_matching import people_in
 from modules.imaging.control.poses import BODY_POINTS, PosedPerson, PosePoints, pose_map
 from modules.imaging.control.resampling import AREA, CUBIC, Levels, resampled
-from modules.models.annotators.building import annotator_network
+from modules.models.annotators.building import annotator_network, finite_map
 from modules.models.annotators.openpose_parts import face_points, hand_points
 from modules.models.layers import seen_pixels
 from modules.sampling.annotation import Annotate, Annotation
@@ -172,9 +172,7 @@ def body_maps(net: Any, levels: Levels) -> tuple[np.ndarray, np.ndarray]:
     for values in net(x):
         whole = interpolate(values, scale_factor=STRIDE_OF_POSE, mode="bicubic")
         cut = whole[:, :, :smaller.shape[0], :smaller.shape[1]]
-        found.append(interpolate(cut, (height, width), mode="bicubic")[0].cpu().numpy())
-    if not all(np.isfinite(each).all() for each in found):
-        raise FloatingPointError
+        found.append(finite_map(interpolate(cut, (height, width), mode="bicubic")))
     fields, heat = found
     return heat, fields
 

@@ -19,7 +19,7 @@ from torch.nn.functional import interpolate, max_pool2d, relu
 
 from modules.imaging.control.poses import FACE_POINTS, HAND_POINTS, PosePoints
 from modules.imaging.control.resampling import AREA, CUBIC, Levels, blurred_levels, resampled
-from modules.models.annotators.building import annotator_network
+from modules.models.annotators.building import annotator_network, finite_map
 from modules.models.layers import seen_pixels
 
 # name and outputs of each layer; "" halves the size
@@ -117,14 +117,6 @@ def part_heat(net: Any, square: Levels, side: int) -> Tensor:
     seen = resampled(square, (side, side), CUBIC if side > square.shape[0] else AREA)
     heat: Tensor = net(seen_pixels(seen[:, :, ::-1], net) / 256 - 0.5)
     return heat
-
-
-def finite_map(heat: Tensor) -> np.ndarray:
-    """Return (1, C, H, W) as (C, H, W). Raises FloatingPointError for what is no number."""
-    found: np.ndarray = heat[0].cpu().numpy()
-    if not np.isfinite(found).all():
-        raise FloatingPointError
-    return found
 
 
 def hottest_place(heat: np.ndarray) -> tuple[int, int] | None:

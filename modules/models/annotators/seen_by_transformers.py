@@ -20,7 +20,7 @@ from modules.base.errors import ModelMismatch
 from modules.imaging.control.maps import MapOptions, in_resolution, in_three
 from modules.imaging.control.resampling import Levels
 from modules.imaging.control.segments import coloured
-from modules.models.annotators.building import IMAGENET, ChannelScale, checked_levels, standardised
+from modules.models.annotators.building import IMAGENET, ChannelScale, checked_levels, finite_map, standardised
 from modules.models.files.state_dict import read_state_dict
 from modules.models.files.transformers_config import config_beside
 from modules.models.layers import seen_pixels
@@ -139,8 +139,6 @@ def nearness(answer: Any, size: tuple[int, int]) -> Levels:
 def nearness_of_metres(answer: Any, size: tuple[int, int]) -> Levels:
     """Return a map of how near things are, from their distances; most of these get most of the levels."""
     far = brought_to(answer.predicted_depth, size)
-    if not np.isfinite(far).all():
-        raise FloatingPointError
     least, most = np.percentile(far, [NEAREST_SHARE, FURTHEST_SHARE])
     return in_three(checked_levels(1 - (far - least) / max(most - least, 1e-9)))
 
@@ -154,9 +152,9 @@ def segments(answer: Any, size: tuple[int, int]) -> Levels:
 
 
 def brought_to(values: Tensor, size: tuple[int, int]) -> np.ndarray:
-    """Return (1, h, w) as (H, W)."""
-    found: np.ndarray = interpolate(values[None].float(), size, mode="bicubic")[0, 0].cpu().numpy()
-    return found
+    """Return (1, h, w) as (H, W). Raises FloatingPointError for what is no number."""
+    brought: np.ndarray = finite_map(interpolate(values[None].float(), size, mode="bicubic"))[0]
+    return brought
 
 
 # by `model_type`
