@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import interpolate, max_pool2d, pad, relu
+from torch import Tensor
+from torch.nn.functional import interpolate, pad
 
 from modules.imaging.control.maps import scaled_and_padded
 from modules.imaging.control.pose_boxes import LEFT_ARM, RIGHT_ARM, PoseBox, face_box, hand_box
@@ -22,41 +23,28 @@ from modules.imaging.control.pose_matching import people_in
 from modules.imaging.control.poses import BODY_POINTS, PosedPerson, PosePoints, pose_map
 from modules.imaging.control.resampling import AREA, CUBIC, Levels, resampled
 from modules.models.annotators.building import annotator_network, finite_map
+from modules.models.annotators.openpose_layers import VGG_LAYERS, NamedLayer, OpenPoseNet
 from modules.models.annotators.openpose_parts import face_points, hand_points
 from modules.models.layers import seen_pixels
 from modules.sampling.annotation import Annotate, Annotation
 
-# name and outputs of each layer; "" halves the size
-BEGIN = (
-    ("conv1_1", 64), ("conv1_2", 64), ("", 0), ("conv2_1", 128), ("conv2_2", 128), ("", 0), ("conv3_1", 256),
-    ("conv3_2", 256), ("conv3_3", 256), ("conv3_4", 256), ("", 0), ("conv4_1", 512), ("conv4_2", 512),
-    ("conv4_3_CPM", 256), ("conv4_4_CPM", 128),
-)
+BEGIN = (*VGG_LAYERS, ("conv4_3_CPM", 256), ("conv4_4_CPM", 128))
 STAGES_OF_POSE, BRANCHES = 6, {"L1": 38, "L2": 19}      # outputs: limbs' fields; joints' heat and that of none
 SEEN_WIDTH, STAGE_WIDTH, FIRST_INNER = 128, 128, 512
 BODY_SIDE, STRIDE_OF_POSE = 184, 8      # pixels of the height that it sees, and from one value to the next
 BEYOND_PICTURE = 128                              # of 256, beyond the picture
 
 
-class PoseNet(nn.Module):
-    """The network; its layers lie side by side, as in the file."""
+class PoseNet(OpenPoseNet):
+    """The network."""
 
     def __init__(self) -> None:
-        super().__init__()
-        width = 3
-        for name, outputs in BEGIN:
-            if name:
-                self.add_module(name, nn.Conv2d(width, outputs, 3, padding=1))
-                width = outputs
-        for stage in range(1, STAGES_OF_POSE + 1):
-            for branch, outputs in BRANCHES.items():
-                for name, inputs, wide, kernel in layers_of_stage(stage, branch, outputs):
-                    self.add_module(name, nn.Conv2d(inputs, wide, kernel, padding=kernel // 2))
+        branches = product(range(1, STAGES_OF_POSE + 1), BRANCHES.items())
+        super().__init__(BEGIN, (each for stage, branch in branches for each in layers_of_stage(stage, *branch)))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(1, 3, H, W) in blue, green, red of −½ to ½ → (1, 38, h, w) fields, (1, 19, h, w) heat; h = H / 8."""
-        for name, _ in BEGIN:
-            x = relu(self.get_submodule(name)(x)) if name else max_pool2d(x, 2)
+        x = self.begun(x)
         fields, heat = self.stage(1, x)
         for number in range(2, STAGES_OF_POSE + 1):
             fields, heat = self.stage(number, torch.cat([fields, heat, x], 1))
@@ -64,18 +52,12 @@ class PoseNet(nn.Module):
 
     def stage(self, number: int, seen: Tensor) -> Sequence[Tensor]:
         """Return what a stage's branches give."""
-        found = []
-        for branch, outputs in BRANCHES.items():
-            x = seen
-            *inner, last = (name for name, *_ in layers_of_stage(number, branch, outputs))
-            for name in inner:
-                x = relu(self.get_submodule(name)(x))
-            found.append(self.get_submodule(last)(x))
-        return found
+        branches = (layers_of_stage(number, *branch) for branch in BRANCHES.items())
+        return [self.through((name for name, *_ in layers), seen) for layers in branches]
 
 
-def layers_of_stage(stage: int, branch: str, outputs: int) -> list[tuple[str, int, int, int]]:
-    """Return name, inputs, outputs and kernel of a branch's layers."""
+def layers_of_stage(stage: int, branch: str, outputs: int) -> list[NamedLayer]:
+    """Return a branch's layers."""
     if stage == 1:
         widths = [SEEN_WIDTH, STAGE_WIDTH, STAGE_WIDTH, STAGE_WIDTH, FIRST_INNER, outputs]
         return [

@@ -14,19 +14,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import interpolate, max_pool2d, relu
+from torch import Tensor
+from torch.nn.functional import interpolate
 
 from modules.imaging.control.poses import FACE_POINTS, HAND_POINTS, PosePoints
 from modules.imaging.control.resampling import AREA, CUBIC, Levels, blurred_levels, resampled
 from modules.models.annotators.building import annotator_network, finite_map
+from modules.models.annotators.openpose_layers import VGG_LAYERS, NamedLayer, OpenPoseNet
 from modules.models.layers import seen_pixels
 
-# name and outputs of each layer; "" halves the size
 PART_BEGIN = (
-    ("conv1_1", 64), ("conv1_2", 64), ("", 0), ("conv2_1", 128), ("conv2_2", 128), ("", 0), ("conv3_1", 256),
-    ("conv3_2", 256), ("conv3_3", 256), ("conv3_4", 256), ("", 0), ("conv4_1", 512), ("conv4_2", 512),
-    ("conv4_3", 512), ("conv4_4", 512), ("conv5_1", 512), ("conv5_2", 512), ("conv5_3_CPM", 128),
+    *VGG_LAYERS, ("conv4_3", 512), ("conv4_4", 512), ("conv5_1", 512), ("conv5_2", 512), ("conv5_3_CPM", 128),
 )
 PART_STAGES, PART_WIDTH, PART_INNER = 6, 128, 512
 WIDE_LAYERS, ALL_LAYERS = 5, 7      # of a stage after the first, those that see 7 × 7
@@ -36,43 +34,29 @@ PART_SIGMA, LEAST_PART_HEAT = 3.0, 0.05
 EIGHT_NEIGHBOURS = np.ones((3, 3), int)
 
 
-class PartNet(nn.Module):
-    """The network of a part with so many points; its layers lie side by side, as in the files."""
+class PartNet(OpenPoseNet):
+    """The network of a part with so many points."""
 
     def __init__(self, points: int) -> None:
-        super().__init__()
-        self.outputs = points + 1      # the last is the heat of no point
-        for name, inputs, wide, kernel in self.layers():
-            self.add_module(name, nn.Conv2d(inputs, wide, kernel, padding=kernel // 2))
-
-    def layers(self) -> Iterator[tuple[str, int, int, int]]:
-        """Yield name, inputs, outputs and kernel of each layer."""
-        width = 3
-        for name, outputs in filter(all, PART_BEGIN):
-            yield name, width, outputs, 3
-            width = outputs
-        yield "conv6_1_CPM", PART_WIDTH, PART_INNER, 1
-        yield "conv6_2_CPM", PART_INNER, self.outputs, 1
-        for stage in range(2, PART_STAGES + 1):
-            widths = [PART_WIDTH + self.outputs, *[PART_WIDTH] * (ALL_LAYERS - 1), self.outputs]
-            for place, name in enumerate(names_of_stage(stage)):
-                yield name, widths[place], widths[place + 1], 7 if place < WIDE_LAYERS else 1
+        super().__init__(PART_BEGIN, layers_of_part(points + 1))      # the last output is the heat of no point
 
     def forward(self, x: Tensor) -> Tensor:
-        """(1, 3, H, W) in blue, green, red of −½ to ½ → (1, outputs, H / 8, W / 8), the heat of each point."""
-        for name, _ in PART_BEGIN:
-            x = relu(self.get_submodule(name)(x)) if name else max_pool2d(x, 2)
+        """(1, 3, H, W) in blue, green, red of −½ to ½ → (1, points + 1, H / 8, W / 8), the heat of each point."""
+        x = self.begun(x)
         heat = self.through(["conv6_1_CPM", "conv6_2_CPM"], x)
         for stage in range(2, PART_STAGES + 1):
             heat = self.through(names_of_stage(stage), torch.cat([heat, x], 1))
         return heat
 
-    def through(self, names: list[str], x: Tensor) -> Tensor:
-        *inner, last = names
-        for name in inner:
-            x = relu(self.get_submodule(name)(x))
-        found: Tensor = self.get_submodule(last)(x)
-        return found
+
+def layers_of_part(outputs: int) -> Iterator[NamedLayer]:
+    """Yield the layers of all stages."""
+    yield "conv6_1_CPM", PART_WIDTH, PART_INNER, 1
+    yield "conv6_2_CPM", PART_INNER, outputs, 1
+    for stage in range(2, PART_STAGES + 1):
+        widths = [PART_WIDTH + outputs, *[PART_WIDTH] * (ALL_LAYERS - 1), outputs]
+        for place, name in enumerate(names_of_stage(stage)):
+            yield name, widths[place], widths[place + 1], 7 if place < WIDE_LAYERS else 1
 
 
 def names_of_stage(stage: int) -> list[str]:
