@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -51,14 +51,20 @@ class ScriptPart:
 def paint_parts(
     run: ScriptRun[Any], plan: ImagePlan[Img2Img, Any], number: int, parts: Sequence[ScriptPart]
 ) -> Task[list[Result]]:
-    """Paint parts, the first with the plan's pass of that number.
+    """Paint parts, the first with the plan's pass of that number."""
+    tasks = (paint_part(run, plan, place, part) for place, part in enumerate(parts, number))
+    return (yield from until_interrupted(tasks))
+
+
+def until_interrupted(tasks: Iterable[Task[list[Result]]]) -> Task[list[Result]]:
+    """Carry out one task after another, and return all their results.
 
     Interrupted, there are fewer results, and the last is not complete. Raises Interrupted if there is none.
     """
     done: list[Result] = []
-    for place, part in enumerate(parts, number):
+    for task in tasks:
         try:
-            done.append((yield from paint_part(run, plan, place, part)))
+            done += yield from task
         except Interrupted:
             if not done:
                 raise
@@ -68,14 +74,16 @@ def paint_parts(
     return done
 
 
-def paint_part(run: ScriptRun[Any], plan: ImagePlan[Img2Img, Any], number: int, part: ScriptPart) -> Task[Result]:
-    """Run one pass on the part's canvas. Its mask is not returned."""
+def paint_part(
+    run: ScriptRun[Any], plan: ImagePlan[Img2Img, Any], number: int, part: ScriptPart
+) -> Task[list[Result]]:
+    """Run one pass on the part's canvas, and return its one result. Its mask is not returned."""
     params, planned = part.params(plan), plan.passes[number]
     canvas = yield from canvas_of_part(run, plan, part)
     pass_ = replace(img2img_pass(params, plan.settings, plan.files, planned.first_step), moments=planned.moments)
     result = yield from img2img.paint(pass_, ready(canvas), params.seed)
     result.extra_params.update(part.told)
-    return replace(result, returned=())
+    return [replace(result, returned=())]
 
 
 def canvas_of_part(run: ScriptRun[Any], plan: ImagePlan[Img2Img, Any], part: ScriptPart) -> Task[Canvas]:
@@ -150,16 +158,9 @@ def each_painted(
 
     Interrupted, there are fewer results, and the last is not complete.
     """
-    done: list[Result] = []
-    for first in range(0, len(parts), together):
-        try:
-            done += yield from run.painter(run, plan, first, parts[first : first + together])
-        except Interrupted:
-            if not done:
-                raise
-            done[-1] = replace(done[-1], complete=False)
-        if not done[-1].complete:
-            break
+    done = yield from until_interrupted(
+        run.painter(run, plan, first, parts[first : first + together]) for first in range(0, len(parts), together)
+    )
     for result in done:
         result.extra_params.side_images.clear()      # a part's stages are not saved
     return done
