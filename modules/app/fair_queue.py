@@ -24,7 +24,7 @@ from bisect import insort
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, chain
 
 from modules.app.work import USUAL_WORK
 from modules.settings.queue_limits import QueueLimits
@@ -135,9 +135,8 @@ class FairQueue:
     def waiting_pictures(self, most: int) -> int:
         """Return the number of pictures that may be handed over and are not yet; `most` if there are more."""
         pictures = 0
-        for job in self.jobs.values():
-            if job.id not in self.in_hand and not job.paused:
-                pictures += job.left
+        for job in chain.from_iterable(self._waiting.values()):
+            pictures += 0 if job.paused else job.left
             if pictures >= most:
                 return most
         return pictures
