@@ -155,10 +155,5 @@ def pictures_of_unit(unit: ControlUnit) -> tuple[str, ...]:
     return tuple(filter(None, (*(getattr(unit, name) for name in UNIT_PICTURES), *unit.more_images)))
 
 
-def units_for_picture(units: Sequence[ControlUnit], number: int) -> tuple[ControlUnit, ...]:
-    """Return the units as they count for the job's picture of that number, from 0."""
-    return tuple(unit.for_picture(number) for unit in units)
-
-
 def enabled_units(units: Sequence[ControlUnit]) -> tuple[ControlUnit, ...]:
     return tuple(unit for unit in units if unit.enabled)

@@ -9,11 +9,12 @@ from typing import Any, TypeVar
 from modules.library.catalog import ModelFile
 from modules.library.control_models import find_control_model
 from modules.library.library import Library
-from modules.params.control import ControlUnit, enabled_units, units_for_picture
+from modules.params.control import ControlUnit, enabled_units
 from modules.params.txt2img import Generation
 from modules.pipelines.canvas import Load
 from modules.pipelines.control_maps import MapMaker
 from modules.pipelines.plan import Files, ImagePlan, PlannedUnit
+from modules.requests.resolve import Request
 
 PlanOfImage = TypeVar("PlanOfImage", bound=ImagePlan[Any, Any])
 
@@ -59,13 +60,17 @@ def with_pictures_of(plan: PlanOfImage, number: int) -> PlanOfImage:
     """Return the plan with that one of its units' several pictures which is the image's of that number."""
     if all(each.unit.for_picture(number) is each.unit for each in plan.files.control):
         return plan
-    units = units_for_picture(plan.params.control, number)
     passes = tuple(
-        replace(each, params=replace(each.params, control=units), control=units_in_turn(each.control, number))
+        replace(each, params=in_place(each.params, number), control=units_in_turn(each.control, number))
         for each in plan.passes
     )
     files = replace(plan.files, control=units_in_turn(plan.files.control, number))
-    return replace(plan, params=replace(plan.params, control=units), passes=passes, files=files)
+    return replace(plan, params=in_place(plan.params, number), passes=passes, files=files)
+
+
+def in_place(params: Request, number: int) -> Request:
+    """Return a request of the job's picture of that number, from 0, with that one of its units' pictures."""
+    return replace(params, control=tuple(unit.for_picture(number) for unit in params.control))
 
 
 def units_in_turn(planned: Sequence[PlannedUnit], number: int) -> tuple[PlannedUnit, ...]:

@@ -15,7 +15,6 @@ from modules.library.library import Library, Remembering, not_here
 from modules.library.safety_checkers import find_safety_checker
 from modules.library.upscalers import BUILT_IN
 from modules.params.batch import Batch, BatchItem
-from modules.params.control import units_for_picture
 from modules.params.extras import Extras, extended
 from modules.params.hires import LATENT_MODES, check_hires, sized_by_result
 from modules.params.img2img import Img2Img
@@ -44,7 +43,7 @@ from modules.settings.options import Settings
 from modules.settings.safety_checking import safety_action, safety_setting
 from modules.worker import infotext
 from modules.worker.batch import Member, batch_reader, in_turn, members, of_entry, plan_batch
-from modules.worker.control_plans import with_control, with_maps
+from modules.worker.control_plans import in_place, with_control, with_maps
 from modules.worker.detail_plans import with_detailer
 from modules.worker.moments.protocol import Moments, heard_plans
 from modules.worker.picture_files import files_for, files_of_both
@@ -226,11 +225,6 @@ def each_request(cls: type[Request], spec: JobSpec) -> Cells:
     if own:
         return Cells([(in_place(params, number), settings) for number, (params, settings) in enumerate(own)], GridSet())
     return script_cells(*read_spec(cls, spec), spec.save)
-
-
-def in_place(params: Request, number: int) -> Request:
-    """Return a request of the job's picture of that number, from 0, with that one of its units' pictures."""
-    return replace(params, control=units_for_picture(params.control, number))
 
 
 def script_cells(params: Request, settings: Settings, saved: bool) -> Cells:
