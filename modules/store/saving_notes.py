@@ -8,23 +8,23 @@ from __future__ import annotations
 import contextlib
 import json
 from dataclasses import asdict, replace
-from hashlib import sha256
 from pathlib import Path
 
 from modules.base.files import NoteName
+from modules.store.job_files import JobFiles
 from modules.store.jobs import OutputRecord
 
 SAVING_FOLDER, NOTE_ENDING = "saving", "note"      # in the cache
 
 
-class SavingNotes:
+class SavingNotes(JobFiles):
     """The notes, a small file each, which needs no sync: it is read after the death of a process, not of the machine.
 
     Whoever gives a file its name writes one, with all that is to be recorded of it; whoever has recorded it deletes it.
     """
 
     def __init__(self, cache: Path) -> None:
-        self.folder = cache / SAVING_FOLDER
+        super().__init__(cache / SAVING_FOLDER, NOTE_ENDING)
 
     def writer(self, job: str, output: OutputRecord) -> NoteName:
         """Return a function that notes an output with its name; a note that cannot be written is left out."""
@@ -33,30 +33,19 @@ class SavingNotes:
             with contextlib.suppress(OSError):
                 self.folder.mkdir(parents=True, exist_ok=True)
                 noted = {"file": identity_of(whole), "output": asdict(replace(output, path=str(path)))}
-                self._at(job, output.index).write_text(json.dumps(noted), "utf-8")
+                self.at(job, output.index).write_text(json.dumps(noted), "utf-8")
 
         return write
 
     def earlier(self, job: str, index: int) -> Path | None:
         """Return the file that an earlier run has named and nobody has recorded; not another one of that name."""
-        output = noted_output(self._at(job, index))
+        output = noted_output(self.at(job, index))
         return Path(output.path) if output else None
 
     def unrecorded(self, job: str) -> list[OutputRecord]:
         """Return all outputs of a job whose files were named and not recorded, by their index."""
-        found = (noted_output(note) for note in self.folder.glob(f"{self._start(job)}-*.{NOTE_ENDING}"))
+        found = (noted_output(note) for note in self.of_job(job))
         return sorted((output for output in found if output), key=lambda output: output.index)
-
-    def forget(self, job: str, index: int) -> None:
-        with contextlib.suppress(OSError):
-            self._at(job, index).unlink()
-
-    def _at(self, job: str, index: int) -> Path:
-        return self.folder / f"{self._start(job)}-{index}.{NOTE_ENDING}"
-
-    def _start(self, job: str) -> str:
-        """Return the beginning of the names of a job's notes, whatever its id contains."""
-        return sha256(job.encode()).hexdigest()[:32]
 
 
 def noted_output(note: Path) -> OutputRecord | None:

@@ -7,14 +7,14 @@ are read after the death of a process, and after a machine's a picture is made f
 
 from __future__ import annotations
 
-import contextlib
 import io
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
+
+from modules.store.job_files import JobFiles
 
 STEPS_FOLDER, STEPS_ENDING = "steps", "steps"      # in the cache
 MOST_TAKEN = 512 * 2**20         # bytes of a picture that another machine may send
@@ -33,19 +33,19 @@ class KeptAnswer:
         return RECORD_HEAD.pack(len(mark), len(self.content), zlib.crc32(mark + self.content)) + mark + self.content
 
 
-class StepFiles:
+class StepFiles(JobFiles):
     """The files, one a picture, in the cache."""
 
     def __init__(self, cache: Path) -> None:
-        self.folder = cache / STEPS_FOLDER
+        super().__init__(cache / STEPS_FOLDER, STEPS_ENDING)
 
     def has(self, job: str, index: int) -> bool:
-        return self._at(job, index).exists()
+        return self.at(job, index).exists()
 
     def read(self, job: str, index: int, key: str) -> list[KeptAnswer]:
         """Return the records of a picture; [] without any, or if they are another picture's, whose key differs."""
         try:
-            content = self._at(job, index).read_bytes()
+            content = self.at(job, index).read_bytes()
         except OSError:
             return []
         first, *others = [*records_in(content)] or [KeptAnswer("", b"")]
@@ -54,13 +54,13 @@ class StepFiles:
     def append(self, job: str, index: int, records: Sequence[KeptAnswer]) -> None:
         """Add records. Raises OSError."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with self._at(job, index).open("ab") as file:
+        with self.at(job, index).open("ab") as file:
             file.write(b"".join(each.packed() for each in records))
 
     def since(self, job: str, index: int, offset: int) -> bytes:
         """Return what a picture's file has got beyond so many bytes."""
         try:
-            with self._at(job, index).open("rb") as file:
+            with self.at(job, index).open("rb") as file:
                 file.seek(offset)
                 return file.read()
         except OSError:
@@ -68,7 +68,7 @@ class StepFiles:
 
     def take(self, job: str, index: int, offset: int, content: bytes) -> None:
         """Add what another machine's file has got; what comes after a gap is left out. Raises OSError."""
-        path = self._at(job, index)
+        path = self.at(job, index)
         size = path.stat().st_size if path.exists() else 0
         if offset not in (0, size) or offset + len(content) > MOST_TAKEN:
             return
@@ -76,26 +76,10 @@ class StepFiles:
         with path.open("ab" if offset else "wb") as file:
             file.write(content)
 
-    def of_job(self, job: str) -> list[Path]:
-        """Return the files of a job's pictures."""
-        return sorted(self.folder.glob(f"{start_of_steps(job)}-*.{STEPS_ENDING}"))
-
     def begin(self, job: str, index: int, records: Sequence[KeptAnswer]) -> None:
         """Write a picture's first records, in the place of whatever was there. Raises OSError."""
         self.forget(job, index)
         self.append(job, index, records)
-
-    def forget(self, job: str, index: int) -> None:
-        with contextlib.suppress(OSError):
-            self._at(job, index).unlink()
-
-    def _at(self, job: str, index: int) -> Path:
-        return self.folder / f"{start_of_steps(job)}-{index}.{STEPS_ENDING}"
-
-
-def start_of_steps(job: str) -> str:
-    """Return the beginning of the names of a job's files, whatever its id contains."""
-    return sha256(job.encode()).hexdigest()[:32]
 
 
 def records_in(content: bytes) -> Iterator[KeptAnswer]:

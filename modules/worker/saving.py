@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from hashlib import sha256
 from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
@@ -36,6 +35,7 @@ from modules.pipelines.result import Result, SideImage
 from modules.requests.compare_manifest import MANIFEST_KEY
 from modules.requests.patterns import below_outputs
 from modules.settings.options import Settings
+from modules.store.job_files import JobFiles
 from modules.store.saving_notes import SavingNotes
 from modules.worker.job_kinds import JobPlan
 from modules.worker.manifest import manifest
@@ -252,4 +252,4 @@ def cached(sheet: Sheet, folder: Path, job: str, picture: int | str) -> Path:
 
 
 def cache_file(folder: Path, job: str, picture: int | str, extension: str) -> Path:
-    return folder / f"{sha256(job.encode()).hexdigest()[:32]}-{picture}.{extension}"
+    return JobFiles(folder, extension).at(job, picture)
