@@ -10,7 +10,7 @@ const MOST_SHOWN = 8;      // small pictures; of the others only the number is t
 export class BatchPictures {
   /** unit: whose further pictures they are; place.count(n): the batch has n pictures from now on */
   constructor(unit, place) {
-    Object.assign(this, { unit, place, names: [] });
+    Object.assign(this, { unit, place, shown: null });
     this.input = h("input", {
       type: "file", accept: "image/*", multiple: true, hidden: true, onchange: () => this.chosen(),
     });
@@ -22,6 +22,8 @@ export class BatchPictures {
     this.element = h("div.control-batch", {}, this.row, this.told, h("div.control-drawing", {}, this.each, this.away));
     this.show();
   }
+
+  get names() { return this.unit.values.more_images; }
 
   /** Of all pictures, the unit's first one too. */
   get count() { return this.names.length + (this.unit.values.image ? 1 : 0); }
@@ -52,26 +54,25 @@ export class BatchPictures {
   }
 
   put(names) {
-    this.take(names);
     this.unit.set({ more_images: names });
-  }
-
-  take(names) {
-    this.names = names;
-    const seen = names.slice(0, MOST_SHOWN), rest = names.length - seen.length;
-    this.row.replaceChildren(
-      ...seen.map((name) => h("img", { src: server.input(name), alt: t("Another picture") })),
-      ...(rest ? [h("span", {}, `+${rest}`)] : []));
-    this.show();
   }
 
   /** usable: false for an IP-Adapter, which reads all its pictures for each */
   show(usable = true) {
     const { names, count } = this;
+    if (usable && this.shown !== names) this.showRow(names);
     this.more.hidden = !usable;
     this.element.hidden = !usable || !names.length;
     this.told.textContent = t("The pictures of a batch take these {n} in turn.", { n: count });
     this.each.textContent = t("Batch count {n}: one for each", { n: count });
+  }
+
+  showRow(names) {
+    const seen = names.slice(0, MOST_SHOWN), rest = names.length - seen.length;
+    this.shown = names;
+    this.row.replaceChildren(
+      ...seen.map((name) => h("img", { src: server.input(name), alt: t("Another picture") })),
+      ...(rest ? [h("span", {}, `+${rest}`)] : []));
   }
 }
 

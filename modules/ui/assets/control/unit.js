@@ -94,7 +94,6 @@ export class UnitForm extends FieldsForm {
   take(values) {
     this.values = { ...emptyUnit(this.tab), ...values };
     this.picture.take(this.values.image);
-    this.batch.take(this.values.more_images);
     this.mask.take(this.values.mask);
     this.region.take(this.values.effective_region_mask);
     this.show();
