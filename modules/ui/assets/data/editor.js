@@ -25,19 +25,19 @@ const fold = (title, content, hint = "") => h("details.data-fold", {}, h("summar
 export class DataEditor {
   /** told: { opened(data) }: what the picture says now, after opening, saving or undoing */
   constructor(told) {
-    Object.assign(this, { told, data: null, texts: {}, descriptive: {}, busy: false });
+    Object.assign(this, { told, data: null, texts: {}, descriptive: {}, busy: false, failure: "" });
     this.both = new InStep(() => this.follow());
     this.more = h("div.data-folds");
     this.trouble = h("p.data-trouble", { role: "alert" });
     this.foot = h("footer.data-foot");
     this.element = h("section.data-editor", { "aria-label": t("Edit the data") },
-      this.both.element, this.more, this.trouble, this.foot);
+      this.both.element, this.more, this.foot);
   }
 
   /** data: the server's reply to what the picture says; name: the file's, for downloads */
   open(data, name) {
     if (name !== undefined) this.name = name;
-    this.data = data;
+    Object.assign(this, { data, failure: "" });
     this.texts = Object.fromEntries(data.texts.map(({ keyword, text }) => [keyword, text]));
     this.descriptive = structuredClone(data.descriptive);
     this.both.show(data);
@@ -103,6 +103,7 @@ export class DataEditor {
   buttons() {
     const { picture, editable } = this.data, sent = isUpload(picture);
     this.revert = button("Discard changes", () => this.open(this.data));
+    this.again = button("Read it again", () => this.attempt(() => this.reload(picture)));
     this.undo = button("Undo the last saving", () => this.takeBack());
     this.save = sent
       ? button("Save and download", () => this.keep(), ".card-primary")
@@ -110,7 +111,8 @@ export class DataEditor {
     this.copy = button("Save as a copy", () => this.keep({}, true));
     const download = button("Download", () => saveAs(pictureData.file(picture, this.name), this.name));
     const kept = sent || editable ? [this.save] : [];
-    this.foot.replaceChildren(...kept, ...(sent ? [] : [this.copy, download]), this.revert, this.undo);
+    const others = sent ? [] : [this.copy, download];
+    this.foot.replaceChildren(this.trouble, ...kept, ...others, this.revert, this.again, this.undo);
   }
 
   /** What is changed, as the server takes it. */
@@ -126,7 +128,8 @@ export class DataEditor {
   follow() {
     if (!this.save) return;
     const changed = this.isChanged, stuck = this.busy || Boolean(this.both.problem);
-    this.trouble.textContent = this.both.problem;
+    this.trouble.textContent = this.both.problem || this.failure;
+    this.again.hidden = !this.failure;
     this.save.disabled = this.copy.disabled = stuck || !changed;
     this.revert.hidden = !changed;
     this.undo.hidden = changed || !this.data.history.length;
@@ -134,12 +137,12 @@ export class DataEditor {
 
   async attempt(deed) {
     if (this.busy) return;
-    this.busy = true;
+    Object.assign(this, { busy: true, failure: "" });
     this.follow();
     try {
       await deed();
     } catch (error) {
-      notice("data", reasonOf(error), 8);
+      this.failure = reasonOf(error);
     } finally {
       this.busy = false;
       this.follow();
