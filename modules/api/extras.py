@@ -73,7 +73,7 @@ class ExtrasBatchImagesReply(BaseModel):
     images: list[str]
 
 
-EXTRAS_TYPES = get_type_hints(ExtrasBatchImagesRequest)
+EXTRAS_TYPES = get_type_hints(ExtrasBatchImagesRequest, include_extras=True)
 
 
 def normalise_extras(body: Any) -> Any:

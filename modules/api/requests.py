@@ -95,8 +95,8 @@ DrawRequest: TypeAlias = Txt2ImgRequest | Img2ImgRequest
 
 @once_a_class
 def types_of_request(kind: type) -> Mapping[str, Any]:
-    """Return the types of a request's fields."""
-    return get_type_hints(Img2ImgRequest if issubclass(kind, Img2Img) else Txt2ImgRequest)
+    """Return the types of a request's fields, with their limits."""
+    return get_type_hints(Img2ImgRequest if issubclass(kind, Img2Img) else Txt2ImgRequest, include_extras=True)
 
 
 def normalise_request(body: Any, kind: type[Generation] = Txt2Img) -> Any:

@@ -12,6 +12,7 @@ from itertools import islice
 from types import UnionType
 from typing import Annotated, Any, NoReturn, Union, get_args, get_origin, get_type_hints
 
+from annotated_types import Interval
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
@@ -25,6 +26,7 @@ from modules.base.limits import MAX_BODY, MAX_DEPTH, MAX_ESCAPES, MAX_ID, MAX_JS
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 MOST_UNKNOWN = 20      # fields named in one error
 LONG_JSON = 2**16      # bytes; longer JSON is read in a thread
+ZERO_OR_ONE = Interval(ge=0, le=1)
 PICTURE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/avif", "image/gif", "image/bmp")
 
 
@@ -94,7 +96,8 @@ def few_unknown(cls: type[Any]) -> BeforeValidator:
 def with_own_types(hints: Mapping[str, Any], given: Any, zero_or_one: bool = False) -> Any:
     """Return the fields; pydantic alone takes true for 1 and 0 for false.
 
-    hints: types by field; zero_or_one: 0 and 1 are false and true, as in A1111
+    hints: types by field
+    zero_or_one: 0 and 1 are false and true, as in A1111, and these are 0 and 1 where no other number is taken
 
     Raises Invalid naming the field.
     """
@@ -102,7 +105,8 @@ def with_own_types(hints: Mapping[str, Any], given: Any, zero_or_one: bool = Fal
         return given
     for name in given.keys() & hints.keys():
         value, types = given[name], plain_types(hints[name])
-        if isinstance(value, bool) and bool not in types and types & {int, float}:
+        switch = zero_or_one and int in types and ZERO_OR_ONE in getattr(hints[name], "__metadata__", ())
+        if isinstance(value, bool) and bool not in types and types & {int, float} and not switch:
             raise Invalid(f"{name} is a number, and was {json.dumps(value)}.", "Send a number.", name)
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if number and bool in types and not types & {int, float} and not (zero_or_one and value in (0, 1)):

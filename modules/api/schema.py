@@ -15,13 +15,15 @@ from modules.params.txt2img import MAX_SEED, MIN_SEED, Txt2Img
 from modules.settings.foreign import A1111_SETTINGS
 from modules.settings.options import Settings
 
-# requests of A1111's clients → whose fields they have: null is the default, and 0 and 1 are false and true
+# requests of A1111's clients → whose fields they have: null is the default, and 0 and 1 are false and true, as these
+# are 0 and 1 where no other number is taken
 A1111_BODIES: Mapping[str, type] = {
     "Txt2ImgRequest": Txt2Img, "Img2ImgRequest": Img2ImgBatch,
     "Txt2ImgTask": Txt2Img, "Img2ImgTask": Img2ImgBatch,
     "ExtrasSingleImageRequest": Extras, "ExtrasBatchImagesRequest": Extras,
 }
 NULL = {"type": "null"}
+SWITCH_SCHEMA = {"type": "integer", "minimum": 0, "maximum": 1}      # of a number that may be said as false or true
 LIMITS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 # FastAPI writes limits as floats, which round these
 EXACT_SEEDS = {float(seed): seed for seed in (MIN_SEED, MAX_SEED)}
@@ -99,7 +101,8 @@ def as_a1111_takes(field: dict[str, Any]) -> dict[str, Any]:
     words = {name: field[name] for name in ("title", "description", "default") if name in field}
     kinds = [kind for kind in field.get("anyOf", [without_words(field)]) if kind != NULL]
     numbers = [{"enum": [0, 1]}] if any(kind.get("type") == "boolean" for kind in kinds) else []
-    return {"anyOf": [*kinds, *numbers, NULL], **words}
+    truths = [{"type": "boolean"}] if any(kind.items() >= SWITCH_SCHEMA.items() for kind in kinds) else []
+    return {"anyOf": [*kinds, *numbers, *truths, NULL], **words}
 
 
 def without_words(field: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from modules.params.txt2img import MAX_SEED, MIN_SEED
+from tests.api.test_img2img import MASK, PICTURE
 from tests.api.test_limits import body_of, operations, resolved, schema
 
 BEYOND_SQLITE = 2**63
@@ -16,6 +17,8 @@ BEYOND_SQLITE = 2**63
     ("/easel/v1/data/preview", {"pictures": ["library:1"], "edit": {"replace": [{"find": "a", "regex": 1}]}}, "regex"),
     ("/sdapi/v1/txt2img", {"seed": True}, "seed"),
     ("/sdapi/v1/txt2img", {"enable_hr": 2}, "enable_hr"),
+    ("/sdapi/v1/txt2img", {"subseed_strength": True}, "subseed_strength"),
+    ("/sdapi/v1/extra-single-image", {"gfpgan_visibility": True}, "gfpgan_visibility"),
     ("/sdapi/v1/txt2img", {"sampler_name": {}}, "sampler_name"),
     ("/sdapi/v1/extra-single-image", {"upscaling_crop": 7}, "upscaling_crop"),
 ])
@@ -27,6 +30,18 @@ def test_true_and_false_are_no_numbers_and_numbers_are_neither(client, path, bod
 def test_zero_and_one_are_false_and_true_for_a1111s_clients(client):
     reply = client.post("/sdapi/v1/txt2img", json={"steps": 1, "width": 64, "height": 64, "tiling": 0, "send_images": 1, "seed": None})
     assert reply.status_code == 200 and len(reply.json()["images"]) == 1
+
+
+@pytest.mark.parametrize(("told", "number"), [(False, 0), (True, 1)])
+def test_false_and_true_are_zero_and_one_where_no_other_number_is_taken(client, told, number):
+    body = {"init_images": [PICTURE], "mask": MASK, "seed": 1, "steps": 2, "width": 64, "height": 64}
+    replies = [
+        client.post("/sdapi/v1/img2img", json=body | {"inpainting_mask_invert": each}) for each in (told, number)
+    ]
+    assert [reply.status_code for reply in replies] == [200, 200], replies[0].text
+    assert replies[0].json()["images"] == replies[1].json()["images"]
+    field = schema()["components"]["schemas"]["Img2ImgRequest"]["properties"]["inpainting_mask_invert"]
+    assert {"type": "boolean"} in field["anyOf"]
 
 
 @pytest.mark.parametrize("field", ["prompt", "seed", "enable_hr", "override_settings"])
