@@ -9,10 +9,13 @@ from typing import Any
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
+from modules.api.always_on import OWN_SCRIPTS
+from modules.api.requests import SOFT_FIELDS, SOFT_INPAINTING
 from modules.api.routing import owner, router
 from modules.app.app import App
 from modules.base.accounts import Role
-from modules.base.fields import Choice, Choices, Param, Slider, defaults
+from modules.base.fields import Choice, Choices, Param, Slider, declared_params, defaults
+from modules.params.img2img import Img2Img
 from modules.params.scripts import SCRIPTS, GenerationKind, Script
 from modules.plugins.scripts import LoadedScript
 from modules.requests.choices import Lists, lists_of
@@ -48,7 +51,7 @@ def routes(app: App) -> APIRouter:
 
     @api.get("/scripts")
     def scripts() -> ScriptsList:
-        """Names for script_name, in lower case."""
+        """Names for script_name and alwayson_scripts, in lower case."""
         return ScriptsList(txt2img=script_names(app, "txt2img"), img2img=script_names(app, "img2img"))
 
     @api.get("/script-info")
@@ -61,6 +64,11 @@ def routes(app: App) -> APIRouter:
             for script in SCRIPTS
             if kind in script.kinds
         ]
+        own += [
+            ScriptInfo(name=name, is_alwayson=True, is_img2img=kind == "img2img", args=always_on_args(lists, name))
+            for kind in GENERATION_KINDS
+            for name in own_always_on(kind)
+        ]
         return own + [extension_script_info(each) for kind in GENERATION_KINDS for each in app.extensions.scripts(kind)]
 
     return api
@@ -68,7 +76,19 @@ def routes(app: App) -> APIRouter:
 
 def script_names(app: App, kind: GenerationKind) -> list[str]:
     own = [script.name.lower() for script in SCRIPTS if kind in script.kinds]
-    return own + [each.title.lower() for each in app.extensions.scripts(kind)]
+    extensions = [each.title.lower() for each in app.extensions.scripts(kind)]
+    return list(dict.fromkeys([*own, *own_always_on(kind), *extensions]))
+
+
+def own_always_on(kind: GenerationKind) -> list[str]:
+    """Return the names of A1111's always-on scripts that Easel carries out itself: clients look for them here."""
+    return [*OWN_SCRIPTS, SOFT_INPAINTING] if kind == "img2img" else [*OWN_SCRIPTS]
+
+
+def always_on_args(lists: Lists, name: str) -> list[ScriptArg]:
+    """Return the arguments of soft inpainting; those of the others are units, tabs and regions, and no controls."""
+    params, usual = declared_params(Img2Img), defaults(Img2Img)
+    return [arg(lists, params[each], usual[each]) for each in SOFT_FIELDS] if name == SOFT_INPAINTING else []
 
 
 def extension_script_info(script: LoadedScript) -> ScriptInfo:

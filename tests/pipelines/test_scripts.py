@@ -498,8 +498,16 @@ def test_the_api_lists_them():
 
     client = TestClient(door)
     found = client.get("/sdapi/v1/scripts").json()
-    assert found["txt2img"] == ["prompts from file or textbox", "x/y/z plot", "prompt matrix"] and len(found["img2img"]) == len(list(SCRIPTS))
-    infos = {(info["name"], info["is_img2img"]): info["args"] for info in client.get("/sdapi/v1/script-info").json()}
+    assert found["txt2img"][:3] == ["prompts from file or textbox", "x/y/z plot", "prompt matrix"]
+    told = client.get("/sdapi/v1/script-info").json()
+    infos = {(info["name"], info["is_img2img"]): info["args"] for info in told}
+    always_on = {(info["name"], info["is_img2img"]) for info in told if info["is_alwayson"]}
+    assert len(found["img2img"]) == len(list(SCRIPTS)) + sum(in_img2img for _, in_img2img in always_on)
+    assert {("adetailer", False), ("controlnet", True), ("soft inpainting", True)} <= always_on
+    assert ("soft inpainting", False) not in always_on and "soft inpainting" not in found["txt2img"]
+    assert [(arg["label"], arg["maximum"]) for arg in infos["soft inpainting", True]][:2] == [
+        ("Soft inpainting", None), ("Schedule bias", 8),
+    ]
     assert [arg["label"] for arg in infos["loopback", True]][:2] == ["Loops", "Final denoising strength"]
     assert (
         infos["sd upscale", True][2]["choices"] == ["None", "Lanczos"] and infos["sd upscale", True][0]["label"] == ""
