@@ -36,10 +36,11 @@ def routes(app: App) -> APIRouter:
         return progress_of(app, next(iter(jobs_meant(app, request, task_id)), ""), preview=not skip_current_image)
 
     @api.post("/sdapi/v1/interrupt")
-    def interrupt(request: Request, task_id: TaskName = "") -> None:
-        """Stop the caller's running job, or the one with that id."""
+    def interrupt(request: Request, task_id: TaskName = "") -> dict[str, Any]:
+        """Stop the caller's running job, or the one with that id. The answer is empty, as A1111's."""
         for job in jobs_meant(app, request, task_id):
             app.jobs.interrupt(job)
+        return {}
 
     @api.post("/sdapi/v1/skip")
     def skip(request: Request, task_id: TaskName = "") -> None:

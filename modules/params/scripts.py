@@ -184,7 +184,10 @@ def arguments(script: Script, given: Sequence[Any]) -> ScriptArguments:
             f"In order: {', '.join(names)}.",
             field="script_args",
         )
-    values = {name: value for name, value in zip(names, given, strict=False) if value is not None}
+    values = {
+        name: value for name, value in zip(names, given, strict=False)
+        if value is not None and not (value == "" and name.endswith("_dropdown"))      # clients' word for no choice
+    }
     try:
         return checker(script.arguments).validate_python(values)
     except ValidationError as error:

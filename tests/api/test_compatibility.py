@@ -360,6 +360,16 @@ def test_what_a1111s_clients_send_along_is_no_warning(client):
     assert "outpath_samples has no effect here." in told(post(client, outpath_samples="/tmp"))["warnings"]
 
 
+def test_an_empty_text_chooses_nothing_on_an_axis_of_a_plot(client):
+    args = [4, "1,2", "", 0, "", "", 0, "", "", True, True]
+    reply = post(client, script_name="X/Y/Z plot", script_args=args)
+    assert [text.partition("Steps: ")[2][0] for text in told(reply)["infotexts"][1:]] == ["1", "2"]
+
+
+def test_interrupting_answers_an_object_and_skipping_nothing(client):
+    assert client.post("/sdapi/v1/interrupt").json() == {} and client.post("/sdapi/v1/skip").json() is None
+
+
 def test_countless_unknown_fields_are_told_in_few_words(client):
     warnings = told(post(client, **{f"{'x' * 200}{n}": n for n in range(5_000)}))["warnings"]
     assert len(warnings) <= 20 and all(len(warning) < 300 for warning in warnings)
