@@ -263,12 +263,22 @@ def plan_img2img(spec: JobSpec, library: Library, inputs: Path, moments: Moments
     remembering, read = Remembering(library.catalogs, library.approximations), batch_reader(inputs)
 
     def plan_file(number: int, entry: BatchItem) -> JobPlan:
-        own = bool(entry.params or entry.settings)
-        params, settings = read_spec(Img2Img, of_entry(spec, entry)) if own else usual
-        params = in_place(replace(params, init_images=(entry.image,), mask=entry.mask), number)
+        params, settings = request_of_file(spec, usual, entry, number)
         return img2img_plan(remembering, read, script_cells(params, settings, saved=False), moments)
 
     return plan_batch(batch, plan_file)
+
+
+def request_of_file(
+    spec: JobSpec, usual: tuple[Img2Img, Settings], entry: BatchItem, number: int
+) -> tuple[Img2Img, Settings]:
+    """Return the request of a batch's file of that number, from 0.
+
+    usual: the request of a file that has no values of its own
+    """
+    own = bool(entry.params or entry.settings)
+    params, settings = read_spec(Img2Img, of_entry(spec, entry)) if own else usual
+    return in_place(replace(params, init_images=(entry.image,), mask=entry.mask), number), settings
 
 
 def img2img_plan(library: Library, read: Load, cells: Cells, moments: Moments | None = None) -> JobPlan:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from modules.engine.messages import JobSpec
 from modules.params.batch import Batch, BatchItem
+from modules.params.control import ControlUnit
 from modules.params.infotext import parse_infotext
 from modules.prompts.grammar import emphasised
 from tests.golden_data import assemble_models
@@ -146,6 +147,22 @@ def test_hooks_are_called_for_each_file_of_a_batch(shop, tmp_path):
     assert [Path(each.path) for each in made] == [tmp_path / "results/grey.png", tmp_path / "results/square.png"]
     assert [each["seed"] for each in noted] == [77, 5]
     assert ["gone.png" in note.message for note in warned] == [True]
+
+
+def test_files_of_a_batch_have_the_pictures_of_a_unit_in_turn(shop, tmp_path, models):
+    bare = HookedShop(tmp_path / "bare", models)
+    written(shop, LISTENING)
+    first, second = (stored(np.full((64, 64, 3), level, np.uint8)) for level in (20, 220))
+    unit = ControlUnit(module="reference_only", image=first, more_images=(second,))
+    files = [BatchItem(stored(SQUARE), f"{name}.png") for name in "ab"]
+    spec = of_files(asked(control=(unit,)), *files)
+    found = []
+    for each in (shop, bare):
+        with each.open():
+            ended, made, _ = each.made(spec)
+        found.append((ended.state, [pixels(one).tolist() for one in made]))
+    assert found[0] == found[1] and found[0][0] == "done"
+    assert found[0][1][0] != found[0][1][1]
 
 
 def test_a_script_draws_each_file_of_a_batch(shop, tmp_path):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,10 +27,10 @@ from modules.pipelines.scripts.table import IMAGE_SCRIPTS, REQUEST_SCRIPTS
 from modules.requests.extension_axes import apply_axis, axis_options, values_of_axis
 from modules.requests.own_sampling import plannable
 from modules.settings.options import Settings
-from modules.worker.batch import ODD, batch_reader, left_out_file, of_entry
+from modules.worker.batch import ODD, batch_reader, left_out_file
 from modules.worker.grids import DonePicture, GridMaker
 from modules.worker.hooks.hooked_parts import HookedScript
-from modules.worker.job_kinds import JobPlan, each_request, plan_job, read_spec, script_cells
+from modules.worker.job_kinds import JobPlan, each_request, plan_job, read_spec, request_of_file, script_cells
 from modules.worker.saving import beside_files, grid_facts_of
 from modules.worker.saving_grids import save_grid
 
@@ -196,12 +196,11 @@ def cells_from(
 def cells_of_files(job: HookedJob, batch: Batch, plan: JobPlan) -> Iterator[Cell]:
     """Yield the cells of a batch's files, without those that are left out."""
     read, spec = batch_reader(job.around.inputs), plannable(job.spec)
-    count = max(member.number for member in plan.members)
+    usual, count = read_spec(Img2Img, spec), max(member.number for member in plan.members)
     for place, entry in enumerate(batch.entries[: len(plan.plans) // count]):
         numbers = range(place * count, (place + 1) * count)
         if plan.plans[numbers.start] is None:
             continue
-        params, settings = read_spec(Img2Img, of_entry(spec, entry))
-        one = replace(params, init_images=(entry.image,), mask=entry.mask)
-        requests = list(script_cells(one, settings, saved=False).requests)
+        request, settings = request_of_file(spec, usual, entry, place)
+        requests = list(script_cells(request, settings, saved=False).requests)
         yield from cells_from(requests, numbers, read, entry.file)
