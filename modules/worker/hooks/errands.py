@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import Condition
 from typing import Any, TypeVar
 
+from modules.base.errors import WebUIError
 from modules.engine.engine import Engine
 from modules.engine.image_task import ImageTask
 from modules.engine.messages import JobSpec
@@ -72,3 +73,21 @@ class ErrandDesk:
 def boxed(task: Task[T]) -> Task[tuple[T]]:
     """Return the task with its result in a tuple, since a task that has ended has a result."""
     return ((yield from task),)
+
+
+def result_by_asking(task: Task[T], ask: Callable[[Question], Any]) -> T:
+    """Return a task's result; what it computes between two questions is the caller's thread's.
+
+    ask: returns a question's answer, and raises what the device raises
+    """
+    answer, error = None, None
+    while True:
+        try:
+            question = task.throw(error) if error else task.send(answer)
+        except StopIteration as done:
+            return done.value      # type: ignore[no-any-return]
+        answer, error = None, None
+        try:
+            answer = ask(question)
+        except WebUIError as refused:      # the task's: it may go on without the answer
+            error = refused

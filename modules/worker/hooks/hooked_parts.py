@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -19,7 +19,8 @@ from modules.params.img2img import Img2Img
 from modules.pipelines.plan import ImagePlan
 from modules.pipelines.result import ExtraParams, Result
 from modules.pipelines.scripts.script_run import ScriptPart, ScriptRun, painted_by
-from modules.sampling.questions import Interrupted, Task, Wait
+from modules.sampling.questions import Interrupted, Question, Task, Wait
+from modules.worker.hooks.errands import result_by_asking
 from modules.worker.hooks.hooked_batch import HookedPicture
 from modules.worker.hooks.hooked_infotext import TextsOfPicture
 from modules.worker.infotext import image_infotext
@@ -27,7 +28,6 @@ from modules.worker.infotext import image_infotext
 if TYPE_CHECKING:
     from modules.worker.hooks.hooked_job import HookedJob
 
-T = TypeVar("T")
 # fields of the request that a script decides for each part
 PART_FIELDS = ("width", "height", "seed", "subseed", "denoising_strength", "inpainting_fill", "inpaint_full_res")
 
@@ -75,28 +75,14 @@ class HookedScript:
         try:
             with self.job.processing():
                 own = painted_by(plan, self.painted)
-                return self.answered(own.generate(own))
+                return result_by_asking(own.generate(own), self.answer)
         finally:
             finisher.of_parts = False
             vars(p).update(kept)
 
-    def answered(self, task: Task[T]) -> T:
-        """Return what a task returns: the engine answers its questions."""
-        answer: Any = None
-        error: Exception | None = None
-        while True:
-            try:
-                question = task.throw(error) if error else task.send(answer)
-            except StopIteration as done:
-                result: T = done.value
-                return result
-            answer, error = None, None
-            if isinstance(question, Wait):
-                continue
-            try:
-                [answer] = self.job.desk.ask([question])
-            except Exception as problem:  # noqa: BLE001  the task may know what to do
-                error = problem
+    def answer(self, question: Question) -> Any:
+        """Return the engine's answer; the turn of the picture has come."""
+        return None if isinstance(question, Wait) else self.job.desk.ask([question])[0]
 
     # --- parts ---
 

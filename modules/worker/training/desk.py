@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from threading import Condition
 from typing import Any, TypeVar
 
-from modules.base.errors import WebUIError
 from modules.engine.engine import Engine
 from modules.engine.image_task import ImageTask
 from modules.engine.messages import JobSpec
 from modules.pipelines.txt2img import insisted
 from modules.sampling.questions import Question, Task
-from modules.worker.hooks.errands import boxed
+from modules.worker.hooks.errands import boxed, result_by_asking
 
 T = TypeVar("T")
 
@@ -44,17 +43,7 @@ class TrainingDesk:
 
         What it computes between two questions is this thread's, and keeps no picture waiting.
         """
-        answer, error = None, None
-        while True:
-            try:
-                question = task.throw(error) if error else task.send(answer)
-            except StopIteration as done:
-                return done.value      # type: ignore[no-any-return]
-            answer, error = None, None
-            try:
-                answer = self.ask(question)
-            except WebUIError as refused:      # the task's: it may go on without the answer
-                error = refused
+        return result_by_asking(task, self.ask)
 
     def ask(self, question: Question) -> Any:
         """Return a question's answer. Raises what the device raises."""
