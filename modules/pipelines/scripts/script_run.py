@@ -11,10 +11,10 @@ from PIL import Image
 from modules.imaging import masks
 from modules.imaging.colour import flattened
 from modules.library.library import Library
-from modules.params.img2img import ORIGINAL, Img2Img
+from modules.params.img2img import Img2Img
 from modules.params.txt2img import counted_on
 from modules.pipelines import img2img
-from modules.pipelines.canvas import Canvas, Load, canvas_of
+from modules.pipelines.canvas import Canvas, Load, canvas_of, under
 from modules.pipelines.img2img import img2img_pass
 from modules.pipelines.plan import Files, ImagePlan
 from modules.pipelines.result import Result
@@ -95,8 +95,8 @@ def canvas_of_part(run: ScriptRun[Any], plan: ImagePlan[Img2Img, Any], part: Scr
         return replace(canvas, colours=run.start, start=part.image if s.save_init_img else None)
     if part.hole is None or part.shown is None:
         return Canvas(part.image)
-    under = part.image if params.inpainting_fill == ORIGINAL else masks.fill_masked(part.image, part.hole)
-    return Canvas(under, part.hole, part.image, masks.sharpened(masks.blurred(part.shown, *params.blur)))
+    shown = masks.sharpened(masks.blurred(part.shown, *params.blur))
+    return Canvas(under(part.image, part.hole, params), part.hole, part.image, shown)
 
 
 ScriptParts: TypeAlias = Sequence[ScriptPart]

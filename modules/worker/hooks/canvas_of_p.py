@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from modules.imaging import masks
 from modules.params.img2img import ORIGINAL, Img2Img
-from modules.pipelines.canvas import Canvas, Load, canvas_for
+from modules.pipelines.canvas import Canvas, Load, canvas_for, under
 from modules.pipelines.upscaling import Enlarger
 from modules.sampling.questions import Task
 from modules.settings.options import Settings
@@ -37,7 +36,6 @@ class CanvasOfP:
             unfilled = replace(params, inpainting_fill=ORIGINAL)
             plain = yield from canvas_for(unfilled, settings, load, enlarger, name)
             hole = p.latent_mask.convert("L").resize(plain.image.size)
-            under = plain.image if params.inpainting_fill == ORIGINAL else masks.fill_masked(plain.image, hole)
-            canvas = replace(plain, image=under, mask=hole)
+            canvas = replace(plain, image=under(plain.image, hole, params), mask=hole)
         colours = getattr(p, "color_corrections", None) or ()
         return replace(canvas, colours=colours[self.place]) if self.place < len(colours) else canvas
