@@ -86,9 +86,9 @@ class IdleTextEncoder:
 
     def get_target_prompt_token_count(self, token_count: int) -> int:
         """Return how many tokens there is room for in the chunks that hold so many."""
-        from modules.prompts.chunks import CHUNK_LENGTH
+        from modules.prompts.chunks import target_length
 
-        return -(-max(token_count, 1) // CHUNK_LENGTH) * CHUNK_LENGTH
+        return target_length(token_count)
 
 
 class ModelView:

@@ -41,10 +41,10 @@ class StableDiffusionModelHijack:
 
     def get_prompt_lengths(self, text: str) -> tuple[int, int]:
         """Return the tokens of a prompt, and of how many the chunks have room."""
-        from modules.prompts.chunks import CHUNK_LENGTH, chunks, token_count
+        from modules.prompts.chunks import CHUNK_LENGTH
 
-        found = list(chunks(text, bound_host().program.tokenizer()))
-        return token_count(found), len(found) * CHUNK_LENGTH
+        found, count = self.clip.tokenize_line(text)
+        return count, len(found) * CHUNK_LENGTH
 
     def hijack(self, m: Any) -> None: ...
     def undo_hijack(self, m: Any) -> None: ...
