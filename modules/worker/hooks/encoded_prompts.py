@@ -9,26 +9,15 @@ from typing import TYPE_CHECKING, Any
 from modules.pipelines.conditioning import encode_prompt
 from modules.pipelines.plan import Pass
 from modules.pipelines.result import ExtraParams
-from modules.plugins.host import CallFailed, Host, surface
+from modules.plugins.host import CallFailed, surface
 from modules.prompts import grammar
 from modules.prompts.grammar import Clock
-from modules.worker.hooks.replaced import call_replaced, extension_of
+from modules.worker.hooks.replaced import call_replaced, encoding_functions, extension_of
 from modules.worker.hooks.shown_conditionings import conds_over_time, with_conditionings
 
 if TYPE_CHECKING:
     from modules.worker.hooks.hooked_batch import HookedBatch, HookedPicture
     from modules.worker.hooks.hooked_job import HookedJob
-
-
-def encoding_replaced(host: Host) -> bool:
-    """Return whether an extension has replaced a function by which A1111 encodes prompts."""
-    return any(extension_of(host, each) for each in encoding_functions())
-
-
-def encoding_functions() -> tuple[Any, Any]:
-    """Return the functions that encode prompts with AND, and others, as they stand."""
-    conds = surface("prompt_parser")
-    return conds.get_multicond_learned_conditioning, conds.get_learned_conditioning
 
 
 def prompts_over_time(job: HookedJob, prompts: Any, clock: Clock) -> list[list[Any]]:
@@ -61,9 +50,9 @@ def take_replaced_encoding(batch: HookedBatch, pictures: Sequence[HookedPicture]
     One that fails is told, and the prompts stay as they were encoded without it.
     """
     job, p = batch.job, batch.p
-    if not encoding_replaced(job.host):
-        return
     together, plain = encoding_functions()
+    if not any(extension_of(job.host, each) for each in (together, plain)):
+        return
     second = p.is_hr_pass
     prompts, negative = (p.hr_prompts, p.hr_negative_prompts) if second else (p.prompts, p.negative_prompts)
     texts, pass_ = surface("prompt_parser").SdConditioning, pictures[0].start.pass_

@@ -32,6 +32,12 @@ def call_replaced(host: Host, moment: str, function: Callable[..., Any], *args: 
     return host.call(owner, moment, function, *args, **kwargs)
 
 
+def encoding_functions() -> tuple[Any, Any]:
+    """Return the functions that encode prompts with AND, and others, as they stand."""
+    conds = surface("prompt_parser")
+    return conds.get_multicond_learned_conditioning, conds.get_learned_conditioning
+
+
 def sampling_replaced(host: Host) -> bool:
     """Return whether an extension has replaced a function by which A1111 encodes prompts or samples."""
     denoisers = surface("sd_samplers_cfg_denoiser")
@@ -39,7 +45,7 @@ def sampling_replaced(host: Host) -> bool:
         surface("sd_samplers").create_sampler,
         surface("sd_samplers_kdiffusion").KDiffusionSampler.callback_state,
         surface("sd_samplers_timesteps").CompVisSampler.callback_state,
-        surface("prompt_parser").get_learned_conditioning, surface("prompt_parser").get_multicond_learned_conditioning,
+        *encoding_functions(),
         denoisers.CFGDenoiserKDiffusion.combine_denoised, denoisers.CFGDenoiserTimesteps.combine_denoised,
     ]
     return any(extension_of(host, each) for each in functions)
