@@ -40,10 +40,10 @@ class LoadedScript:
         place = f"customscript/{Path(self.script.filename or '').name}/{self.tab}"
         named: dict[str, Any] = {}
         for control in self.controls:       # of two with one label the file can name the first alone
-            named.setdefault(getattr(control, "label", None) or "", control)
+            if label := getattr(control, "label", None):
+                named.setdefault(label, control)
         for label, control in named.items():
-            if label:
-                config.fill(f"{place}/{label}", control)
+            config.fill(f"{place}/{label}", control)
         return self.controls
 
     def numbered(self, begin: int) -> int:
