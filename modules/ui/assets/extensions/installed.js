@@ -18,9 +18,9 @@ export class Installed {
     this.allOff = h("fieldset.extensions-all", { id: "extensions_disable_all" });
     this.pending = h("p.extensions-pending", { role: "status" });
     this.rows = h("tbody");
-    const names = [t("Extension"), t("State"), t("Version"), t("Date"), t("Update"), ""];
+    const names = [t("Extension"), t("State"), t("Version"), t("Date"), t("Update"), t("Action")];
     const head = h("thead", {}, h("tr", {}, names.map((name) => h("th", { scope: "col" }, name))));
-    this.table = h("table.extensions-table", { id: "extensions" }, head, this.rows);
+    this.table = h("table.extensions-table", { id: "extensions", hidden: true }, head, this.rows);
     this.none = h("p.hint", {}, t("No extension is installed. Put a folder below extensions/, or install one here."));
     const top = h("div.extensions-bar", { id: "extensions_installed_top" }, this.apply, this.check, this.allOff);
     this.element = h("div.extensions-part", {}, top, this.pending, this.table, this.none);

@@ -35,7 +35,7 @@ export class SampleSheet {
     this.drawn = now;
     const steps = [...new Set(samples.map(({ step }) => step))].sort((a, b) => a - b);
     const rows = [...new Set(samples.map(({ row }) => row))].sort((a, b) => a - b);
-    const head = h("tr", {}, h("th", {}), steps.map((step) => h("th", { scope: "col", id: `training_step_${step}` },
+    const head = h("tr", {}, h("td"), steps.map((step) => h("th", { scope: "col", id: `training_step_${step}` },
       step ? t("Step {n}", { n: step }) : t("Before"))));
     const body = rows.map((row) => h("tr", {},
       h("th", { scope: "row" }, samples.find((each) => each.row === row).prompt.replace(/ <[^<>]*>$/, "")),
