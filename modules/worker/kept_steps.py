@@ -21,6 +21,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
+from modules.base.errors import WebUIError
 from modules.base.version import VERSION
 from modules.engine.messages import JobSpec
 from modules.sampling.questions import Predict, Task
@@ -126,7 +127,7 @@ def going_on(task: Task[T], steps: PictureSteps) -> Task[T]:
             if answer is None:
                 try:
                     answer = yield question
-                except Exception as error:      # noqa: BLE001  the task's own matter
+                except WebUIError as error:      # the task's own matter
                     go_on = partial(task.throw, error)
                     continue
                 if isinstance(question, Predict):
