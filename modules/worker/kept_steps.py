@@ -24,7 +24,7 @@ from torch import Tensor
 from modules.base.errors import WebUIError
 from modules.base.version import VERSION
 from modules.engine.messages import JobSpec
-from modules.sampling.questions import Predict, Task
+from modules.sampling.questions import Interrupted, Predict, Task
 from modules.store.step_files import KeptAnswer, StepFiles
 
 T = TypeVar("T")
@@ -127,7 +127,7 @@ def going_on(task: Task[T], steps: PictureSteps) -> Task[T]:
             if answer is None:
                 try:
                     answer = yield question
-                except WebUIError as error:      # the task's own matter
+                except (WebUIError, Interrupted) as error:      # the task's own matter
                     go_on = partial(task.throw, error)
                     continue
                 if isinstance(question, Predict):
