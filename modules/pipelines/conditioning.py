@@ -69,7 +69,7 @@ def first_stage(
 
 def checkpoint_stage(pass_: Pass, extra: ExtraParams, show: Show, layers: Layers = ()) -> Task[Stage]:
     """Return the checkpoint's stage alone."""
-    model = StageModel(pass_.weights, pass_.over_time, pass_.encoder or pass_.over_time)
+    model = StageModel(pass_.weights, pass_.over_time, pass_.readers)
     return (yield from stage_of(pass_, model, extra, show, layers))
 
 

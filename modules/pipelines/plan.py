@@ -141,6 +141,11 @@ class Pass(Generic[P]):
         """The checkpoint's weights over time, each with the networks active then."""
         return with_networks(self.weights, self.networks)
 
+    @property
+    def readers(self) -> Timeline[Weights]:
+        """The weights whose text encoders encode the prompts."""
+        return self.encoder or self.over_time
+
     def refined_by(self, refiner: ModelFile) -> Weights:
         """Return the weights that take over at `refiner_switch_at`, with every network of the prompt."""
         return replace(self.weights, checkpoint=refiner.sha256 or "", vae="")

@@ -17,6 +17,12 @@ class NoHost(WebUIError):
     status = 500
 
 
+class NotHere(WebUIError, AttributeError):
+    """Something of A1111's that Easel does not have in that form."""
+
+    status = 501
+
+
 class Binding:
     host: Host | None = None
 

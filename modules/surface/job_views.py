@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from modules.base.errors import WebUIError
 from modules.plugins.host import Host
+from modules.prompts import chunks
+from modules.surface.binding import NotHere
 from modules.surface.checkpoint_info import select_checkpoint
-
-
-class NotHere(WebUIError, AttributeError):
-    """Something of A1111's that Easel does not have in that form."""
-
-    status = 501
 
 
 class StateView:
@@ -79,16 +74,12 @@ class IdleTextEncoder:
 
     def tokenize_line(self, line: str) -> tuple[list[Any], int]:
         """Return a prompt's chunks, each with `tokens` and `multipliers`, and how many of their tokens are in use."""
-        from modules.prompts.chunks import chunks, token_count
-
-        found = list(chunks(line, self._host.program.tokenizer()))
-        return found, token_count(found)
+        found = list(chunks.chunks(line, self._host.program.tokenizer()))
+        return found, chunks.token_count(found)
 
     def get_target_prompt_token_count(self, token_count: int) -> int:
         """Return how many tokens there is room for in the chunks that hold so many."""
-        from modules.prompts.chunks import target_length
-
-        return target_length(token_count)
+        return chunks.target_length(token_count)
 
 
 class ModelView:

@@ -8,7 +8,7 @@ from typing import Any
 
 from modules.prompts import grammar
 from modules.sampling.batch_rows import Texts
-from modules.surface.binding import bound_host
+from modules.surface.binding import NotHere, bound_host
 
 DictWithShape = Texts                # SDXL's texts of a batch
 
@@ -71,7 +71,6 @@ def prompts_encoded(job: Any, prompts: Any, clock: Any = None) -> list[list[Any]
 
     clock: counts the steps; None: there is one
     """
-    from modules.surface.job_views import NotHere
     from modules.worker.hooks.encoded_prompts import prompts_over_time
 
     if job is None:

@@ -12,8 +12,7 @@ from modules.params.plot_axes import A1111_AXES
 from modules.params.plot_axes import Axis as OwnAxis
 from modules.params.plot_values import join_values, split_values
 from modules.plugins.host import Host
-from modules.surface.binding import bound_host, view
-from modules.surface.job_views import NotHere
+from modules.surface.binding import NotHere, bound_host, view
 from modules.surface.scripts import Script as ScriptBase
 
 FLOAT_DIGITS = 8

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from modules.plugins.host import Host
-from modules.surface.job_views import ModelView, NotHere
+from modules.surface.binding import NotHere
+from modules.surface.job_views import ModelView
 from modules.surface.sd_hijack import StableDiffusionModelHijack
 
 

@@ -29,9 +29,8 @@ def prompts_over_time(job: HookedJob, prompts: Any, clock: Clock) -> list[list[A
     width, height = getattr(prompts, "width", None), getattr(prompts, "height", None)
     pass_ = replace(pass_, frame=(width or pass_.frame[0], height or pass_.frame[1]))
     negative = bool(getattr(prompts, "is_negative_prompt", False))
-    readers = pass_.encoder or pass_.over_time
     texts = [grammar.strip_comments(str(prompt)) for prompt in prompts]
-    found = job.desk.do([encode_prompt(pass_, readers, ExtraParams(), text, negative) for text in texts])
+    found = job.desk.do([encode_prompt(pass_, pass_.readers, ExtraParams(), text, negative) for text in texts])
     return [conds_over_time(surface("prompt_parser"), timeline) for timeline in found]
 
 
