@@ -24,8 +24,8 @@ from modules.requests.found_pictures import list_found_pictures
 from modules.settings.options import IMAGE_FORMATS
 from modules.store.accounts import AccountStore
 from modules.store.repair import keep_good_database, repair_database
-from modules.store.saving_notes import NOTE_ENDING, SavingNotes
-from modules.store.step_files import STEPS_ENDING, STEPS_FOLDER
+from modules.store.saving_notes import SavingNotes
+from modules.store.step_files import StepFiles
 
 log = logging.getLogger(__name__)
 HOUSEKEEPING_SECONDS = 3600.0
@@ -113,8 +113,8 @@ def clear_old_pictures(app: App) -> None:
     clear_old(cache, IMAGE_FORMATS, now - CACHED_SECONDS)
     for folder in with_accounts_folders(cache / CAPTION_FOLDER):
         clear_old(folder, {"txt"}, now - CACHED_SECONDS)
-    clear_old(SavingNotes(cache).folder, {NOTE_ENDING}, now - INPUT_SECONDS)
-    clear_old(cache / STEPS_FOLDER, {STEPS_ENDING}, now - CACHED_SECONDS)
+    for files, seconds in ((SavingNotes(cache), INPUT_SECONDS), (StepFiles(cache), CACHED_SECONDS)):
+        clear_old(files.folder, {files.ending}, now - seconds)
     needed = names_in_use(app.jobs.store)
     for folder in with_accounts_folders(cache / "inputs"):
         clear_old(folder, (*IMAGE_FORMATS, SENT_ENDING), now - INPUT_SECONDS, needed)

@@ -6,12 +6,12 @@ if RAY_AUTH_MODE says so. https://docs.ray.io/en/latest/ray-security/token-auth.
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
 from modules.base.errors import Invalid
+from modules.store.database import private_opener
 
 AUTH_MODE, WITH_TOKEN, WITHOUT_TOKEN = "RAY_AUTH_MODE", "token", "disabled"
 TOKEN_PLACES = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
@@ -47,7 +47,7 @@ def keep_token(path: Path, token: str) -> None:
     """Write a token for its owner's eyes alone."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        with open(path, "x", opener=private_opener) as file:
             file.write(token)
     except OSError as error:
         raise Invalid(
