@@ -29,7 +29,7 @@ SHEETS = (
     "prompt", "extensions", "control", "training", "quick_list", "icons",
 )
 # scripts that run before gradio's, in this order
-BOOT = ("boot.js", "parts.js")
+BOOT = ("boot.js", "parts.js", "resting.js")
 CONTENT_TYPES = {"js": "text/javascript", "css": "text/css"}
 PLACE = "/easel/page"      # the assets' path below the page's address
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
@@ -78,6 +78,7 @@ class Assets:
     a1111_sheet: Built | None
     tables: Mapping[str, Built]
     gradio: tuple[str, ...]      # the names of its sheets that ours holds, so that its scripts fetch none
+    drawing: tuple[str, ...]     # the names of its scripts that draw the first tab
 
     @classmethod
     def build(cls, extended: bool = False) -> Assets:
@@ -97,6 +98,7 @@ class Assets:
             {tag: Built(f"words-{tag}", "js", f"window.easelWords = {shipped_words(tag)};")
              for tag in shipped_languages()},
             tuple(gradio),
+            tuple(gradio_sheets.gradio_scripts()),
         )
 
     def routes(self) -> list[BaseRoute]:
@@ -115,8 +117,9 @@ class Assets:
         table = self.tables.get(facts.get("language", ""))
         words = f'<script src="{place}/{table.name}"></script>' if table else ""
         held = "".join(f'<link rel="stylesheet" disabled href="./assets/{name}">' for name in self.gradio)
+        drawing = "".join(f'<link rel="modulepreload" href="./assets/{name}">' for name in self.drawing)
         return (
-            f'{held}<script id="easel_facts" type="application/json">{embedded(facts)}</script>{words}'
+            f'{drawing}{held}<script id="easel_facts" type="application/json">{embedded(facts)}</script>{words}'
             f'<script src="{place}/{self.boot.name}"></script><link rel="stylesheet" href="{place}/{self.sheet.name}">'
             f"{a1111_sheet}{sheets}{a1111}{scripts}"
             f'<script type="module" src="{place}/{self.main.name}"></script>'

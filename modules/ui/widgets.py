@@ -70,7 +70,9 @@ def checkbox(widget: Checkbox, lists: Lists, common: dict[str, Any]) -> Componen
 
 
 def text_box(widget: Text, lists: Lists, common: dict[str, Any]) -> Component:
-    return gr.Textbox(lines=widget.lines, max_lines=max(widget.lines, 1) * 6, max_length=widget.longest, **common)
+    """Return a text box; one of several lines grows by our style sheet: gradio measures it twice after each key."""
+    most = widget.lines if widget.lines > 1 else 6
+    return gr.Textbox(lines=widget.lines, max_lines=most, max_length=widget.longest, **common)
 
 
 def numbers(widget: Numbers, lists: Lists, common: dict[str, Any]) -> Component:

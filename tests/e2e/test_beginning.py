@@ -111,3 +111,29 @@ def with_other_defaults(route: Route) -> None:
     state = route.fetch().json()
     state["defaults"]["txt2img"] |= {"width": 256, "height": 192}
     route.fulfill(json=state)
+
+
+def test_a_page_at_rest_draws_no_frames(context: BrowserContext) -> None:
+    page = context.new_page()
+    page.add_init_script("""
+      const asked = window.requestAnimationFrame;
+      window.frames_asked = 0;
+      window.requestAnimationFrame = (step) => { window.frames_asked += 1; return asked.call(window, step); };
+    """)
+    page.goto("/")
+    ready(page)
+    page.wait_for_function("""async () => {
+      const before = window.frames_asked;
+      await new Promise((done) => setTimeout(done, 300));
+      return window.frames_asked === before;
+    }""")
+
+
+def test_a_prompt_grows_with_its_text_and_shrinks_again(page: Page) -> None:
+    box = page.locator(PROMPT)
+    empty = box.bounding_box()["height"]
+    box.fill("\n".join(["a fox"] * 9))
+    assert box.bounding_box()["height"] > 2 * empty
+    assert box.evaluate("(box) => box.scrollHeight <= box.clientHeight")
+    box.fill("a fox")
+    assert box.bounding_box()["height"] == empty

@@ -88,9 +88,17 @@ def test_gradios_sheets_stand_before_ours_and_its_scripts_find_links_to_them():
     assert assets.sheet.text.index(ours) > max(map(assets.sheet.text.index, texts))
 
 
+def test_the_document_names_the_scripts_of_gradio_that_draw_the_first_tab_and_no_others():
+    assets = Assets.build()
+    assert all(f'<link rel="modulepreload" href="./assets/{name}">' in assets.head("", {}) for name in assets.drawing)
+    texts = {name: (gradio_sheets.FOLDER / name).read_text(encoding="utf-8") for name in assets.drawing}
+    needed = {found for text in texts.values() for found in re.findall(r'(?:from|import)"\./([\w-]+\.js)"', text)}
+    assert len(texts) > 20 and needed <= {*texts}
+
+
 def test_every_script_but_the_first_and_the_workers_is_in_a_bundle():
     text = bundle_modules(ASSETS, "main.js") + bundle_modules(ASSETS, "a1111/main.js")
-    apart = {"core/boot.js", "core/parts.js", "editor/png_worker.js"}
+    apart = {"core/boot.js", "core/parts.js", "core/resting.js", "editor/png_worker.js"}
     missing = [path for path in ASSETS.rglob("*.js") if f'modules["{path.relative_to(ASSETS)}"] = ' not in text]
     assert {str(path.relative_to(ASSETS)) for path in missing} == apart
 

@@ -4,6 +4,7 @@ import { startAddress } from "./core/address.js";
 import { showProblems } from "./core/choices.js";
 import { byId, debounced, facts, h, pause } from "./core/dom.js";
 import "./core/dropdowns.js";
+import "./core/growing.js";
 import { describeControls, startHelp } from "./core/help.js";
 import { startLanguages } from "./core/language.js";
 import { startExtensions } from "./extensions/page.js";
