@@ -11,11 +11,13 @@ from pathlib import Path
 
 import httpx
 
+from modules.app.workers import workers_of
 from modules.base.bootstrap import listen
 from modules.commands.assemble import assemble
 from modules.commands.serve import Server, application, server_config
 from modules.library.model_kinds import MODEL_KINDS, ModelKind
 from modules.settings.flags import parse_flags
+from modules.store.jobs import JobRecord
 from tests.golden_data import GOLDEN
 
 
@@ -53,7 +55,7 @@ def serving(
     sock = listen("127.0.0.1", 0)
     address = f"http://127.0.0.1:{sock.getsockname()[1]}"
     server = Server(server_config(application(app, address), parsed), app.jobs.unfinished.stop_watching)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)      # else pytest would wait
     thread.start()
     with httpx.Client(base_url=address, timeout=120) as client:
         client.app, client.server = app, server
@@ -65,11 +67,24 @@ def serving(
             sock.close()
 
 
+SETTLING_SECONDS = 300      # of a small job on a busy machine; then it waits for ever
+
+
+def ended(client: httpx.Client, job: str) -> JobRecord:
+    """The record of a job once it has ended; else what its workers are."""
+    unfinished = client.app.jobs.unfinished
+    with unfinished.changed:
+        in_time = unfinished.changed.wait_for(lambda: job not in unfinished.live, SETTLING_SECONDS)
+    assert in_time, f"{job} has not ended: {unfinished.live.get(job)}, by {workers_of(client.app)}"
+    return client.app.jobs.get(job)
+
+
 def settled(client: httpx.Client, job: str, **how: object) -> dict:
     """The job's description once it has ended."""
-    for _ in range(1200):
+    limit = time.monotonic() + SETTLING_SECONDS
+    while time.monotonic() < limit:
         described = client.get(f"/easel/v1/jobs/{job}", **how).json()
         if described["state"] in ("done", "interrupted", "failed"):
             return described
         time.sleep(0.05)
-    raise AssertionError(f"{job} has not ended: {described}")
+    raise AssertionError(f"{job} has not ended: {described}, by {workers_of(client.app)}")

@@ -21,7 +21,7 @@ def only_worker(app: App) -> WorkerInfo:
     status = app.jobs.status
     return WorkerInfo(
         ONLY_WORKER, status.device.get("device", ""), status.health.phase, status.health.deaths, status.state.loading,
-        tuple(filter(None, [status.state.loaded])), len(app.jobs.unfinished.live),
+        tuple(filter(None, [status.state.loaded])), len(app.jobs.unfinished.live), reason=status.health.reason,
     )
 
 

@@ -184,6 +184,7 @@ class WorkerInfo:
 
     phase: as in `WorkerHealth`; loading: a model that is being loaded; models: checkpoints of its last jobs
     jobs, pictures: given to it and not done; draining: it is given no more; near: it sees the server's files
+    reason: how its process died, until another one is there
     """
 
     name: str
@@ -196,6 +197,17 @@ class WorkerInfo:
     pictures: int = 0
     draining: bool = False
     near: bool = True
+    reason: str = ""
+
+
+@runtime_checkable
+class MachineWorker(Worker, Protocol):
+    """A worker that may be on a machine of its own.
+
+    abandon: end at once, without the step in hand, and return without waiting: the machine has gone
+    """
+
+    def abandon(self) -> None: ...
 
 
 @runtime_checkable

@@ -19,6 +19,7 @@ from threading import RLock
 from typing import Any
 
 from modules.app.fair_queue import DEVICE
+from modules.base.border import logged
 from modules.base.errors import UnknownName
 from modules.engine import messages as events
 from modules.engine.messages import (
@@ -82,10 +83,13 @@ class PoolMember:
     draining: bool = False            # it finishes what it has, and is given nothing
 
     @property
-    def lives(self) -> bool:
-        """True unless it died several times in a row: after one death it is back soon, and others keep their models."""
+    def rank(self) -> int:
+        """Its rank among those that may be given a job: 0 if it lives, 1 while it starts, 2 after several deaths.
+
+        After one death it is back soon, and others keep their models.
+        """
         first_death = self.health.phase == RESTARTING and self.health.deaths == 1
-        return first_death or self.health.phase in (READY, WORKER_STARTING)
+        return 0 if first_death or self.health.phase == READY else 1 + (self.health.phase != WORKER_STARTING)
 
     def may_have(self, spec: JobSpec) -> bool:
         """Return whether it may be given the job: what works on the server's files needs a worker that sees them."""
@@ -108,7 +112,7 @@ class PoolMember:
         pictures = sum(self.jobs.values())
         return WorkerInfo(
             self.home.name, device, self.health.phase, self.health.deaths, self.state.loading, models, len(self.jobs),
-            pictures, self.draining, self.home.shared,
+            pictures, self.draining, self.home.shared, self.health.reason,
         )
 
     def remember(self, model: str, additions: frozenset[str], most: int) -> None:
@@ -167,9 +171,10 @@ class WorkerPool:
             member.jobs.clear()
             ready = self._merged_ready()
             health = self._merged_health()
-        member.worker.stop()
+        # first, so that it names no picture that somebody else is about to make
+        logged(member.worker.abandon if isinstance(member.worker, events.MachineWorker) else member.worker.stop)
         for event in (ready, health, events.WorkerDied("", lost, (), False, reason)):
-            self.emit(event)
+            logged(self.emit, event)
 
     def drain(self, name: str, draining: bool) -> None:
         """Give the worker of that name no further jobs, or jobs again. Raises UnknownName."""
@@ -202,9 +207,9 @@ class WorkerPool:
                 self.homeless[spec.id] = spec
                 return
             chosen = min(
-                [member for member in able if member.lives] or able,
+                able,
                 key=lambda each: (
-                    each.cost(model, additions, behind), len(each.models) >= self._remembered, each.used
+                    each.rank, each.cost(model, additions, behind), len(each.models) >= self._remembered, each.used
                 ),
             )
             chosen.jobs[spec.id] = max(1, pictures_of(spec.params) - len(spec.done))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from threading import Condition, Event, Thread
 from typing import Any
 
-from modules.base.border import logged
+from modules.base.border import logged, outcome
 from modules.engine import messages as events
 from modules.engine.messages import BROKEN, READY, RESTARTING, Emit, Ended, JobSpec, WorkerDied, WorkerHealth
 from modules.engine.wire import FaultDone, InHand, Interrupt, Message, Skip, StopWork, Submit, from_line
@@ -95,6 +95,16 @@ class ProcessWorker:
         if child and self.thread.is_alive():
             child.kill()
 
+    def abandon(self) -> None:
+        """End at once: the process is on a machine that has gone."""
+        with self._changed:
+            self.stopping = True
+            child = self.child
+            self._changed.notify_all()
+        self._stopped.set()
+        if child:
+            child.kill()
+
     def try_again(self) -> None:
         """Start the next process now instead of after the pause."""
         with self._changed:
@@ -126,7 +136,7 @@ class ProcessWorker:
 
     def _watch_over(self) -> None:
         while not self._stopped.wait(min(1.0, self.launch.hang_seconds / 4)):
-            self.look()
+            logged(self.look)
 
     def _give(self, child: WorkerLink, spec: JobSpec) -> None:
         """The caller holds `_changed`."""
@@ -152,11 +162,22 @@ class ProcessWorker:
                 self._changed.wait(left)
 
     def _live_once(self) -> str:
-        """Start a process and read its messages until it ends; return how it died."""
-        try:
-            child = self._launch()
-        except OSError as error:       # too little memory for a process, say
-            return self._died(None, f"it cannot be started ({error.strerror or error})")
+        """Start a process and read its messages until it ends; return how it died.
+
+        Whatever goes wrong is a death: another one is started, and its jobs are told to be lost.
+        """
+        child = outcome(self._launch)
+        if isinstance(child, Exception):
+            if self.child:      # it was started, and not told its jobs
+                self.child.kill()
+            return self._died(None, not_started(child))
+        problem = outcome(self._read, child)
+        if problem:
+            log.error("What the worker says cannot be read", exc_info=problem)
+            child.kill()
+        return self._died(child, *child.end())
+
+    def _read(self, child: WorkerLink) -> None:
         for line in child.said:
             try:
                 message = from_line(line)
@@ -164,7 +185,6 @@ class ProcessWorker:
                 log.warning("A line of the worker is %s", error)
                 continue
             self._take(child, message)
-        return self._died(child, *child.end())
 
     def _launch(self) -> WorkerLink:
         told = {"faulted": self.faulted, **(self.launch.first if not self._launches else {})}
@@ -174,8 +194,9 @@ class ProcessWorker:
             self.child = child
             for spec in self.jobs.values():
                 self._give(child, spec)
-            if self.stopping:
-                child.outbox.put(StopWork())
+            stopping = self.stopping
+        if stopping:
+            child.kill()
         return child
 
     def _take(self, child: WorkerLink, message: Message) -> None:
@@ -236,6 +257,13 @@ class ProcessWorker:
         blamed = tuple(job for job in lost if blames and job in in_hand)
         logged(self.emit, WorkerDied("", lost, blamed, hung, reason))
         return reason
+
+
+def not_started(error: Exception) -> str:
+    """Return in words why there is no process: too little memory, or a machine that does not answer."""
+    if not isinstance(error, OSError):
+        log.error("The worker cannot be started", exc_info=error)
+    return f"it cannot be started ({getattr(error, 'strerror', '') or error or type(error).__name__})"
 
 
 def told_of_death(reason: str, restarts: Restarts) -> str:

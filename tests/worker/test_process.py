@@ -258,7 +258,7 @@ sys.stdin.read()
     )
     worker = int(process.stdout.readline())
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.wait(60)
     for _ in range(1200):
         if not runs(worker):
             return
@@ -446,6 +446,8 @@ def test_a_cancel_in_a_race_with_the_end_leaves_one_end_and_is_never_the_next_jo
                 jobs.brief(asked)
             jobs.interrupt(asked)
             jobs.interrupt(asked)
+            with jobs.unfinished.changed:
+                assert jobs.unfinished.changed.wait_for(lambda: not jobs.unfinished.live, 120), worker.jobs
             before, state = jobs.wait(asked), jobs.wait(after).state
             jobs.interrupt(asked)
             assert before.state in ("done", "interrupted") and jobs.get(asked).state == before.state

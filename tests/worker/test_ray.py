@@ -11,12 +11,13 @@ import ray
 from PIL import Image
 from ray.cluster_utils import Cluster
 
+from modules.app.workers import workers_of
 from modules.commands.cluster_host import MACHINE_FLAGS
 from modules.settings.flags import parse_flags
 from modules.settings.told_flags import public_flags
 from modules.worker.cluster.ray_cluster import SLOT_RESOURCE
 from modules.worker.cluster.ray_token import AUTH_MODE
-from tests.servers import serving, with_tiny_model
+from tests.servers import SETTLING_SECONDS, ended, serving, with_tiny_model
 
 pytestmark = pytest.mark.slow      # each worker loads torch and a model
 SMALL = {"object_store_memory": 100 * 2**20}
@@ -69,8 +70,9 @@ def ask(client, **fields):
 
 def outputs_of(client, job):
     """The files of a job, once it is done."""
-    assert client.app.jobs.wait(job).state == "done"
-    return client.app.jobs.get(job).outputs
+    record = ended(client, job)
+    assert record.state == "done", record.error
+    return record.outputs
 
 
 def pixels(path):
@@ -97,7 +99,8 @@ def test_a_job_goes_on_at_another_machine_when_its_own_dies_and_no_picture_is_lo
     job = ask(server, **LONG)
     unfinished = server.app.jobs.unfinished
     with unfinished.changed:
-        assert unfinished.changed.wait_for(lambda: server.app.jobs.brief(job).made > 0, 300)
+        begun = unfinished.changed.wait_for(lambda: server.app.jobs.brief(job).made > 0, SETTLING_SECONDS)
+    assert begun, workers_of(server.app)
     machines.join("second")
     machines.cluster.remove_node(machines.first, allow_graceful=False)
     pictures = [each for each in outputs_of(server, job) if each.kind == "image"]

@@ -10,7 +10,7 @@ from itertools import count
 from threading import Event, Thread
 from typing import Protocol
 
-from modules.base.border import outcome
+from modules.base.border import logged, outcome
 from modules.engine.messages import Emit, JobSpec, Worker, WorkerInfo, WorkerState
 from modules.worker.cluster.ray_cluster import ClusterMachine
 from modules.worker.cluster.ray_link import Exchange
@@ -88,7 +88,7 @@ class ClusterWorkers:
     def _watch(self) -> None:
         while not self._stopping.is_set():
             if self._connected or self._connect():
-                self.look()
+                logged(self.look)
             self._stopping.wait(MACHINES_SECONDS)
 
     def _connect(self) -> bool:
@@ -117,8 +117,8 @@ class ClusterWorkers:
 
     def _take_in(self, machine: ClusterMachine) -> None:
         log.info("%s joins with %d workers", machine.name, machine.slots)
-        joined = self.joined[machine.id] = Joined(machine)
         exchange = None if machine.shared else self.exchange()
+        joined = self.joined[machine.id] = Joined(machine)
         there = exchange.there.__contains__ if exchange else everything
         for _ in range(machine.slots):
             home = Home(self._free_name(machine.name), machine.shared, there)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from modules.base.border import outcome
 from modules.base.errors import WebUIError
 from modules.worker.cluster.ray_link import HostLost
 from modules.worker.cluster.ray_token import auth_mode
@@ -21,10 +22,12 @@ from modules.worker.cluster.ray_token import auth_mode
 log = logging.getLogger(__name__)
 SLOT_RESOURCE = "easel_worker"                # the resource of Ray that a worker takes one of
 SHARED_RESOURCE = "easel_shared_files"        # the resource of machines that see the server's folders
-START_SECONDS = 120.0
-CALL_SECONDS = 60.0
+START_SECONDS = 120.0                # for a worker's host to appear; after each failure twice as many
+MOST_DOUBLED = 3                     # times
+CALL_SECONDS = 120.0                 # for an answer, even of a machine that has much to do
+LOOK_SECONDS = 3600.0                # for a machine to look for a job's files, of which it may hash some
 OBJECT_BYTES = 256 * 2**20           # of Ray's object store on this machine: pictures on their way, no more
-LINES_AT_ONCE = 4                    # calls of one actor that run side by side: a command while messages are read
+LINES_AT_ONCE = 5                    # calls of one actor that run side by side: a command while messages are read
 RAY_ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0"}      # nothing is sent anywhere
 
 
@@ -45,12 +48,15 @@ class RayCluster:
     def __init__(self, address: str, slots: int, actor: type) -> None:
         """actor: the class of a worker's host on its machine (commands/cluster_host.py)"""
         self.address, self.slots, self.actor = address, slots, actor
+        self.late: dict[str, int] = {}      # machine → starts in a row that took too long
 
     def connect(self) -> None:
         """Raises ImportError without Ray, ConnectionError if nobody answers at the address."""
         os.environ.update({**RAY_ENVIRONMENT, **(auth_mode(os.environ) if self.address else {})})
         import ray
 
+        if ray.is_initialized():
+            return
         common: dict[str, Any] = {"log_to_driver": False, "logging_level": "error", "namespace": "easel"}
         if self.address:
             ray.init(address=self.address, **common)
@@ -85,11 +91,12 @@ class RayCluster:
             "scheduling_strategy": NodeAffinitySchedulingStrategy(machine.id, soft=False),
         }
         actor: Any = ray.remote(self.actor).options(**options).remote(setup, machine.shared)
-        host = RemoteHost(actor)
+        host, late = RemoteHost(actor), self.late.pop(machine.id, 0)
         try:
-            host.call("begun", seconds=START_SECONDS)
+            host.call("begun", seconds=START_SECONDS * 2**late)
         except HostLost as error:
-            host.kill()
+            self.late[machine.id] = min(late + 1, MOST_DOUBLED)
+            outcome(host.kill)      # else it would keep the machine's slot, should it come up yet
             raise OSError(f"{machine.name}: {error}") from error
         return host
 
@@ -119,17 +126,23 @@ class RemoteHost:
 
         try:
             return ray.get(getattr(self.actor, method).remote(*values), timeout=seconds)
-        except (ray.exceptions.RayError, TimeoutError) as error:
+        except TimeoutError as error:
+            raise HostLost(f"no answer within {seconds:g} seconds") from error
+        # the last two: there is no cluster any more
+        except (ray.exceptions.RayError, RuntimeError, ValueError) as error:
             cause = getattr(error, "cause", None)
             if isinstance(cause, WebUIError):
                 raise cause from error
             raise HostLost(first_line(cause or error)) from error
 
+    def ping(self) -> None:
+        self.call("begun")
+
     def tell(self, line: bytes) -> None:
         self.call("tell", line)
 
     def prepare(self, listed: Iterable[Mapping[str, Any]]) -> list[str]:
-        return list(json.loads(self.call("prepare_listed", json.dumps([*listed]).encode(), seconds=START_SECONDS)))
+        return list(json.loads(self.call("prepare_listed", json.dumps([*listed]).encode(), seconds=LOOK_SECONDS)))
 
     def send(self, digest: str, parts: Iterable[bytes]) -> None:
         """Send a file that was missing."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import Any, Protocol
 
 from modules.base.border import outcome
@@ -24,6 +24,7 @@ from modules.worker.outbox import Outbox
 
 log = logging.getLogger(__name__)
 PART_BYTES = 8 * 2**20      # of a file, in one call
+PULSE_SECONDS = 30.0        # between two questions whether a machine is still there
 
 
 class HostLost(Exception):
@@ -33,6 +34,7 @@ class HostLost(Exception):
 class LinkedHost(Protocol):
     """A `WorkerHost` somewhere else. Methods raise HostLost once it does not answer."""
 
+    def ping(self) -> None: ...
     def tell(self, line: bytes) -> None: ...
     def prepare(self, listed: Iterable[Mapping[str, Any]]) -> list[str]: ...
     def send(self, digest: str, parts: Iterable[bytes]) -> None: ...
@@ -55,6 +57,7 @@ class Exchange:
 class RayLink:
     """The `WorkerLink` to a process elsewhere.
 
+    It ends once, by whichever comes first: the process's own end, a machine that does not answer a question, or `kill`.
     exchange: None for a worker that sees the server's folders
     """
 
@@ -66,18 +69,33 @@ class RayLink:
         self.heard_extensions = self.heard
         self.ready, self.loading, self.hung = False, False, ""
         self._end = "it ended", True
+        self._ended, self._ending = Event(), Lock()
         self._heard: SimpleQueue[bytes | None] = SimpleQueue()
         self.courier = Courier(self) if exchange else None
         self.outbox = Outbox(self._tell)
         self.outbox.start()
         Thread(target=self._listen, name="cluster", daemon=True).start()
+        Thread(target=self._feel_pulse, name="pulse", daemon=True).start()
 
     @property
     def said(self) -> Iterable[bytes]:
         return iter(self._heard.get, None)
 
     def kill(self) -> None:
+        self._finish("it was killed", True)
         outcome(self.host.kill)
+
+    def lose(self, error: Exception) -> None:
+        """End without the machine's word, since it does not answer; no job is to blame."""
+        self._finish(f"its machine is lost: {error}", False)
+        outcome(self.host.kill)
+
+    def _finish(self, how: str, blames: bool) -> None:
+        with self._ending:
+            if not self._ended.is_set():
+                self._end = how, blames
+            self._ended.set()
+        self._heard.put(None)
 
     def end(self) -> tuple[str, bool]:
         self.outbox.close()
@@ -99,23 +117,35 @@ class RayLink:
             if self.courier is None or not self.courier.carries(command):
                 self.host.tell(line)
         except HostLost as error:
+            self.lose(error)
             raise OSError(str(error)) from error
 
     def _listen(self) -> None:
         """Hand on what the process says, until its end or its machine's."""
-        try:
-            for content in self.host.said():
-                self._hear(content)
-        except HostLost as error:
-            self._end = f"its machine is lost: {error}", False
-        finally:
-            self._heard.put(None)
+        problem = outcome(self._hear_all)
+        if isinstance(problem, HostLost):
+            self.lose(problem)
+        elif problem:
+            log.error("What a worker elsewhere says cannot be read", exc_info=problem)
+        self._finish("it ended", True)
+
+    def _feel_pulse(self) -> None:
+        """Ask the machine now and then: one that is cut off, or a stream that stands still, tells nothing by itself."""
+        while not self._ended.wait(PULSE_SECONDS):
+            if problem := outcome(self.host.ping):
+                self.lose(problem)
+
+    def _hear_all(self) -> None:
+        for content in self.host.said():
+            if self._ended.is_set():      # what it still sends is another worker's to make
+                return
+            self._hear(content)
 
     def _hear(self, content: bytes) -> None:
         frame = unpacked_frame(content)
         code = exit_code_in(frame.line)
         if code is not None:
-            self._end = death_of(code), True
+            self._finish(death_of(code), True)
             return
         self._heard.put(self._received(frame.line, frame.files) if self.courier else frame.line)
 
@@ -184,6 +214,7 @@ class Courier:
         while (command := self._queue.get()) is not None:
             problem = outcome(self._deliver, command)
             if isinstance(problem, HostLost):
+                self.link.lose(problem)
                 return
             if isinstance(problem, Exception) and self.wanted(command.spec.id):
                 log.error("Job %s cannot be sent", command.spec.id, exc_info=problem)

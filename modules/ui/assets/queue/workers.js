@@ -43,10 +43,11 @@ export class WorkerList {
   }
 }
 
-/** "is ready · 2 jobs · 5 pictures · holds easel-stickers". */
-function doing({ phase, draining, loading, models, jobs, pictures }) {
+/** "is started again · it cannot be started (no answer within 120 seconds)", "is ready · 2 jobs · 5 pictures · holds easel-stickers". */
+function doing({ phase, reason, draining, loading, models, jobs, pictures }) {
   return [
     draining ? t("is being drained") : PHASES[phase]?.() ?? phase,
+    reason,
     loading ? t("loads {name}", { name: loading }) : null,
     ...jobs ? atWork(jobs, pictures) : [t("has nothing to do")],
     models.length ? t("holds {names}", { names: models.join(", ") }) : null,
