@@ -93,7 +93,7 @@ class ControlUnit:
         An IP-Adapter reads all of them as one prompt.
         """
         pictures = [name for name in (self.image, *self.more_images) if name]
-        if self.is_image_prompt or not self.more_images:
+        if self.is_image_prompt or not any(self.more_images):
             return self
         return replace(self, image=pictures[number % len(pictures)], more_images=())
 

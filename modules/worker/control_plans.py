@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
 
 from modules.library.catalog import ModelFile
 from modules.library.control_models import find_control_model
@@ -13,10 +11,8 @@ from modules.params.control import ControlUnit, enabled_units
 from modules.params.txt2img import Generation
 from modules.pipelines.canvas import Load
 from modules.pipelines.control_maps import MapMaker
-from modules.pipelines.plan import Files, ImagePlan, PlannedUnit
-from modules.requests.resolve import Request
-
-PlanOfImage = TypeVar("PlanOfImage", bound=ImagePlan[Any, Any])
+from modules.pipelines.plan import Files, PlannedUnit
+from modules.pipelines.unit_turns import PlanOfImage, in_turn_each
 
 
 def with_control(files: Files, params: Generation, library: Library, load: Load) -> Files:
@@ -49,29 +45,8 @@ def with_maps(plans: list[PlanOfImage]) -> list[PlanOfImage]:
     """
     if not plans or not plans[-1].files.control:
         return plans
-    turns = [with_pictures_of(plan, number) for number, plan in enumerate(plans)]
+    turns = in_turn_each(plans)
     if plans[-1].settings.control_net_no_detectmap:
         return turns
     last, differ = len(turns) - 1, turns[0] is not plans[0]
     return [replace(plan, returns_maps=differ or number == last) for number, plan in enumerate(turns)]
-
-
-def with_pictures_of(plan: PlanOfImage, number: int) -> PlanOfImage:
-    """Return the plan with that one of its units' several pictures which is the image's of that number."""
-    if all(each.unit.for_picture(number) is each.unit for each in plan.files.control):
-        return plan
-    passes = tuple(
-        replace(each, params=in_place(each.params, number), control=units_in_turn(each.control, number))
-        for each in plan.passes
-    )
-    files = replace(plan.files, control=units_in_turn(plan.files.control, number))
-    return replace(plan, params=in_place(plan.params, number), passes=passes, files=files)
-
-
-def in_place(params: Request, number: int) -> Request:
-    """Return a request of the job's picture of that number, from 0, with that one of its units' pictures."""
-    return replace(params, control=tuple(unit.for_picture(number) for unit in params.control))
-
-
-def units_in_turn(planned: Sequence[PlannedUnit], number: int) -> tuple[PlannedUnit, ...]:
-    return tuple(replace(each, unit=each.unit.for_picture(number)) for each in planned)

@@ -33,6 +33,7 @@ from modules.pipelines.safety import SafetyCheck, checked_image
 from modules.pipelines.scripts.script_cells import Cells
 from modules.pipelines.scripts.script_run import ScriptRun
 from modules.pipelines.scripts.table import IMAGE_SCRIPTS, REQUEST_SCRIPTS
+from modules.pipelines.unit_turns import in_place, in_turn_each
 from modules.requests.kinds import JOB_KINDS
 from modules.requests.recorded import known_fields, recorded_request
 from modules.requests.resolve import Request
@@ -43,7 +44,7 @@ from modules.settings.options import Settings
 from modules.settings.safety_checking import safety_action, safety_setting
 from modules.worker import infotext
 from modules.worker.batch import Member, batch_reader, in_turn, members, of_entry, plan_batch
-from modules.worker.control_plans import in_place, with_control, with_maps
+from modules.worker.control_plans import with_control, with_maps
 from modules.worker.detail_plans import with_detailer
 from modules.worker.moments.protocol import Moments, heard_plans
 from modules.worker.picture_files import files_for, files_of_both
@@ -305,7 +306,7 @@ def scripted(library: Library, read: Load, settings: Settings, params: Img2Img) 
     params = with_standing_networks(script.request(params, arguments), settings)
     files = with_control(files_for(library, params, settings), params, library, read)
     plans = script.plans(ScriptRun(params, arguments, settings, files, library, read))
-    return with_detailer(plans, library, read)
+    return with_detailer(in_turn_each(plans), library, read)
 
 
 def upscaler_here(library: Library, name: str) -> tuple[str, Sequence[str]]:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 import torch
 
+from modules.engine.engine import Engine, ImageTask
 from modules.engine.messages import JobSpec
 from modules.models.device import Device, Placement
 from modules.params.control import ControlUnit
 from modules.params.img2img import Img2Img
+from modules.params.known_names import KnownNames
+from modules.params.scripts import resolve_script
 from modules.params.txt2img import Txt2Img
 from modules.prompts.tokenizer import load_tokenizer
 from modules.requests.resolve import resolve_request
 from modules.settings.options import Settings
-from tests.golden_data import GOLDEN, assemble_models, golden_library, kept
-from tests.playing import made
+from modules.worker.job_kinds import plan_job
+from tests.golden_data import GOLDEN, assemble_models, golden_library, inputs, kept
+from tests.playing import made, results
 
 pytestmark = pytest.mark.slow
 SIZE = {"width": 64, "height": 64, "steps": 2, "seed": 5}
@@ -38,10 +43,15 @@ def unit(**fields):
     })
 
 
-def drawn(machine, request, **more):
+def job_of(request, **more):
     settings = asdict(replace(Settings(), sd_model_checkpoint="tiny-sd1"))
     kind = "img2img" if isinstance(request, Img2Img) else "txt2img"
-    return made(machine, JobSpec("j", "test", kind, asdict(resolve_request(request)) | more, settings))
+    resolved = resolve_script(resolve_request(request), kind, KnownNames())
+    return JobSpec("j", "test", kind, asdict(resolved) | more, settings)
+
+
+def drawn(machine, request, **more):
+    return made(machine, job_of(request, **more))
 
 
 def alone(machine, image, seed):
@@ -83,3 +93,33 @@ def test_the_files_of_img2imgs_batch_take_them_in_turn(machine):
     request = Img2Img(**SIZE, init_images=(THIRD,), control=(unit(),))
     _, plan = drawn(machine, request, batch={"entries": entries, "folder": "", "notes": []})
     assert [f"Image: {image[:12]}" in plan.infotext(number, {}) for number, image in enumerate((FIRST, SECOND))] == [True] * 2
+
+
+UPSCALED = {"script_name": "SD upscale", "script_args": (None, 16, "None", 1.0)}
+
+
+def images_told(plan, count):
+    """The beginnings of the names of the units' pictures in the data of each image."""
+    return [re.search(r"Image: ([0-9a-f]{12})", plan.infotext(number, {}))[1] for number in range(count)]
+
+
+def test_the_pictures_of_a_script_take_them_in_turn(machine):
+    request = Img2Img(**SIZE, init_images=(THIRD,), control=(unit(),), n_iter=2, **UPSCALED)
+    found, plan = drawn(machine, request)
+    assert images_told(plan, 2) == [FIRST[:12], SECOND[:12]]
+    one = replace(request, control=(unit(image=SECOND, more_images=()),), n_iter=1, seed=6)
+    [own], _ = drawn(machine, one)
+    assert np.abs(found[1].pixels.astype(int) - own.pixels).max() <= 1
+
+
+def test_each_loop_of_loopback_takes_the_next_one_also_where_loops_are_made_again(machine):
+    request = Img2Img(**SIZE, init_images=(THIRD,), control=(unit(),), script_name="Loopback", script_args=(2, 0.75, "Linear"))
+    found, plan = drawn(machine, request)
+    assert images_told(plan, 2) == [FIRST[:12], SECOND[:12]]
+    resumed = plan_job(job_of(request), machine.library, inputs())      # the first loop's result is not there
+    [again] = results(Engine(machine.answer, lambda _: None), [ImageTask(resumed.task(1), "j", 1, "me", 0)])
+    assert np.abs(found[1].pixels.astype(int) - again.pixels).max() <= 1
+
+
+def test_an_empty_name_is_no_picture():
+    assert unit(image="", more_images=("",)).for_picture(1).image == ""

@@ -16,6 +16,7 @@ from modules.pipelines.img2img import img2img_pass
 from modules.pipelines.plan import ImagePlan
 from modules.pipelines.result import Result
 from modules.pipelines.scripts.script_run import ScriptPart, ScriptRun
+from modules.pipelines.unit_turns import files_in_turn, in_place
 from modules.sampling.questions import Interrupted, Task, Wait
 
 
@@ -98,7 +99,8 @@ def newest(loops: Loops) -> int:
 
 
 def link(plan: ImagePlan[Img2Img, Loops], loop: int, before: Result | None) -> Task[Result]:
-    run = plan.source.run
+    run, several = plan.source.run, len(plan.passes) > 1
+    plan = with_own_unit_pictures(plan, plan.source.batch if several else loop)
     p = of_loop(run, plan.source.batch, loop)
     changes: dict[str, Any] = {"seed": p.seed, "denoising_strength": p.denoising_strength}
     if before is not None:
@@ -109,7 +111,14 @@ def link(plan: ImagePlan[Img2Img, Loops], loop: int, before: Result | None) -> T
     }
     start = Image.fromarray(before.pixels) if before else run.start
     part = ScriptPart(start, whole=True, changes=changes, told=told)
-    return (yield from run.paint(plan, loop if len(plan.passes) > 1 else 0, part))
+    return (yield from run.paint(plan, loop if several else 0, part))
+
+
+def with_own_unit_pictures(plan: ImagePlan[Img2Img, Loops], number: int) -> ImagePlan[Img2Img, Loops]:
+    """Return the plan with the units' pictures of that number, also where a later image makes the loop again."""
+    run = plan.source.run
+    params = replace(plan.params, control=in_place(run.params, number).control)
+    return replace(plan, params=params, files=files_in_turn(run.files, number))
 
 
 def loop_strength(arguments: Loopback, first: float, loop: int) -> float:

@@ -13,9 +13,10 @@ from modules.params.txt2img import Generation, Txt2Img
 from modules.pipelines import hires, img2img, txt2img
 from modules.pipelines.networks import with_standing_networks
 from modules.pipelines.plan import Files, ImagePlan
+from modules.pipelines.unit_turns import with_pictures_of
 from modules.settings.account_limits import account_limits
 from modules.settings.options import Settings
-from modules.worker.control_plans import with_control, with_maps, with_pictures_of
+from modules.worker.control_plans import with_control, with_maps
 from modules.worker.detail_plans import with_detailer
 from modules.worker.hooks import request_view
 from modules.worker.hooks.canvas_of_p import CanvasOfP

@@ -106,7 +106,7 @@ class HookedScript:
     def set_fields(self, run: ScriptRun[Any], plan: ImagePlan[Img2Img, Any], parts: Sequence[ScriptPart]) -> None:
         """Give `p` what the parts are painted from."""
         p, params = self.p, parts[0].params(plan)
-        p.batch_size, p.n_iter = len(parts), 1
+        p.batch_size, p.n_iter, p.control = len(parts), 1, params.control
         p.init_images = [part.image for part in parts]
         vars(p).update({name: getattr(params, name) for name in PART_FIELDS})
         p.extra_generation_params.update(parts[0].told)
