@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from modules.base.errors import ModelCorrupt, ModelMissing
 from modules.library.catalog import ModelFile, small_json
@@ -31,11 +32,17 @@ class TransformersKind:
 
     models: `model_type` in their config.json; example: a repository that has one
     word: in the names of folders that go first
+    things: how many things it must know, as its config.json tells; 0: any number
     """
 
     models: Sequence[str]
     example: str
     word: str = ""
+    things: int = 0
+
+    def is_of(self, file: ModelFile) -> bool:
+        config = transformers_config(file)
+        return config.get("model_type") in self.models and self.things in (0, known_things(config))
 
 
 ANNOTATOR_MODELS: Mapping[str, TransformersKind] = {
@@ -45,6 +52,8 @@ ANNOTATOR_MODELS: Mapping[str, TransformersKind] = {
     "depth_anything": TransformersKind(("depth_anything",), "LiheYoung/depth-anything-large-hf"),
     "depth_anything_v2": TransformersKind(("depth_anything",), "depth-anything/Depth-Anything-V2-Large-hf", "v2"),
     "segmentation": TransformersKind(("upernet", "segformer"), "openmmlab/upernet-convnext-small"),
+    "oneformer_ade20k": TransformersKind(("oneformer",), "shi-labs/oneformer_ade20k_swin_large", things=150),
+    "oneformer_coco": TransformersKind(("oneformer",), "shi-labs/oneformer_coco_swin_large", things=133),
 }
 
 
@@ -85,7 +94,7 @@ def annotator_files(own: Preprocessor, files: Sequence[ModelFile]) -> list[list[
         stems = [Path(name).stem.casefold() for name in own.files]
         return [[file for file in files if file.model_name.casefold() == stem] for stem in stems]
     kind = ANNOTATOR_MODELS[own.name]
-    found = [file for file in files if model_type(file) in kind.models]
+    found = [file for file in files if kind.is_of(file)]
     return [sorted(found, key=lambda file: kind.word not in str(file.path.parent.name).casefold())]
 
 
@@ -102,9 +111,15 @@ def best_file(files: Sequence[ModelFile]) -> ModelFile:
     return best
 
 
-def model_type(file: ModelFile) -> str:
-    """Return the kind of a file of transformers', as the config.json beside it tells; "" if there is none."""
-    return str(small_json(file.path.with_name("config.json")).get("model_type", ""))
+def transformers_config(file: ModelFile) -> Mapping[str, Any]:
+    """Return what the config.json beside a file of transformers' tells; nothing if there is none."""
+    return small_json(file.path.with_name("config.json"))
+
+
+def known_things(config: Mapping[str, Any]) -> int:
+    """Return how many things a model of segments knows; 0 if its config.json does not tell."""
+    names, number = config.get("id2label"), config.get("num_labels")
+    return len(names) if isinstance(names, dict) else number if isinstance(number, int) else 0
 
 
 def wanted_files(own: Preprocessor) -> tuple[str, ...]:

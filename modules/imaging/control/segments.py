@@ -1,6 +1,8 @@
-"""Colours of what pictures show: those of ADE20K's 150 things, by which ControlNets of segments were taught.
+"""Colours of what pictures show: those of ADE20K's 150 things, by which ControlNets of segments were taught, and those
+of COCO's 133.
 
-Zhou et al. 2017, "Scene Parsing through ADE20K Dataset". A map has one colour for each thing.
+Zhou et al. 2017, "Scene Parsing through ADE20K Dataset"; Kirillov et al. 2019, "Panoptic Segmentation",
+arXiv:1801.00868, with its categories' colours. A map has one colour for each thing.
 """
 
 from __future__ import annotations
@@ -20,9 +22,27 @@ ff00f5 ff0066 ffad00 ff0014 ffb8b8 001fff 00ff3d 0047ff ff00cc 00ffc2 00ff52 000
 0abed4 d6ff00 00ccff 1400ff ffff00 0099ff 0029ff 00ffcc 2900ff 29ff00 ad00ff 00f5ff 4700ff 7a00ff 00ffb8 005cff
 b8ff00 0085ff ffd600 19c2c2 66ff00 5c00ff
 """
-ADE20K_COLOURS = np.array([[*bytes.fromhex(each)] for each in ADE20K.split()], np.uint8)
+# person, bicycle, car … then what has no number of its own: banner, blanket, bridge …
+COCO = """
+dc143c 770b20 00008e 0000e6 6a00e4 003c64 005064 000046 0000c0 faaa1e 64aa1e dcdc00 af74af fa001e a52a2a ff4dff
+00e2fc b6b6ff 005200 78a69d 6e4c00 ae39ff c76400 480076 ffb3f0 007d5c d10097 bcd0b6 00dcb0 ff63a4 5c0049 8581ff
+4eb4ff 00e400 aefff3 2d59ff 868667 9194ae ffd0ba c5e2ff ab8601 6d3f36 cf8aff 97005f 09503d 546933 4a4169 a6c466
+d0c3d2 ff6d41 008f95 b300c2 d1636a 057900 e3ffcd 93bad0 994501 035fa1 a3ff00 7700aa 00b6c7 00a578 b78258 5f2000
+827287 6e8185 a64a76 db8eb9 4fd272 b25a3e 41460f 7fa773 3b696a 8e6c2d c4ac00 5f3650 804cff c93901 f6007a bfa2d0
+ffff80 93d3cb 966464 a8abac 9270c6 d2aa64 5c8859 da58b8 f18100 d911ff 7c4ab5 464646 ffe4ff 9ad000 c1005c 4c5b71
+ffb4c3 6a9ab0 e6968c 3c8fff 804080 5c5237 fed47c 494dae ffa062 ffffff 68546d a9a483 e1c7ff 89364a 879edf 07f6e7
+6bffc8 3a2995 b7798e ff4961 6b8e23 be9999 928b8d 4682b4 86c79c d1e28c 60246c 606060 40aa40 98fb98 d0e5e4 cebaab
+98a140 747000 00728f 66669c fa8dff
+"""
 
 
-def coloured(things: np.ndarray) -> np.ndarray:
+def written_colours(written: str) -> np.ndarray:
+    return np.array([[*bytes.fromhex(each)] for each in written.split()], np.uint8)
+
+
+ADE20K_COLOURS, COCO_COLOURS = written_colours(ADE20K), written_colours(COCO)
+
+
+def coloured(things: np.ndarray, colours: np.ndarray = ADE20K_COLOURS) -> np.ndarray:
     """Return the colours (H, W, 3) uint8 of things by their numbers (H, W); numbers beyond the list begin anew."""
-    return ADE20K_COLOURS[things % len(ADE20K_COLOURS)]
+    return colours[things % len(colours)]

@@ -19,7 +19,7 @@ from modules.base.border import outcome
 from modules.base.errors import ModelMismatch
 from modules.imaging.control.maps import MapOptions, in_resolution, in_three
 from modules.imaging.control.resampling import Levels
-from modules.imaging.control.segments import coloured
+from modules.imaging.control.segments import ADE20K_COLOURS, COCO_COLOURS, coloured
 from modules.models.annotators.building import IMAGENET, ChannelScale, checked_levels, finite_map, standardised
 from modules.models.files.state_dict import read_state_dict
 from modules.models.files.transformers_config import config_beside
@@ -30,6 +30,8 @@ CENTRED = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
 NEAREST_SHARE, FURTHEST_SHARE = 2, 85      # percent of distances between which a map's levels are spread
 DEPTH_OF_NORMALS = 2 * math.pi      # the z of all normals that are made of a depth, before their length is made 1
 LONGEST_FRAME = 4                # times the shorter side that a network sees
+# CLIP's tokens of "the task is semantic", as a OneFormer reads them, and the length that it reads
+SEMANTIC_TASK, TASK_LENGTH = (49406, 518, 10549, 533, 29119, 1550, 49407), 77
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Seer:
 
     make: the name of its class in transformers; scale: mean and deviation of each channel of what it sees
     side: of the shorter side of what it sees, a multiple of `cell`; 0: that of the map
-    square: it sees squares of the size in its config
+    square: it sees squares of the size in its config; more: makes what else it is asked, by argument
     levels: its answer and the map's height and width → the map's shares or colours
     """
 
@@ -48,12 +50,14 @@ class Seer:
     side: int = 0
     cell: int = 1
     square: bool = False
+    more: Callable[[], Mapping[str, Tensor]] = dict
 
 
 def load_seer(path: Path, device: torch.device) -> Any:
     """Return the model in a folder's file. Raises ModelError, naming the file."""
     config = config_beside(path)
     kind = config.pop("model_type", "")
+    config.pop("is_training", None)      # it would ask for what the things are called
     tensors = dict(read_state_dict(path).tensors)
     made = outcome(lambda: AutoConfig.for_model(kind, **config))
     if not isinstance(made, Exception):
@@ -113,7 +117,7 @@ def answer_to(model: Any, levels: Levels) -> Any:
     size = frame_of(seer, model.config, levels.shape[:2])
     if size != levels.shape[:2]:
         x = interpolate(x, size, mode="bicubic", antialias=True).clamp(0, 1)
-    return model(standardised(x, seer.scale))
+    return model(standardised(x, seer.scale), **{name: each.to(x.device) for name, each in seer.more().items()})
 
 
 def frame_of(seer: Seer, config: Any, shape: tuple[int, int]) -> tuple[int, int]:
@@ -145,10 +149,31 @@ def nearness_of_metres(answer: Any, size: tuple[int, int]) -> Levels:
 
 def segments(answer: Any, size: tuple[int, int]) -> Levels:
     """Return a map of what things there are, in ADE20K's colours."""
-    scores = interpolate(answer.logits, size, mode="bilinear")[0]
+    return coloured(strongest(answer.logits, size))
+
+
+def semantic_task() -> Mapping[str, Tensor]:
+    """Return the task that a OneFormer is given in words: which thing each place belongs to."""
+    tokens = torch.zeros(1, TASK_LENGTH)
+    tokens[0, : len(SEMANTIC_TASK)] = torch.tensor(SEMANTIC_TASK)
+    return {"task_inputs": tokens}
+
+
+def segments_by_masks(answer: Any, size: tuple[int, int]) -> Levels:
+    """Return a map of what things there are, by masks of which each is some thing or none, the last of its shares."""
+    shares = answer.class_queries_logits.softmax(-1)[..., :-1]
+    scores = torch.einsum("bqc, bqhw -> bchw", shares, answer.masks_queries_logits.sigmoid())
+    colours = COCO_COLOURS if scores.shape[1] == len(COCO_COLOURS) else ADE20K_COLOURS
+    return coloured(strongest(scores, size), colours)
+
+
+def strongest(scores: Tensor, size: tuple[int, int]) -> np.ndarray:
+    """Return the numbers (H, W) of the things whose scores (1, C, h, w) are highest. Raises FloatingPointError."""
+    scores = interpolate(scores, size, mode="bilinear")[0]
     if not scores.isfinite().all():
         raise FloatingPointError
-    return coloured(scores.argmax(0).cpu().numpy())
+    found: np.ndarray = scores.argmax(0).cpu().numpy()
+    return found
 
 
 def brought_to(values: Tensor, size: tuple[int, int]) -> np.ndarray:
@@ -164,4 +189,5 @@ SEERS: Mapping[str, Seer] = {
     "zoedepth": Seer("ZoeDepthForDepthEstimation", CENTRED, nearness_of_metres, side=384, cell=32),
     "upernet": Seer("UperNetForSemanticSegmentation", IMAGENET, segments),
     "segformer": Seer("SegformerForSemanticSegmentation", IMAGENET, segments),
+    "oneformer": Seer("OneFormerForUniversalSegmentation", IMAGENET, segments_by_masks, more=semantic_task),
 }

@@ -239,10 +239,23 @@ def upernet():
     return transformers.UperNetForSemanticSegmentation(config)
 
 
+def oneformer(things=150):
+    backbone = transformers.SwinConfig(
+        embed_dim=8, depths=[1] * 4, num_heads=[1] * 4, window_size=2,
+        out_features=["stage1", "stage2", "stage3", "stage4"],
+    )
+    config = transformers.OneFormerConfig(
+        backbone_config=backbone, num_labels=things, num_queries=3, hidden_dim=32, mask_dim=32, conv_dim=32,
+        num_attention_heads=2, encoder_layers=2, decoder_layers=2, dim_feedforward=16, encoder_feedforward_dim=32,
+    )
+    return transformers.OneFormerForUniversalSegmentation(config)
+
+
 MAKERS = {
     "depth": dpt, "depth_anything": depth_anything, "depth_anything_v2": depth_anything, "depth_zoe": zoedepth,
-    "segmentation": upernet,
+    "segmentation": upernet, "oneformer_ade20k": oneformer, "oneformer_coco": lambda: oneformer(133),
 }
+SEGMENTS = {"segmentation", "oneformer_ade20k", "oneformer_coco"}
 
 
 def stored(model, folder, name="model-of-somebody", change=()):
@@ -261,7 +274,7 @@ def test_a_model_of_transformers_makes_the_map(annotators, folder, name):
     stored(MAKERS[name](), folder)
     found = seen(annotators, name)
     assert found.shape == (64, 82, 3) and found.dtype == np.uint8
-    if name == "segmentation":
+    if name in SEGMENTS:
         assert np.unique(found.reshape(-1, 3), axis=0).shape[0] <= 150
     else:
         assert (found[:, :, 0] == found[:, :, 2]).all()
@@ -294,6 +307,24 @@ def test_segments_have_ade20ks_colours(annotators, folder):
     model.decode_head.classifier.bias.data[2] = 1      # the sky
     stored(model, folder)
     assert (seen(annotators, "segmentation") == (6, 230, 230)).all()
+
+
+@pytest.mark.parametrize(("name", "things", "thing", "colour"), [
+    ("oneformer_ade20k", 150, 2, (6, 230, 230)), ("oneformer_coco", 133, 0, (220, 20, 60)),
+])
+def test_a_oneformers_masks_have_the_colours_of_what_they_are(annotators, folder, name, things, thing, colour):
+    model = oneformer(things)
+    head = model.model.transformer_module.decoder.class_embed
+    head.weight.data.zero_()
+    head.bias.data.zero_()[thing] = 1
+    stored(model, folder)
+    assert (seen(annotators, name) == colour).all()
+
+
+def test_a_oneformer_of_other_things_is_not_taken_for_it(annotators, folder):
+    stored(oneformer(133), folder)
+    with pytest.raises(ModelMissing, match="oneformer"):
+        room.find_annotator(annotators.library, "oneformer_ade20k")
 
 
 def test_of_two_folders_the_one_that_is_meant_goes_first(annotators, folder):
