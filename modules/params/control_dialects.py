@@ -29,7 +29,7 @@ OLD_RESIZE_MODES: Mapping[str, str] = {
     "scale to fit (inner fit)": CROP_MAP, "inner fit (scale to fit)": CROP_MAP,
     "envelope (outer fit)": FILL_MAP, "outer fit (shrink to fit)": FILL_MAP, "3": STRETCH_MAP,
 }
-# of UI and memory, which say nothing about a picture
+PICKLED = "ipadapter_input"      # what an IP-Adapter saw of a picture elsewhere
 WORDS_FOR_NOTHING = ("", "none")
 
 
@@ -37,8 +37,10 @@ def unit_fields(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return a unit's fields under their own names. Unknown ones are left out, and nulls are defaults.
 
     A unit that does not say whether it is enabled is, if it names a model or a preprocessor that needs none.
-    Raises ValueError for two names of one field with values that differ.
+    Raises ValueError for two names of one field with values that differ, and for a tensor that a program pickled.
     """
+    if given.get(PICKLED):
+        raise ValueError(f"{PICKLED} is a pickled tensor, which Easel does not read. Send the picture in image.")
     named: dict[str, Any] = {}
     for key, value in given.items():
         name = ALIASES.get(key, key)

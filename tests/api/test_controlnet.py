@@ -64,6 +64,7 @@ def test_img2img_gives_its_own_picture(client):
     ({"image": None}, "unit 0 has no picture"), ({"model": "None", "enabled": True}, "unit 0 has no model"),
     ({"guidance_start": 0.8, "guidance_end": 0.2}, "guidance_end"), ({"image": "aGVsbG8="}, "picture"),
     ({"module": "depth_midas"}, "dpt_hybrid-midas-501f0c75.pt"), ({"control_mode": "more"}, "control_mode"),
+    ({"ipadapter_input": ["gAJ9cQAu"]}, "ipadapter_input"), ({"ipadapter_input": "gAJ9cQAu"}, "Send the picture"),
 ])
 def test_a_unit_that_cannot_be_is_refused_by_name(client, unit, told):
     reply = asked(client, UNIT | unit)
