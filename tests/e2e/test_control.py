@@ -176,6 +176,52 @@ def test_a_scribble_becomes_the_units_picture_white_on_black_and_can_be_gone_on_
     assert ((255 - dark) >= lines).all() and (dark < 128).sum() > (lines > 127).sum()
 
 
+def test_a_scribble_that_the_server_did_not_take_changes_nothing_of_the_unit_and_is_gone_on_with(
+    page: Page, troubles: list[str]
+) -> None:
+    opened(page, "controlnet")
+    unit, dialog = page.locator(f"#{UNIT}"), page.locator(".paint-dialog")
+    unit.get_by_role("radio", name="Canny", exact=True).click()
+    module = page.locator(f"#{UNIT}_module_dropdown")
+    expect(module).to_have_value("canny")
+    full = {"error": "NoSpace", "errors": "The disk is full."}
+    page.route("**/easel/v1/inputs", lambda route: route.fulfill(status=507, json=full))
+    unit.get_by_role("button", name="Draw a scribble").click()
+    stroke(page, dialog.locator(".editor-stage"), (0.45, 0.35), (0.55, 0.65))
+    use = dialog.get_by_role("button", name="Use this scribble")
+    use.click()
+    expect(page.get_by_text("The disk is full.").first).to_be_visible()
+    expect(module).to_have_value("canny")
+    expect(page.locator(f"#{UNIT}_enabled")).not_to_be_checked()
+    troubles.clear()
+    page.unroute("**/easel/v1/inputs")
+    unit.get_by_role("button", name="Draw a scribble").click()
+    use.click()
+    expect(page.locator(f"#{UNIT}_enabled")).to_be_checked()
+    expect(module).to_have_value("none")
+
+
+def test_weights_by_layer_are_numbers_or_say_what_they_should_be(page: Page) -> None:
+    opened(page, "controlnet")
+    unit = page.locator(f"#{UNIT}")
+    unit.locator("input[type=file]").first.set_input_files(SHAPES)
+    expect(page.locator(f"#{UNIT}_enabled")).to_be_checked()
+    unit.locator("summary", has_text="Weights by layer").click()
+    line, wrong = page.locator(f"#{UNIT}_advanced_weighting"), unit.get_by_role("alert")
+    line.fill("1, much")
+    line.press("Tab")
+    expect(wrong).to_have_text("Up to 16 numbers from -10 to 10, with commas between.")
+    line.fill("1 0.5;0")
+    line.press("Tab")
+    expect(wrong).to_be_hidden()
+    expect(line).to_have_value("1, 0.5, 0")
+    assert asked_unit(page)["advanced_weighting"] == [1, 0.5, 0]
+    unit.get_by_role("radio", name="My prompt is more important").check()
+    unit.get_by_role("button", name="Fill in what counts now").click()
+    filled = asked_unit(page)["advanced_weighting"]
+    assert filled == pytest.approx([0.825 ** (12 - place) for place in range(13)], abs=1e-3)
+
+
 def test_a_pose_is_dragged_and_the_request_carries_the_map_of_it(page: Page) -> None:
     opened(page, "controlnet")
     unit, dialog = page.locator(f"#{UNIT}"), page.locator(".pose-dialog")

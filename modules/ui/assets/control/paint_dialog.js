@@ -30,13 +30,13 @@ export class PaintDialog {
   /** Let somebody paint; resolves with { file, inverted }, or null.
    *
    * ground: a Blob to paint over, or null for an empty canvas of `size`; last: the name of what the unit has now, which
-   * `made` said was painted here: then its strokes are gone on with
+   * `made` said was painted here: then its strokes are gone on with, as are those that the server did not take
    */
   async open({ ground, size, last = "" }) {
     if (!this.host) this.build();
     Object.assign(this, { ground, size, result: null });
     await this.editor.ready;
-    const goesOn = last && this.editor.hasImage && tab.get(`${this.key}.made`) === last;
+    const goesOn = this.editor.hasImage && (this.pending || (last && tab.get(`${this.key}.made`) === last));
     const dialog = this.dialog = this.dialogOf();
     const closed = opened(dialog);
     if (!goesOn) await this.begin(ground);
@@ -71,11 +71,16 @@ export class PaintDialog {
     const inverted = this.kind === "scribble" && this.inverts.checked, mask = await this.editor.mask();
     const blob = inverted ? await png(await turnedOver(mask)) : mask;
     this.result = { file: new File([blob], `${this.kind}.png`, { type: "image/png" }), inverted };
+    this.pending = true;      // until it is kept
     this.dialog.close();
   }
 
-  /** What is painted was kept under this name. */
-  made(name) { tab.set(`${this.key}.made`, name); }
+  /** What is painted was kept under this name; "": it was not. */
+  made(name) {
+    if (!name) return;
+    this.pending = false;
+    tab.set(`${this.key}.made`, name);
+  }
 
   /** The editor hears no key of the page while it is not shown. */
   leave() {

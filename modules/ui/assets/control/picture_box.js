@@ -30,13 +30,18 @@ export class PictureBox {
 
   /** Send a picture's file to the server, and show it; returns its name there, "" if it was not taken. */
   async keep(file) {
+    const name = await this.sent(file);
+    if (name) this.put(name);
+    return name;
+  }
+
+  /** Send a picture's file to the server; returns its name there, "" if it was not taken. */
+  async sent(file) {
     this.input.value = "";
     if (!file) return "";
     try {
       const { name } = await server.keep(file);
       this.seen.set(name, file);
-      this.take(name);
-      this.changed(name);
       return name;
     } catch (error) {
       notice("control", reasonOf(error));
@@ -44,9 +49,11 @@ export class PictureBox {
     }
   }
 
-  clear() {
-    this.take("");
-    this.changed("");
+  clear() { this.put(""); }
+
+  put(name) {
+    this.take(name);
+    this.changed(name);
   }
 
   /** Show the picture of that name: the file sent from here, else what the server has kept. */

@@ -5,6 +5,7 @@ import { notice } from "../core/notices.js";
 import { dataUrl, reasonOf } from "../core/server.js";
 import { BatchPictures } from "./batch_pictures.js";
 import { FieldsForm } from "./fields.js";
+import { LayerWeights } from "./layer_weights.js";
 import { controlLists, detectMap } from "./lists.js";
 import { PictureBox, PictureRow } from "./picture_box.js";
 import { UnitDrawing } from "./unit_drawing.js";
@@ -15,6 +16,14 @@ const WEIGHT_TYPES = [
   "normal", "ease in", "ease out", "ease in-out", "reverse in-out", "weak input", "weak middle", "weak output",
   "strong middle", "style transfer", "composition", "strong style transfer", "style and composition",
 ];
+const UNION_TYPES = [
+  "Unknown", "OpenPose", "Depth", "Soft Edge", "Hard Edge", "Normal Map", "Segmentation", "Tile", "Inpaint",
+];
+// a union model's type of map by the control type, where they differ
+const UNION_TYPE_OF = {
+  Scribble: "Soft Edge", SoftEdge: "Soft Edge", Canny: "Hard Edge", Lineart: "Hard Edge", MLSD: "Hard Edge",
+  NormalMap: "Normal Map",
+};
 const PASSES = ["Both", "Low res only", "High res only"];
 
 /** A unit as the form begins with it. */
@@ -36,11 +45,18 @@ export const emptyUnit = (tab) => ({
   pixel_perfect: false,
   control_mode: MODES[0],
   weight_type: WEIGHT_TYPES[0],
+  advanced_weighting: [],
+  union_control_type: UNION_TYPES[0],
   ...(tab === "img2img" ? { inpaint_crop_input_image: false } : { hr_option: PASSES[0] }),
 });
 
 const paints = (module) => module.startsWith("inpaint");
 const prompts = (module) => module.startsWith("ip-adapter");
+const isUnion = (model) => /union|promax/i.test(model);
+const unionType = (type) => {
+  const found = UNION_TYPE_OF[type] ?? type;
+  return UNION_TYPES.includes(found) ? found : UNION_TYPES[0];
+};
 
 export class UnitForm extends FieldsForm {
   /** changed: called after each change of `values`; place: what is drawn where, as UnitDrawing asks for it */
@@ -63,6 +79,9 @@ export class UnitForm extends FieldsForm {
   parts() {
     this.weightType = this.choice("weight_type", "Weight Type");
     this.weight_typeList.append(...WEIGHT_TYPES.map((value) => h("option", { value }, t(value))));
+    this.unionType = this.choice("union_control_type", "Union Control Type");
+    this.union_control_typeList.append(...UNION_TYPES.map((value) => h("option", { value }, t(value))));
+    this.layers = new LayerWeights(this, MODES[0], prompts);
     const own = this.tab === "txt2img";
     const hint = own ? null : h("p.hint", {}, t("Without a picture of its own, the unit takes img2img's."));
     return [
@@ -79,8 +98,10 @@ export class UnitForm extends FieldsForm {
         iconButton("sparkles", t("Run preprocessor: see the map"), () => this.preview()),
         this.choice("model", "Model"),
         iconButton("refresh", t("Read the folders again"), () => this.refresh())),
+      this.unionType,
       this.slider("weight", "Control Weight", 0, 2, 0.05),
       this.weightType,
+      this.layers.element,
       h("div.control-row", {}, this.slider("guidance_start", "Starting Control Step", 0, 1, 0.01),
         this.slider("guidance_end", "Ending Control Step", 0, 1, 0.01)),
       this.sliders,
@@ -106,6 +127,8 @@ export class UnitForm extends FieldsForm {
     for (const element of [this.further.element, this.weightType]) element.hidden = !prompts(this.values.module);
     if (prompts(this.values.module)) this.further.take(this.values.more_images);
     this.batch.show(!prompts(this.values.module));
+    this.unionType.hidden = !isUnion(this.values.model);
+    this.layers.show();
     this.showSliders();
   }
 
@@ -181,10 +204,10 @@ export class UnitForm extends FieldsForm {
     for (const button of this.types.children)
       button.setAttribute("aria-checked", String(button.textContent === t(name)));
     this.fillLists();
-    if (name === "All") return this.show();
+    if (name === "All") return this.set({ union_control_type: unionType(name) });
     const { default_option: module, default_model: model } = this.lists.types[name];
     const runs = !this.lists.modules[module]?.needs;
-    this.chosen("module", runs ? module : "none", { model });
+    this.chosen("module", runs ? module : "none", { model, union_control_type: unionType(name) });
   }
 
   /** What was drawn by hand is a map of that type: the preprocessor, and a model for it if the own one is not. */

@@ -38,9 +38,8 @@ export class UnitDrawing {
     const found = await this.scribbles.open({
       ground: await picture.content(), size: this.place.size(), last: picture.name,
     });
-    if (!found) return;
-    await this.unit.becomes("Scribble", found.inverted ? INVERT : "none");
-    this.scribbles.made(await picture.keep(found.file));
+    if (found)
+      this.scribbles.made(await this.follows(found.file, "Scribble", found.inverted ? INVERT : "none"));
   }
 
   /** Let a pose be edited: one that was found in the picture behind it, else what made the unit's picture, else a new
@@ -51,10 +50,17 @@ export class UnitDrawing {
     const json = found ?? known[name], behind = json ? picture : await this.unit.picture.content();
     const detect = this.unit.poseModule ? (blob) => this.detected(blob) : null;
     const edited = await editPose({ pose: json ? readPose(json, size) : null, picture: behind, size, detect });
-    if (!edited) return;
-    await this.unit.becomes("OpenPose", "none");
-    const kept = await this.unit.picture.keep(edited.file);
+    const kept = edited && await this.follows(edited.file, "OpenPose", "none");
     if (kept) browser.set(POSES, newest({ ...known, [kept]: edited.pose }));
+  }
+
+  /** Let the unit follow what was drawn, once the server has it; returns its name there, "" if it was not taken. */
+  async follows(file, type, module) {
+    const kept = await this.unit.picture.sent(file);
+    if (!kept) return "";
+    await this.unit.becomes(type, module);
+    this.unit.picture.put(kept);
+    return kept;
   }
 
   async detected(blob) { return detectPose(this.unit.poseModule, await dataUrl(blob)); }
