@@ -93,7 +93,10 @@ def add_search(api: APIRouter, app: App) -> None:
 
     @api.get("/facets")
     def facets(request: Request, q: LibraryQuery = "", place: PlaceText = "") -> dict[str, list[dict[str, Any]]]:
-        """Models, LoRAs, sizes … of the pictures that fit, with the number of pictures of each."""
+        """Models, LoRAs, sizes … of the pictures that fit, with the number of pictures of each.
+
+        Folders (`root`: the whole ones, by their ids) and albums are counted of all that fit `q`, wherever they are.
+        """
         found = gallery_of(app, request).search.facets(wanted_of(app, request, q, place))
         return {
             name: [{"value": value, "count": count} for value, count in values] for name, values in found.items()

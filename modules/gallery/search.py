@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
@@ -26,7 +26,7 @@ Ids = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 MOST_KEPT = 64              # sets and orders
 MOST_FACET_VALUES, MOST_SUGGESTIONS = 100, 20
-MOST_FOLDERS = 1000         # of a facet, since they make a tree
+MOST_PLACES = 1000          # of a facet: folders make a tree, and the names beside the list need all their numbers
 NO_VALUES = ("", None, 0)
 COUNTED_ONE_BY_ONE = 2_000        # facets of so many are counted picture by picture
 
@@ -168,19 +168,26 @@ class PictureSearch:
         return titles
 
     def facets(self, wanted: Wanted) -> dict[str, list[tuple[str, int]]]:
-        """Return each facet's values with their numbers of pictures, the most frequent first."""
-        ids, _ = self.found(replace(wanted, sort="newest"))
-        key = "facets", wanted.text, wanted.inside
-        counted: dict[str, list[tuple[str, int]]] = self._once(key, lambda: self._count_facets(ids))
+        """Return each facet's values with their numbers of pictures, the most frequent first.
+
+        Places are counted wherever one looks: who is in a folder sees how many fit in the others.
+        """
+        inside = replace(wanted, sort="newest")
+        traits = self._counted(inside, [name for name in FACETS if name not in PLACE_FACETS])
+        return traits | self._counted(replace(inside, inside=""), PLACE_FACETS)
+
+    def _counted(self, wanted: Wanted, names: Sequence[str]) -> dict[str, list[tuple[str, int]]]:
+        def made() -> dict[str, list[tuple[str, int]]]:
+            ids, _ = self.found(wanted)
+            mask = np.zeros(self._most() + 1, bool)
+            mask[ids] = True
+            return {name: self._count_facet(name, ids, mask) for name in names}
+
+        counted: dict[str, list[tuple[str, int]]] = self._once(("facets", wanted, tuple(names)), made)
         return counted
 
-    def _count_facets(self, ids: Ids) -> dict[str, list[tuple[str, int]]]:
-        mask = np.zeros(self._most() + 1, bool)
-        mask[ids] = True
-        return {name: self._count_facet(name, ids, mask) for name in FACETS}
-
     def _count_facet(self, name: str, ids: Ids, mask: Mask) -> list[tuple[str, int]]:
-        (sql, values), most = FACETS[name], MOST_FOLDERS if name == "folder" else MOST_FACET_VALUES
+        (sql, values), most = FACETS[name], MOST_PLACES if name in PLACE_FACETS else MOST_FACET_VALUES
         if len(ids) <= COUNTED_ONE_BY_ONE:
             chosen = json.dumps(ids.tolist())
             rows = self.index.read(
@@ -215,9 +222,9 @@ class PictureSearch:
         """Return a field's values that contain `part`, the most frequent first."""
         if field in WORDS_OF_FIELD:
             return [word for word in WORDS_OF_FIELD[field] if word.startswith(part.casefold())]
-        if field not in FACETS:
+        if field not in SUGGESTED:
             return []
-        sql, values = FACETS[field]
+        sql, values = SUGGESTED[field]
         rows = self.index.read(
             f"SELECT value FROM ({sql}) WHERE value LIKE ? ESCAPE '\\' AND value != '' GROUP BY value"
             f" ORDER BY count(*) DESC, value LIMIT {MOST_SUGGESTIONS}",
@@ -274,9 +281,10 @@ def column_facets(names: Iterable[str]) -> dict[str, tuple[str, tuple[str, ...]]
     return {name: (f"SELECT {name} AS value, id AS picture {here}", ()) for name in names}
 
 
+FacetTable = dict[str, tuple[str, tuple[str, ...]]]
 # facet → statement that selects value and picture, and its values
-FACETS: dict[str, tuple[str, tuple[str, ...]]] = {
-    **column_facets(("model", "sampler", "program", "kind", "rating")),
+FACETS: FacetTable = {
+    **column_facets(("root", "model", "sampler", "program", "kind", "rating")),
     "size": (
         f"SELECT width || 'x' || height AS value, id AS picture FROM pictures WHERE state = '{HERE}' AND width > 0", ()
     ),
@@ -291,6 +299,11 @@ FACETS: dict[str, tuple[str, tuple[str, ...]]] = {
         "SELECT a.name AS value, ap.picture AS picture FROM album_pictures AS ap JOIN albums AS a ON a.id = ap.album",
         (),
     ),
+}
+PLACE_FACETS = ("root", "folder", "album")      # where pictures are: folders' ids, their paths, albums' names
+# field → where its completions come from; a folder is searched for without the id of the one that was added
+SUGGESTED: FacetTable = {
+    **{name: facet for name, facet in FACETS.items() if name != "root"}, **column_facets(("folder", "format")),
 }
 WORDS_OF_FIELD = {
     "is": ("favourite", "broken", "changed", "rated", "portrait", "landscape", "square", "txt2img", "img2img",

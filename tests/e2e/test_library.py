@@ -213,7 +213,13 @@ class Shelf:
         if path == "":
             return self.page(wanted)
         if path == "albums":
-            return [{"id": 7, "name": "For the wall", "note": "", "count": 0, "cover": None}]
+            return [{"id": 7, "name": "For the wall", "note": "", "count": 12, "cover": None}]
+        if path == "folders":
+            return [{"id": 2, "name": "drawn elsewhere", "path": "/elsewhere", "read_only": True, "own": False,
+                     "count": 20, "missing": False}]
+        if path == "facets":
+            fit = 3 if wanted.get("q") else 9
+            return {"album": [{"value": "For the wall", "count": fit}], "root": [{"value": "2", "count": fit + 1}]}
         if path == "sections" and wanted.get("sort") == "model":
             return [{"name": name, "count": MANY // 2, "title": ""} for name in ("sticker", "")]
         if path == "sections":
@@ -221,7 +227,7 @@ class Shelf:
             return [{"name": str(last - timedelta(days=n)), "count": A_DAY, "title": ""} for n in range(MANY // A_DAY)]
         if path.startswith("pictures/"):
             return {**row(int(path.split("/")[1])), "infotext": "", "folder": "", "bytes": 9, "program": "Easel"}
-        return {"facets": {}, "trash": {"changed": MANY, "problems": [], "revision": 2}}.get(path, [])
+        return {"trash": {"changed": MANY, "problems": [], "revision": 2}}.get(path, [])
 
     def page(self, wanted: dict[str, str]) -> Any:
         total = 1 if wanted.get("in", "").startswith("job:") else MANY
@@ -290,6 +296,16 @@ def test_what_is_chosen_is_dragged_onto_an_album_and_models_have_headings(page, 
     expect(page.locator(".tiles-heading").first).to_contain_text("sticker")
     given = [wanted for method, path, wanted in shelf.asked if (method, path) == ("PATCH", "pictures")]
     assert given == [{"pictures": [1, 2], "add_albums": [7]}, {"pictures": [0], "add_albums": [7]}]
+
+
+def test_albums_and_folders_tell_how_many_of_their_pictures_fit_the_search(page, shelf):
+    tab(page, "Library")
+    places = page.get_by_role("navigation", name="Where to look")
+    expect(places.get_by_role("button", name="For the wall 9")).to_be_visible()
+    expect(places.get_by_role("button", name="drawn elsewhere (read only) 10")).to_be_visible()
+    find(page, "fox")
+    expect(places.get_by_role("button", name="For the wall 3")).to_be_visible()
+    expect(places.get_by_role("button", name="drawn elsewhere (read only) 4")).to_be_visible()
 
 
 def fly(page: Page) -> None:

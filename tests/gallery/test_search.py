@@ -156,6 +156,13 @@ def test_facets_count_what_fits(found):
     assert search.facets(Wanted(text="seed:2"))["model"] == [("photo", 1)]
 
 
+def test_places_are_counted_wherever_one_looks_and_all_else_where_one_is(found):
+    number = found.library.outputs.id
+    there = found.library.search.facets(Wanted(text="red", inside=f"folder:{number}/img2img-images"))
+    assert dict(there["folder"]) == {f"{number}/{name}": 1 for name in ("txt2img-images", "img2img-images", "txt2img-grids")}
+    assert there["root"] == [(str(number), 3)] and there["model"] == [("sticker", 1)]
+
+
 def test_facets_of_many_pictures_are_those_of_few(found, monkeypatch):
     few = found.library.search.facets(Wanted(text="has:data -seed:9"))
     monkeypatch.setattr("modules.gallery.search.COUNTED_ONE_BY_ONE", 0)
@@ -168,6 +175,12 @@ def test_completions_are_fields_then_their_values(found):
     assert suggest("model:s", 7) == ["model:sticker"] and suggest("model:", 6) == ["model:sticker", "model:photo"]
     assert suggest("is:fav", 6) == ["is:favourite"]
     assert suggest('sampler:"eul', 12) == ['sampler:"Euler a"'] and suggest("", 0) == []
+    assert suggest("format:", 7) == ["format:PNG"]
+
+
+def test_a_folder_that_is_offered_is_found(found):
+    offered = found.library.search.suggestions("folder:grids", 12)
+    assert offered == ["folder:txt2img-grids"] and found(offered[0]) == "4"
 
 
 @pytest.mark.parametrize("sort", [each for each in ORDERS if each != "job"])

@@ -15,7 +15,7 @@ const MOST_EDITED = 500;      // pictures whose data are edited together
 const PATTERN_HELP = "As for saving: [date], [seed], [model_name], [prompt_words] …; [generation_number] counts.";
 
 export class Acts {
-  /** library: the page: { changed(revision), folders(), again, viewer, inTrash, pictures } */
+  /** library: the page: { changed(revision), destinations(), again, viewer, inTrash, pictures } */
   constructor(library) { this.library = library; }
 
   /** For a single picture with all that is known of it. */
@@ -106,7 +106,7 @@ export class Acts {
 
   async move(which) {
     const known = h("datalist", { id: "library_folder_names" },
-      this.library.folderNames().map((value) => h("option", { value })));
+      this.library.destinations().map((place) => h("option", place)));
     const title = t("Move to a folder"), label = t("Folder, by its path; a new one is made");
     const asking = textFor(title, { label, yes: t("Move"), below: known });
     document.querySelector(".library-dialog .library-text").setAttribute("list", known.id);

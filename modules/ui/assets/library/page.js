@@ -97,7 +97,15 @@ export class LibraryPage {
 
   albumNames() { return this.albums.map(({ name }) => name); }
 
-  folderNames() { return (this.facets.folder ?? []).map(({ value }) => String(value).replace(/^[^/]*\//, "")); }
+  /** Folders that pictures may be moved to, as the server takes them and as a person knows them. */
+  destinations() {
+    const roots = new Map(this.folders.filter((root) => !root.read_only).map((root) => [String(root.id), root]));
+    return (this.facets.folder ?? []).flatMap(({ value }) => {
+      const [, id, path] = value.match(/^([^/]*)\/(.*)$/), root = roots.get(id);
+      if (!root || (root.own && !path)) return [];
+      return [root.own ? { value: path, label: path } : { value, label: [root.name, path].filter(Boolean).join("/") }];
+    });
+  }
 
   /** Follow the library while somebody looks at it. */
   look(seen) {

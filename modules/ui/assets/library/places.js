@@ -13,6 +13,11 @@ const FACETS = [
   ["tag", "Tags"], ["rating", "Ratings"], ["program", "Programs"], ["kind", "Kinds"],
 ];
 
+/** How many pictures of a place fit the search; all that it has, until they have been counted. */
+function fitting(counted, place, all) {
+  return counted ? counted.find(({ value }) => value === String(place))?.count ?? 0 : all;
+}
+
 export class Places {
   /** deeds: { go(place), day(name), term(term), addAlbum(), editAlbum(album), fillAlbum(album): with what
    * is chosen, addFolder(), removeFolder(folder) }
@@ -70,9 +75,9 @@ export class Places {
     return add ? h("div.library-foldable", {}, group, add) : group;
   }
 
-  albums({ albums, wishes }) {
-    return albums.map((album) => takePictures(this.link(album.name, album.count, wishes.in === `album:${album.id}`,
-      () => this.deeds.go(`album:${album.id}`),
+  albums({ albums, facets, wishes }) {
+    return albums.map((album) => takePictures(this.link(album.name, fitting(facets.album, album.name, album.count),
+      wishes.in === `album:${album.id}`, () => this.deeds.go(`album:${album.id}`),
       iconButton("pencil", t("Rename or remove {name}", { name: album.name }), () => this.deeds.editAlbum(album))),
     () => this.deeds.fillAlbum(album)));
   }
@@ -87,7 +92,7 @@ export class Places {
         : null;
       const name = folder.read_only ? `${folder.name} (${t("read only")})` : folder.name;
       return [
-        this.link(name, folder.count, wishes.in === `folder:${folder.id}`,
+        this.link(name, fitting(facets.root, folder.id, folder.count), wishes.in === `folder:${folder.id}`,
           () => this.deeds.go(`folder:${folder.id}`), remove),
         ...this.branches(`folder ${folder.id}`, folderTree(folder.id, inside), 1),
       ];
