@@ -23,7 +23,15 @@ from modules.base.files import write_atomically
 from modules.imaging.folders import content_of
 from modules.metadata.contents import picture_contents
 from modules.requests.data_compare import compared_rows, plot_preset
-from modules.requests.data_edit import STRIPPED, DataEdit, Replacement, data_changes, edit_notes, edited_file
+from modules.requests.data_edit import (
+    STRIPPED,
+    DataEdit,
+    Replacement,
+    data_changes,
+    edit_notes,
+    edited_file,
+    told_description,
+)
 from modules.requests.data_saving import what_was_done
 from modules.requests.data_shown import revision_of, shown_contents
 from modules.settings.account_paths import account_paths
@@ -139,7 +147,9 @@ def copy_data(history: PictureHistory, chosen: argparse.Namespace) -> list[ToldO
 def convert_data(history: PictureHistory, chosen: argparse.Namespace) -> list[ToldOfFile]:
     def convert(file: Path) -> ToldOfFile:
         programs = picture_contents(content_of(file)).programs
-        first = chosen.program or next((each.program for each in programs if each.infotext), "another program")
+        first = chosen.program or next((each.program for each in programs if each.infotext), "")
+        if not first:
+            raise Invalid("There are no data that could be converted.", "`data show` tells what the file says.")
         notes = [note for each in programs if each.program == first for note in each.notes]
         told = edit_file(history, file, DataEdit(program=first), chosen.dry_run)
         return told | {"notes": [*notes, *told["notes"]]}
@@ -237,7 +247,7 @@ def shown_plainly(told: ToldOfFile) -> list[str]:
     for each in told["dialects"]:
         if each["infotext"] != told["infotext"]:
             lines += [f"  {each['program']}:", *(f"    {label}: {value}" for label, value in each["readable"])]
-    lines += [f"  {name}: {value}" for name, value in told["descriptive"].items() if value]
+    lines += [f"  {name}: {told_description(value)}" for name, value in told["descriptive"].items() if value]
     for place in ("exif", "xmp", "iptc"):
         lines += [f"  {place.upper()} {label}: {value}" for label, value in told[place] if value != told["infotext"]]
     return [*lines, *(["  Signed (C2PA)"] if told["signed"] else [])]

@@ -164,11 +164,16 @@ class PictureIndex:
                 (folder, name, origin, TRASHED, time.time(), picture),
             )
 
-    def missing(self, ids: Iterable[int]) -> None:
-        """Mark pictures whose files are gone: the file may turn up elsewhere, and their marks with it."""
+    def missing(self, files: Iterable[KnownFile]) -> None:
+        """Mark pictures whose files are gone: the file may turn up elsewhere, and their marks with it.
+
+        One that was moved or put in the trash since its place was looked at is not gone.
+        """
+        now = time.time()
         with self.changing() as db:
             db.executemany(
-                "UPDATE pictures SET state = ?, since = ? WHERE id = ?", [(GONE, time.time(), each) for each in ids]
+                "UPDATE pictures SET state = ?, since = ? WHERE id = ? AND state = ? AND folder = ? AND name = ?",
+                [(GONE, now, number, HERE, folder, name) for folder, name, _, _, number, _ in files],
             )
 
     def lost_with(self, digests: Collection[str]) -> dict[str, int]:

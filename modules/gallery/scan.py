@@ -34,7 +34,7 @@ class Changes:
     """The differences between a folder and its index."""
 
     new: list[FoundFile] = field(default_factory=list)          # changed ones too
-    gone: list[int] = field(default_factory=list)               # ids; their files may turn up elsewhere
+    gone: list[KnownFile] = field(default_factory=list)         # their files may turn up elsewhere
 
 
 def root_changes(index: PictureIndex, root: Root, skipped: Collection[str] = ()) -> Changes:
@@ -65,7 +65,7 @@ def changes_of(known: dict[tuple[str, str], KnownFile], found: Iterator[FoundFil
         about = known.pop(file[:2], None)
         if about is None or about[:4] != file or about[5] != HERE:
             changes.new.append(file)
-    changes.gone = [number for *_, number, state in known.values() if state == HERE]
+    changes.gone = [each for each in known.values() if each[5] == HERE]
     return changes
 
 

@@ -108,8 +108,11 @@ def begun_text(found: PictureContents, edit: DataEdit) -> str:
         return found.infotext
     texts = [each.infotext for each in found.programs if each.program == edit.program]
     if not texts or not texts[0]:
-        told = ", ".join(each.program for each in found.programs if each.infotext) or "none"
-        raise Invalid(f"There are no data of {edit.program[:80]!r} to convert.", f"There are data of: {told}.")
+        told = ", ".join(each.program for each in found.programs if each.infotext)
+        raise Invalid(
+            f"There are no data of {edit.program[:80]!r} to convert.",
+            f"There are data of: {told}." if told else "The file has no program's data.",
+        )
     return texts[0]
 
 
@@ -281,22 +284,36 @@ class DataChange:
 
 def data_changes(before: bytes, after: bytes) -> list[DataChange]:
     """Return what differs in what two files say, in the order of the first."""
-    former, latter = told_values(picture_contents(before)), told_values(picture_contents(after))
-    names = [*former, *(name for name in latter if name not in former)]
-    return [
-        DataChange(name, former.get(name, ""), latter.get(name, ""))
-        for name in names if former.get(name, "") != latter.get(name, "")
-    ]
+    former, latter = picture_contents(before), picture_contents(after)
+    own = {"", former.infotext, latter.infotext}      # the places of generation data, which are told by their keys
+    texts = differing_values(text_by_place(former), text_by_place(latter))
+    values = differing_values(value_by_key(former), value_by_key(latter))
+    return [*values, *(each for each in texts if not {each.before, each.after} <= own)]
+
+
+def differing_values(former: Mapping[str, str], latter: Mapping[str, str]) -> list[DataChange]:
+    pairs = ((name, former.get(name, ""), latter.get(name, "")) for name in dict.fromkeys([*former, *latter]))
+    return [DataChange(*each) for each in pairs if each[1] != each[2]]
 
 
 def told_values(found: PictureContents) -> dict[str, str]:
-    """Return all that a file says, by a label that says where."""
-    told = infotext_values(found.infotext)
-    told |= {f"Text {each.keyword}": each.text for each in found.texts if each.text != found.infotext}
-    told |= {f"Description: {each.name}": told_description(getattr(found.descriptive, each.name))
-             for each in fields(Descriptive)}
+    """Return all that a file says, by a label that says where; its generation data once."""
+    places = text_by_place(found).items()
+    return value_by_key(found) | {place: text for place, text in places if text != found.infotext}
+
+
+def value_by_key(found: PictureContents) -> dict[str, str]:
+    """Return a file's generation data, and what a person says of it."""
+    told = {f"Description: {each.name}": told_description(getattr(found.descriptive, each.name))
+            for each in fields(Descriptive)}
+    return infotext_values(found.infotext) | told
+
+
+def text_by_place(found: PictureContents) -> dict[str, str]:
+    """Return a file's texts by the places in which they stand."""
+    told = {f"Text {each.keyword}": each.text for each in found.texts}
     for place, pairs in (("EXIF", found.exif), ("XMP", found.xmp), ("IPTC", found.iptc)):
-        told |= {f"{place} {label}": value for label, value in pairs if value != found.infotext}
+        told |= {f"{place} {label}": value for label, value in pairs}
     return told | {"Signed statement of origin (C2PA)": "yes" if found.signed else ""}
 
 

@@ -113,17 +113,21 @@ class DataSaving:
         yield from self.history.of(revision_of(content))
 
     def lost(self, ref: str) -> dict[str, Any]:
-        """Return pictures of the library that are the same as one, with the data that it may have lost."""
+        """Return pictures of the library that are the same as one, with the data that it may have lost.
+
+        `waiting`: pictures that could not be compared, since nobody has looked at them yet.
+        """
         try:
             found, gallery = find_picture(self.app, self.account.name, ref), self.app.galleries.of(self.account.name)
+            waiting = len(gallery.looks.unknown())
             rows = [
                 {"picture": f"{LIBRARY_REF}:{row.id}", "how": how, "infotext": known_data(gallery, row.id)}
                 for row, how in gallery.matches(content_of(found.path))[:MOST_CANDIDATES]
             ]
             others = [each for each in rows if each["infotext"] and each["picture"] != found.ref]
-            return {"picture": ref, "found": others}
+            return {"picture": ref, "found": others, "waiting": waiting}
         except WebUIError as error:
-            return {"picture": ref, "found": [], "problem": sentence(error)}
+            return {"picture": ref, "found": [], "waiting": 0, "problem": sentence(error)}
 
     # Writing ---------------------------------------------------------------------------------------
 

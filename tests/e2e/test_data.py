@@ -63,10 +63,19 @@ def test_form_and_raw_text_are_in_step_and_saved_without_touching_a_pixel(page: 
     texts, saved = downloaded(page, "Save and download")
     assert texts == {"parameters": edited, "Comment": "mine"}
     assert saved == pixels
+    said = page.locator(".data-foot .data-word")      # beside Save, which nothing covers
+    expect(said).to_have_text("Saved. No pixel was touched.")
     page.get_by_role("button", name="Undo the last saving").click()
     expect(raw).to_have_value(DATA)
+    expect(said).to_have_text("The data are as they were before.")
+    field(page, "steps").fill("13")
+    expect(said).to_have_text("")
+    page.get_by_role("button", name="Discard changes").click()
 
     editor = page.locator(".data-editor")
+    editor.get_by_text("Copy from another picture", exact=True).click()
+    editor.get_by_role("button", name="Find lost data").click()
+    expect(said).to_contain_text("No picture in the library looks like this one.")
     editor.get_by_text("Take data away").click()
     editor.get_by_label("Everything").check()
     texts, saved = downloaded(page, "Take away")

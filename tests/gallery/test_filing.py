@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from modules.base.errors import Forbidden, Invalid
+from modules.gallery import scan
 from modules.gallery.bundles import contact_sheet, zip_of, zip_of_pictures
 from modules.gallery.filing import Filing
 from modules.gallery.new_names import new_names
@@ -50,6 +51,19 @@ def test_a_moved_picture_keeps_its_marks_and_its_job_knows_where_it_is(home):
     assert (row.place, row.rating) == ("keep/foxes/a.png", 5) and (home.at / "keep/foxes/a.txt").is_file()
     assert home.moved == [("task(1)", 0, home.at.resolve() / "keep/foxes/a.png")]
     assert home.scan() == 0 and not (home.at / "a.png").exists()
+
+
+@pytest.mark.parametrize("file", [
+    lambda home, row: home.filing.move([row], "keep"), lambda home, row: home.filing.trash([row])
+])
+def test_a_scan_that_saw_the_old_place_empty_does_not_lose_what_was_filed_meanwhile(home, file):
+    """The file is moved, the scan compares, the index learns of the move, then the scan writes what it found."""
+    [row] = rows(home, "fox")
+    changes = scan.changes_of(home.index.known_files(home.outputs.id), iter(()))
+    file(home, row)
+    home.index.missing(each for each in changes.gone if each[4] == row.id)
+    now = home.index.picture(row.id)
+    assert now.state in ("here", "trash") and home.path_of(now).is_file()
 
 
 def test_nothing_is_replaced_by_a_move(home):

@@ -312,7 +312,7 @@ def test_what_has_no_equal_is_said():
     said = {**FOOOCUS, "sampler": "res_multistep", "scheduler": "turbo"}
     [found] = programs_data(PictureTexts({"parameters": json.dumps(said)}, (64, 96)))
     assert any("res_multistep" in note for note in found.notes) and any("turbo" in note for note in found.notes)
-    assert any("Fooocus V2" in note for note in found.notes) and "Sampler" not in split_infotext(found.infotext).pairs
+    assert any(note.endswith("added to it: Fooocus V2.") for note in found.notes) and "Sampler" not in split_infotext(found.infotext).pairs
 
 
 def test_figures_of_novelai_4_have_captions_of_their_own():

@@ -15,6 +15,7 @@ from modules.metadata.formats import file_metadata, picture_digest, with_file_me
 from modules.metadata.pieces import FileMetadata
 from modules.params.infotext import split_infotext
 from modules.requests.data_edit import DataEdit, Replacement, data_changes, edited_file
+from tests.metadata.test_hidden import hiding
 
 FORMATS = ("PNG", "JPEG", "WEBP", "AVIF")
 TEXT = (
@@ -114,6 +115,16 @@ def test_changes_say_what_differs_and_nothing_else():
     assert [(each.what, each.before, each.after) for each in data_changes(before, after)] == [
         ("Seed", "42", "7"), ("Text note", "", "hello")
     ]
+
+
+def test_what_stays_in_its_place_is_not_told_as_taken_away():
+    """A text that is hidden in the pixels, or stands in another program's place, and is made generation data."""
+    before = hiding(TEXT)
+    [hidden] = [each.keyword for each in picture_contents(before).texts if each.text == TEXT]
+    after = edited_file(before, DataEdit(infotext=TEXT))
+    assert (hidden, TEXT) in [(each.keyword, each.text) for each in picture_contents(after).texts]
+    told = {each.what for each in data_changes(before, after)}
+    assert "Seed" in told and f"Text {hidden}" not in told
 
 
 def test_a_former_file_is_made_of_the_later_one_whatever_changed():

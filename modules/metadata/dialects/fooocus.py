@@ -30,6 +30,7 @@ FOOOCUS_NUMBERS = {"steps": "Steps", "guidance_scale": "CFG scale", "seed": "See
 PAIR_OF_SIDES = re.compile(r"\((\d{1,6}), (\d{1,6})\)")
 COMBINED_LORA = re.compile(r"lora_(?:combined_)?\d{1,3}")
 MRE_LORA = re.compile(r"l(\d{1,3})")      # and its strength in w1
+QUOTED_STYLE = re.compile(r"'([^']*)'|\"([^\"]*)\"")
 FOOOCUS_PLACES = (USUAL_KEY, "Comment")      # the second of its fork MRE and of versions before 2.2
 FOOOCUS_NAMES = {"cfg": "guidance_scale", "base_clip_skip": "clip_skip"}
 FOOOCUS_STEPS = {"Speed": 30, "Quality": 60, "Extreme Speed": 8, "Lightning": 4, "Hyper-SD": 4}
@@ -86,11 +87,17 @@ def fooocus_conversion(said: Mapping[str, Any], picture: PictureTexts) -> Conver
     if refiner not in ("", "None"):
         made.add("Refiner", model_stem(refiner))
         made.add("Refiner switch at", number_or_none(said.get("refiner_switch")))
-    if text_or_empty(said.get("styles")) not in ("", "[]"):
-        made.notes.append(f"The prompt is the one that was typed; Fooocus's styles added to it: {said['styles']}.")
+    if styles := fooocus_styles(text_or_empty(said.get("styles"))):
+        made.notes.append(f"The prompt is the one that was typed; Fooocus's styles added to it: {styles}.")
     if any(said.get(key) for key in FOOOCUS_OWN):
         made.notes.append("Sharpness and ADM guidance are Fooocus's own: the picture is like it, not the same.")
     return made
+
+
+def fooocus_styles(written: str) -> str:
+    """Return the styles' names; they are written as Python writes a list."""
+    named = QUOTED_STYLE.findall(written)
+    return ", ".join(one or other for one, other in named) if named else written.strip("[]")
 
 
 def fooocus_networks(said: Mapping[str, Any]) -> list[tuple[str, Any]]:

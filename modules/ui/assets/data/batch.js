@@ -27,7 +27,8 @@ export class DataBatch {
     this.copies = button("Save as copies", () => this.keep(true));
     this.undo = button("Undo", () => this.takeBack());
     this.compare = button("Compare", () => this.side());
-    const foot = h("footer.data-foot", {}, this.look, this.save, this.copies, this.undo, this.compare);
+    this.trouble = h("p.data-trouble", { role: "alert" });
+    const foot = h("footer.data-foot", {}, this.trouble, this.look, this.save, this.copies, this.undo, this.compare);
     this.element = h("section.data-batch", { "aria-label": t("Edit several pictures") },
       this.title, this.list, this.rules.element, foot, this.below);
   }
@@ -50,6 +51,7 @@ export class DataBatch {
   /** Nothing is saved whose changes nobody has seen. */
   outdated() {
     this.previewed = false;
+    this.trouble.textContent = "";
     this.below.replaceChildren();
     this.follow();
   }
@@ -66,10 +68,11 @@ export class DataBatch {
 
   async attempt(deed) {
     this.element.inert = true;
+    this.trouble.textContent = "";
     try {
       await deed();
     } catch (error) {
-      notice("data", reasonOf(error), 8);
+      this.trouble.textContent = reasonOf(error);
     } finally {
       this.element.inert = false;
       this.follow();

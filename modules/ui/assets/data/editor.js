@@ -1,7 +1,6 @@
 // The data of one picture, edited: generation data, other texts and what a person says of it; saved without touching a
 // pixel.
 import { h, moment, t } from "../core/dom.js";
-import { notice } from "../core/notices.js";
 import { isUpload, pictureData } from "../core/picture_data.js";
 import { reasonOf } from "../core/server.js";
 import { saveAs } from "../core/save_as.js";
@@ -25,10 +24,11 @@ const fold = (title, content, hint = "") => h("details.data-fold", {}, h("summar
 export class DataEditor {
   /** told: { opened(data) }: what the picture says now, after opening, saving or undoing */
   constructor(told) {
-    Object.assign(this, { told, data: null, texts: {}, descriptive: {}, busy: false, failure: "" });
+    Object.assign(this, { told, data: null, texts: {}, descriptive: {}, busy: false, failure: "", said: null });
     this.both = new InStep(() => this.follow());
     this.more = h("div.data-folds");
     this.trouble = h("p.data-trouble", { role: "alert" });
+    this.word = h("p.data-word", { role: "status" });
     this.foot = h("footer.data-foot");
     this.element = h("section.data-editor", { "aria-label": t("Edit the data") },
       this.both.element, this.more, this.foot);
@@ -37,7 +37,7 @@ export class DataEditor {
   /** data: the server's reply to what the picture says; name: the file's, for downloads */
   open(data, name) {
     if (name !== undefined) this.name = name;
-    Object.assign(this, { data, failure: "" });
+    Object.assign(this, { data, failure: "", said: null });
     this.texts = Object.fromEntries(data.texts.map(({ keyword, text }) => [keyword, text]));
     this.descriptive = structuredClone(data.descriptive);
     this.both.show(data);
@@ -72,7 +72,7 @@ export class DataEditor {
         const found = await pictureData.read(await pictureData.upload(chooser.files[0]));
         const text = found.infotext || found.dialects.find(({ infotext }) => infotext)?.infotext;
         if (text) this.both.write(text);
-        else notice("data", t("This picture carries no generation data."));
+        else this.say(t("This picture carries no generation data."));
       }) });
     const lost = button("Find lost data", () => this.repair());
     return h("div.data-more", {}, chooser, lost);
@@ -81,10 +81,11 @@ export class DataEditor {
   /** Data that an image editor has thrown away, by the same or a like picture in the library. */
   repair() {
     return this.attempt(async () => {
-      const { found: [best] } = single(await pictureData.repair([this.data.picture]));
-      if (!best?.infotext) return notice("data", t("No picture in the library looks like this one."));
+      const { found: [best], waiting } = single(await pictureData.repair([this.data.picture]));
+      const others = waiting ? t("Pictures that have not been looked at yet: {n}", { n: waiting }) : "";
+      if (!best) return this.say([t("No picture in the library looks like this one."), others].join(" ").trim());
       this.both.write(best.infotext);
-      notice("data", t("Taken from the library's picture that has the same content. Save it to keep it."));
+      this.say(t("Taken from the library's picture that has the same content. Save it to keep it."));
     });
   }
 
@@ -112,7 +113,7 @@ export class DataEditor {
     const download = button("Download", () => saveAs(pictureData.file(picture, this.name), this.name));
     const kept = sent || editable ? [this.save] : [];
     const others = sent ? [] : [this.copy, download];
-    this.foot.replaceChildren(this.trouble, ...kept, ...others, this.revert, this.again, this.undo);
+    this.foot.replaceChildren(this.trouble, ...kept, ...others, this.revert, this.again, this.undo, this.word);
   }
 
   /** What is changed, as the server takes it. */
@@ -128,6 +129,8 @@ export class DataEditor {
   follow() {
     if (!this.save) return;
     const changed = this.isChanged, stuck = this.busy || Boolean(this.both.problem);
+    if (changed && this.said?.untilChanged) this.said = null;
+    this.word.textContent = this.said?.text ?? "";
     this.trouble.textContent = this.both.problem || this.failure;
     this.again.hidden = !this.failure;
     this.save.disabled = this.copy.disabled = stuck || !changed;
@@ -135,9 +138,15 @@ export class DataEditor {
     this.undo.hidden = changed || !this.data.history.length;
   }
 
+  /** Beside the buttons, where it covers none of them. untilChanged: it tells of data as they are now */
+  say(text, untilChanged = false) {
+    this.said = { text, untilChanged };
+    this.follow();
+  }
+
   async attempt(deed) {
     if (this.busy) return;
-    Object.assign(this, { busy: true, failure: "" });
+    Object.assign(this, { busy: true, failure: "", said: null });
     this.follow();
     try {
       await deed();
@@ -161,20 +170,20 @@ export class DataEditor {
       const saved = single(await pictureData.save([picture], edit, more));
       await this.reload(saved.picture);
       if (isUpload(saved.picture)) saveAs(pictureData.file(saved.picture, this.name), this.name);
-      notice("data", asCopy ? t("Saved as a copy, which is shown now.") : t("Saved. No pixel was touched."), 4);
+      this.say(asCopy ? t("Saved as a copy, which is shown now.") : t("Saved. No pixel was touched."), true);
     });
   }
 
   takeAway() {
     const { chosen } = this.strip;
-    if (!chosen.length) return notice("data", t("Tick what is to be taken away."));
+    if (!chosen.length) return this.say(t("Tick what is to be taken away."));
     return this.keep({ strip: chosen });
   }
 
   takeBack() {
     return this.attempt(async () => {
       await this.reload(single(await pictureData.undo([this.data.picture])).picture);
-      notice("data", t("The data are as they were before."), 4);
+      this.say(t("The data are as they were before."), true);
     });
   }
 }

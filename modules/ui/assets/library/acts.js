@@ -69,13 +69,13 @@ export class Acts {
     return [iconButton("restore", t("Back to where it was"), () => this.attempt(() => shelf.restore(which)))];
   }
 
-  /** Do it, tell what did not go, and look anew. Resolves with the answer, or null. */
-  async attempt(deed) {
+  /** Do it, tell what did not go, and look anew. Resolves with the answer, or null. looks: what is looked at anew */
+  async attempt(deed, looks = () => this.library.changed()) {
     try {
       const done = await deed();
       const [problem] = done?.problems ?? [];
       if (problem) notice("library", problem.message);
-      await this.library.changed();
+      await looks();
       return done ?? {};
     } catch (error) {
       notice("library", reasonOf(error));

@@ -328,7 +328,7 @@ export class LibraryPage {
 
   async addAlbum() {
     const name = await textFor(t("New album"), { label: t("Name"), yes: t("Create") });
-    if (name) await this.acts.attempt(() => shelf.addAlbum(name));
+    if (name) await this.acts.attempt(() => shelf.addAlbum(name), () => this.sides());      // what is chosen stays so
   }
 
   async editAlbum(album) {
@@ -340,7 +340,7 @@ export class LibraryPage {
       if (!sure) return;
       if (this.pictures.wishes.in === `album:${album.id}`) await this.go("");
       await this.acts.attempt(() => shelf.removeAlbum(album.id));
-    } else if (name) await this.acts.attempt(() => shelf.renameAlbum(album.id, name));
+    } else if (name) await this.acts.attempt(() => shelf.renameAlbum(album.id, name), () => this.sides());
   }
 
   async addFolder() {
