@@ -25,7 +25,7 @@ SHARED_RESOURCE = "easel_shared_files"        # the resource of machines that se
 START_SECONDS = 120.0                # for a worker's host to appear; after each failure twice as many
 MOST_DOUBLED = 3                     # times
 CALL_SECONDS = 120.0                 # for an answer, even of a machine that has much to do
-LOOK_SECONDS = 3600.0                # for a machine to look for a job's files, of which it may hash some
+PREPARE_SECONDS = 3600.0                # for a machine to look for a job's files, of which it may hash some
 OBJECT_BYTES = 256 * 2**20           # of Ray's object store on this machine: pictures on their way, no more
 LINES_AT_ONCE = 5                    # calls of one actor that run side by side: a command while messages are read
 RAY_ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0"}      # nothing is sent anywhere
@@ -142,7 +142,7 @@ class RemoteHost:
         self.call("tell", line)
 
     def prepare(self, listed: Iterable[Mapping[str, Any]]) -> list[str]:
-        return list(json.loads(self.call("prepare_listed", json.dumps([*listed]).encode(), seconds=LOOK_SECONDS)))
+        return list(json.loads(self.call("prepare_listed", json.dumps([*listed]).encode(), seconds=PREPARE_SECONDS)))
 
     def send(self, digest: str, parts: Iterable[bytes]) -> None:
         """Send a file that was missing."""
