@@ -92,6 +92,10 @@ class Engine:
         """End the oldest batch of a job that has begun; the others follow."""
         self.inbox.put(lambda: self._skip(job))
 
+    def between(self, do: Callable[[], None]) -> None:
+        """Call a function in the engine's thread, between two calls of the device."""
+        self.inbox.put(do)
+
     def stop(self) -> None:
         self.inbox.put(self._stop)
 

@@ -40,6 +40,13 @@ class Skip:
 
 
 @dataclass(frozen=True)
+class KeepLoaded:
+    """Have a checkpoint in memory before a job needs it. checkpoint: its SHA-256; "" frees the memory of all"""
+
+    checkpoint: str
+
+
+@dataclass(frozen=True)
 class StopWork:
     """End, after the step in hand."""
 
@@ -73,7 +80,7 @@ Message = Any      # one of WIRE_MESSAGES
 WIRE_MESSAGES = {
     cls.__name__: cls
     for cls in (
-        Submit, Interrupt, Skip, StopWork, InHand, FaultDone, FilesMade, messages.JobSpec, messages.Started,
+        Submit, Interrupt, Skip, KeepLoaded, StopWork, InHand, FaultDone, FilesMade, messages.JobSpec, messages.Started,
         messages.Progress, messages.Preview, messages.Made, messages.Warned, messages.Advanced, messages.Ended,
         messages.WorkerState, messages.WorkerReady, messages.WorkerMemory,
     )

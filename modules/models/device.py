@@ -212,6 +212,15 @@ class Device:
             release_memory()
         return any(dropped)
 
+    def unload(self) -> None:
+        """Drop all models; the next question loads what it needs."""
+        self._ready.clear()
+        self._vaes.clear()
+        self.control_networks.forget()
+        self.forget_helpers()
+        release_memory()
+        self.told("", "")
+
     def batch_weights(self, weights: Weights) -> Weights:
         """Return the part of the weights that a batch must share: without networks that can be applied row by row.
 

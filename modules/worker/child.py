@@ -14,7 +14,7 @@ from threading import Lock
 from typing import BinaryIO
 
 from modules.engine.messages import Worker
-from modules.engine.wire import InHand, Interrupt, Skip, StopWork, Submit, from_line
+from modules.engine.wire import InHand, Interrupt, KeepLoaded, Skip, StopWork, Submit, from_line
 from modules.worker.outbox import FLUSH_SECONDS, Outbox
 
 log = logging.getLogger(__name__)
@@ -86,6 +86,8 @@ def obey(commands: Iterable[bytes], worker: Worker, prepare: Callable[[Submit], 
             worker.interrupt(command.job)
         elif isinstance(command, Skip):
             worker.skip(command.job)
+        elif isinstance(command, KeepLoaded):
+            worker.keep_loaded(command.checkpoint)
         elif isinstance(command, StopWork):
             worker.stop()
             return

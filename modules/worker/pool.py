@@ -233,6 +233,10 @@ class WorkerPool:
         if member := self._with(job):
             member.worker.skip(job)
 
+    def keep_loaded(self, checkpoint: str) -> None:
+        for member in list(self.members):
+            member.worker.keep_loaded(checkpoint)
+
     def try_again(self) -> None:
         for member in list(self.members):
             member.worker.try_again()

@@ -16,7 +16,7 @@ from typing import Any
 from modules.base.border import logged, outcome
 from modules.engine import messages as events
 from modules.engine.messages import BROKEN, READY, RESTARTING, Emit, Ended, JobSpec, WorkerDied, WorkerHealth
-from modules.engine.wire import FaultDone, InHand, Interrupt, Message, Skip, StopWork, Submit, from_line
+from modules.engine.wire import FaultDone, InHand, Interrupt, KeepLoaded, Message, Skip, StopWork, Submit, from_line
 from modules.store.jobs import DONE, INTERRUPTED
 from modules.worker.link import ChildProcess, Launch, WorkerLink
 from modules.worker.restarts import Restarts
@@ -81,6 +81,11 @@ class ProcessWorker:
         with self._changed:
             if job in self.jobs and self.child:
                 self.child.outbox.put(Skip(job))
+
+    def keep_loaded(self, checkpoint: str) -> None:
+        with self._changed:
+            if self.child:
+                self.child.outbox.put(KeepLoaded(checkpoint))
 
     def stop(self) -> None:
         """Let the step in hand finish; unfinished jobs stay recorded and are resumed at the next start."""

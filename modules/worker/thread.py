@@ -67,6 +67,10 @@ class ThreadWorker:
     def skip(self, job: str) -> None:
         self._once_planned(job, lambda runner: runner.skip(job))
 
+    def keep_loaded(self, checkpoint: str) -> None:
+        if self.runner.done() and not self.runner.exception():
+            self.runner.result().keep_loaded(checkpoint)
+
     def try_again(self) -> None:
         """Do nothing: a thread does not crash without its process."""
 

@@ -1,4 +1,7 @@
-"""A real server with the default model, and a real browser that reports whatever goes wrong in it."""
+"""A real server with the default model, and a real browser that reports whatever goes wrong in it.
+
+Both end with the last test here: beside all the others they would take a gigabyte, and time.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(chromium: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of Easel, started as a person would, with the shipped model and a broken one beside it."""
     if not MODEL.exists():
@@ -73,7 +76,10 @@ def serving(data: Path, *flags: object, login: str = "", port: int = 0) -> Itera
         yield f"http://127.0.0.1:{port}/"
     finally:
         process.terminate()
-        process.wait(30)
+        try:
+            process.wait(PATIENCE)
+        finally:
+            process.kill()
 
 
 def free_port() -> int:
@@ -94,7 +100,7 @@ def wait_for_page(page: urllib.request.Request, process: subprocess.Popen[bytes]
     pytest.fail(f"The page did not come up. The server said:\n{log.read_text(errors='replace')[-4000:]}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(chromium: Path) -> Iterator[Browser]:
     expect.set_options(timeout=PATIENCE * 1000)
     with sync_playwright() as playwright:
@@ -103,7 +109,7 @@ def browser(chromium: Path) -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def visitor(browser: Browser, server: str) -> tuple[BrowserContext, list[str]]:
     """One browser for all tests, so that gradio's scripts are fetched once; and all that it complained about.
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from modules.commands.assemble import assemble
 from modules.commands.workers import worker_of
-from modules.engine.messages import Ended, JobSpec, Made, Preview, Progress, Started, Warned
+from modules.engine.messages import Ended, JobSpec, Made, Preview, Progress, Started, Warned, WorkerState
 from modules.imaging.blur import blurred_picture
 from modules.params.txt2img import Txt2Img
 from modules.settings.flags import parse_flags
@@ -29,7 +29,7 @@ class ContractShop:
     def __init__(self, data, kind):
         self.events, self.changed = [], threading.Condition()
         flags = ["--data-dir", str(data), "--ckpt", str(data / "models/Stable-diffusion/tiny-sd1.safetensors")]
-        app = assemble(parse_flags([*flags, "--worker", kind], {}))
+        self.app = app = assemble(parse_flags([*flags, "--worker", kind], {}))
         self.worker = worker_of(app, self.hear)
         self.worker.start()
 
@@ -111,6 +111,24 @@ def test_a_skipped_picture_leaves_the_others_of_its_job(shops, kind):
     shop.worker.skip("skipped")
     assert [end.state for end in shop.ended("skipped")] == ["done"]
     assert 1 in [made.index for made in shop.of("skipped", Made)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_models_leave_the_memory_and_come_back_before_or_with_a_job(shops, kind):
+    shop, states = shops[kind], []
+    shop.submit("before")
+    [made] = shop.of("before", Made) if shop.ended("before") else ()
+    checkpoints = shop.app.models.checkpoints
+    for wanted in ("", checkpoints.hashed(checkpoints.default()).sha256, ""):
+        seen = len(shop.of("", WorkerState))
+        shop.worker.keep_loaded(wanted)
+        shop.until(lambda: any(not each.loading for each in shop.of("", WorkerState)[seen:]))
+        states.append(next(each.loaded for each in shop.of("", WorkerState)[seen:] if not each.loading))
+    assert [bool(each) for each in states] == [False, True, False]
+    shop.submit("after")
+    assert [end.state for end in shop.ended("after")] == ["done"]
+    [again] = shop.of("after", Made)
+    assert np.array_equal(np.asarray(Image.open(made.path)), np.asarray(Image.open(again.path)))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -81,6 +81,11 @@ class ControlNetworks:
             self._encoders.append(found)
         return found
 
+    def forget(self) -> None:
+        """Drop all networks, but not how pictures were read."""
+        self._loaded.clear()
+        self._encoders.clear()
+
     def _drop(self, needed: set[NetworkKey]) -> None:
         """Drop encoders, then the least recently used networks, beyond the limit; those that are needed stay."""
         while self._encoders and self._size > self.kept:

@@ -69,6 +69,9 @@ class ClusterWorkers:
     def skip(self, job: str) -> None:
         self.pool.skip(job)
 
+    def keep_loaded(self, checkpoint: str) -> None:
+        self.pool.keep_loaded(checkpoint)
+
     def try_again(self) -> None:
         self.pool.try_again()
 
