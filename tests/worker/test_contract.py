@@ -47,6 +47,14 @@ class ContractShop:
         settings = asdict(settings or Settings(return_grid=False, grid_save=False))
         self.worker.submit(JobSpec(job, "local", "txt2img", asdict(params), settings, done=done, paths=paths, alone=True))
 
+    def keep_loaded(self, checkpoint):
+        """The worker's next state in which nothing is being loaded."""
+        seen = len(self.of("", WorkerState))
+        self.worker.keep_loaded(checkpoint)
+        ready = lambda: [each for each in self.of("", WorkerState)[seen:] if not each.loading]
+        self.until(ready)
+        return ready()[0]
+
     def of(self, job, *kinds):
         return [event for event in list(self.events) if event.job == job and isinstance(event, kinds)]
 
@@ -120,10 +128,7 @@ def test_models_leave_the_memory_and_come_back_before_or_with_a_job(shops, kind)
     [made] = shop.of("before", Made) if shop.ended("before") else ()
     checkpoints = shop.app.models.checkpoints
     for wanted in ("", checkpoints.hashed(checkpoints.default()).sha256, ""):
-        seen = len(shop.of("", WorkerState))
-        shop.worker.keep_loaded(wanted)
-        shop.until(lambda: any(not each.loading for each in shop.of("", WorkerState)[seen:]))
-        states.append(next(each.loaded for each in shop.of("", WorkerState)[seen:] if not each.loading))
+        states.append(shop.keep_loaded(wanted).loaded)
     assert [bool(each) for each in states] == [False, True, False]
     shop.submit("after")
     assert [end.state for end in shop.ended("after")] == ["done"]

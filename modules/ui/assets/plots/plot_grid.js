@@ -16,7 +16,8 @@ const won = ([better, worse]) => (better + worse ? t("{n} of {all} votes", { n: 
 export class PlotGrid {
   /** use(infotext): fill the form from a cell's data; extend(job): fill it with the plot's request, to draw more */
   constructor({ use, extend }) {
-    Object.assign(this, { use, extend, job: null, made: -1, plot: null, cells: new Map(), fold: [], last: null });
+    Object.assign(this, { use, extend, job: null, plot: null, cells: new Map(), fold: [], last: null });
+    Object.assign(this, { asked: 0, answered: 0 });      // requests for what is drawn, and the newest that was answered
     this.bar = h("div.plot-bar");
     this.table = h("div.plot-table", { tabIndex: 0, role: "region", "aria-label": t("Cells of the plot") });
     this.element = h("section.plot", { hidden: true }, this.bar, this.table);
@@ -50,9 +51,10 @@ export class PlotGrid {
   }
 
   async fetch() {
-    const { job } = this;
+    const { job } = this, asked = (this.asked += 1);
     const found = await server.plot(job).catch(() => null);      // one of an older version has no map
-    if (!found || job !== this.job) return;
+    if (!found || job !== this.job || asked < this.answered) return;      // an answer may overtake an older one
+    this.answered = asked;
     const fresh = !this.plot;
     this.plot = { ...found, drawn: new Set(found.drawn) };
     if (fresh) this.fold = found.axes.slice(2).map(() => 0);
