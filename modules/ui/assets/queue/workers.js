@@ -43,7 +43,7 @@ export class WorkerList {
   }
 }
 
-/** "is started again · it cannot be started (no answer within 120 seconds)", "is ready · 2 jobs · 5 pictures · holds easel-stickers". */
+/** "is started again · no answer within 120 seconds", "is ready · 2 jobs · 5 pictures · holds easel-stickers". */
 function doing({ phase, reason, draining, loading, models, jobs, pictures }) {
   return [
     draining ? t("is being drained") : PHASES[phase]?.() ?? phase,
