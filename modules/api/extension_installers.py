@@ -19,7 +19,7 @@ class InstallerDetails(BaseModel):
     due: bool = Field(description="Whether it was not run since git has changed the extension's folder.")
     commit: str = Field(description="The extension's commit when it was run.")
     notes: list[str] = Field(description="What was installed and what was not, as sentences.")
-    log: str = Field(description="The end of its output.")
+    log: str = Field(description="The end of its output, also while it runs.")
 
 
 def routes(app: App) -> APIRouter:
@@ -36,6 +36,14 @@ def routes(app: App) -> APIRouter:
         check_may_change(app)
         app.installers.start(state_named(app, name).extension)
         note_own(app, request, "ran the installer of the extension", name)
+        return installer_details(app, name)
+
+    @api.delete("/{name}/installer", status_code=202)
+    def stop_installer(name: Name, request: Request) -> InstallerDetails:
+        """Stop an extension's installer, with all that it has started; what is installed already stays."""
+        check_may_change(app)
+        app.installers.stop(state_named(app, name).name)
+        note_own(app, request, "stopped the installer of the extension", name)
         return installer_details(app, name)
 
     return api

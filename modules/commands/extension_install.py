@@ -10,7 +10,7 @@ from modules.base.bootstrap import say
 from modules.base.errors import UnknownName
 from modules.commands.assemble import assemble
 from modules.plugins.host import Host
-from modules.plugins.installers import Installers, install_needs, write_report
+from modules.plugins.installers import Installers, end_with_starter, install_needs, write_report
 from modules.plugins.manifest import Extension, find_extensions
 from modules.settings.flags import Flags
 
@@ -25,6 +25,7 @@ def add_install_command(commands: Any) -> None:
 def install(flags: Flags, given: argparse.Namespace) -> int:
     """Run the installers of the named extensions, or of all; returns the exit code: 1 if one has failed."""
     if given.alone:
+        end_with_starter()
         write_report(given.report, install_needs(opened_host(flags, given.alone), Extension(given.alone)))
         return 0
     known = {each.name: each for each in find_extensions(flags.paths.extensions)}

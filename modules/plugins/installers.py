@@ -10,10 +10,11 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import Literal
 
 from modules.base.border import outcome
@@ -28,7 +29,9 @@ from modules.settings.flags import Flags
 
 INSTALLER_SECONDS = 3_600
 LONGEST_LOG = 256 * 2**10       # bytes of an installer's output that are kept, its last ones
-InstallerState = Literal["never", "running", "done", "failed"]
+LIVE_LOG = 32 * 2**10           # bytes of it that are told while it runs
+CHECK_SECONDS = 0.1             # between two looks whether an installer has ended, or is to be stopped
+InstallerState = Literal["never", "waiting", "running", "done", "failed", "stopped", "cut_short"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,14 @@ class InstallerReport:
     commit: str = ""                    # of the extension when it was run
     notes: tuple[str, ...] = ()         # what was installed and what was not, as sentences
     log: str = ""                       # the end of its output
+
+
+@dataclass(eq=False)
+class InstallerRun:
+    """An installer that was started. begun: False while it waits for another; stopped: set once it is to end"""
+
+    begun: bool = False
+    stopped: Event = field(default_factory=Event)
 
 
 def install_needs(host: Host, extension: Extension) -> InstallerReport:
@@ -69,55 +80,96 @@ class Installers:
     def __init__(self, flags: Flags) -> None:
         self.flags = flags
         self._folder = flags.paths.cache / "extension-installers"
-        self._running: set[str] = set()
+        self._runs: dict[str, InstallerRun] = {}
         self._one = Lock()              # pip writes into one folder
 
     def report(self, name: str) -> InstallerReport:
-        """Return what came of the last run of an extension's installer."""
-        return InstallerReport("running") if name in self._running else read_report(self._report_path(name))
+        """Return how far an extension's installer is, with its output so far, or what came of its last run.
+
+        Of one that Easel's own end has cut short only the output is left.
+        """
+        if run := self._runs.get(name):
+            shown = end_of_log(self._log(name), LIVE_LOG) if run.begun else ""
+            return InstallerReport("running" if run.begun else "waiting", log=shown)
+        found = read_report(self._report_path(name))
+        if found.state == "never" and self._log(name).is_file():
+            return InstallerReport("cut_short", log=end_of_log(self._log(name), LONGEST_LOG))
+        return found
 
     def is_due(self, extension: Extension) -> bool:
-        """Return whether an extension has an installer that was not run since git has changed its folder."""
+        """Return whether an extension has an installer that was not carried out since git has changed its folder."""
         if not (extension.optional("install.py") or extension.optional("requirements.txt")):
             return False
         report = read_report(self._report_path(extension.name))
-        return report.state == "never" or report.commit != repository_of(extension.folder).commit
+        return report.state in ("never", "stopped") or report.commit != repository_of(extension.folder).commit
 
     def start(self, extension: Extension) -> Thread:
         """Run an extension's installer in the background. Raises Conflict if it is running, Forbidden by a flag."""
         if self.flags.skip_install:
             raise Forbidden("Easel was started with --skip-install.", "Start it without that flag.")
-        if extension.name in self._running:
-            raise Conflict(f"The installer of {extension.name} is running.", "Wait until it has ended.")
-        self._running.add(extension.name)
+        if extension.name in self._runs:
+            raise Conflict(f"The installer of {extension.name} is running.", "Wait until it has ended, or stop it.")
+        self._runs[extension.name] = InstallerRun()
         thread = Thread(target=self.run, args=[extension], name=f"installer of {extension.name}", daemon=True)
         thread.start()
         return thread
 
+    def stop(self, name: str) -> None:
+        """End an installer that runs or waits, with all that it has started. Raises Conflict if it does neither."""
+        run = self._runs.get(name)
+        if run is None:
+            raise Conflict(f"The installer of {name} is not running.", "What came of it is told beside it.")
+        run.stopped.set()
+
     def run(self, extension: Extension) -> InstallerReport:
         """Run an extension's installer to its end in a process of its own; returns the report, which is kept."""
+        run = self._runs.setdefault(extension.name, InstallerRun())
         try:
-            with self._one:
-                return self._carried_out(extension)
+            while not self._one.acquire(timeout=CHECK_SECONDS):
+                if run.stopped.is_set():
+                    return self.report_of(extension, InstallerReport("stopped"))
+            try:
+                run.begun = True
+                return self._carried_out(extension, run)
+            finally:
+                self._one.release()
         finally:
-            self._running.discard(extension.name)
+            self._runs.pop(extension.name, None)
 
-    def _carried_out(self, extension: Extension) -> InstallerReport:
+    def _carried_out(self, extension: Extension, run: InstallerRun) -> InstallerReport:
         self._folder.mkdir(parents=True, exist_ok=True)
-        path, log = self._report_path(extension.name), self._folder / f"{extension.name}.log"
-        path.unlink(missing_ok=True)
+        path, log = self._report_path(extension.name), self._log(extension.name)
+        path.unlink(missing_ok=True)        # without a report, a log that is left over tells that Easel has ended
         words = ["extension", "install", "--alone", str(extension.folder), "--report", str(path)]
-        ended = run_child([*words, "--data-dir", str(self.flags.paths.data_dir)], self.flags, log)
+        ended = run_child([*words, "--data-dir", str(self.flags.paths.data_dir)], self.flags, log, run.stopped)
         found = read_report(path)
         if found.state == "never":
-            commit = repository_of(extension.folder).commit
-            found = InstallerReport("failed", commit, (f"The installer ended without a result: {ended}",))
-        output = log.read_bytes()[-LONGEST_LOG:].decode("utf-8", errors="replace")
-        log.unlink()
-        return write_report(path, replace(found, log=output))
+            why = f"The installer ended without a result: {ended}"
+            found = InstallerReport("stopped") if run.stopped.is_set() else InstallerReport("failed", notes=(why,))
+        made = self.report_of(extension, replace(found, log=end_of_log(log, LONGEST_LOG)))
+        log.unlink(missing_ok=True)
+        return made
+
+    def report_of(self, extension: Extension, report: InstallerReport) -> InstallerReport:
+        """Keep a report, with the commit that the extension is at."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        commit = repository_of(extension.folder).commit
+        return write_report(self._report_path(extension.name), replace(report, commit=commit))
 
     def _report_path(self, name: str) -> Path:
         return self._folder / f"{name}.json"
+
+    def _log(self, name: str) -> Path:
+        return self._folder / f"{name}.log"
+
+
+def end_of_log(path: Path, most: int) -> str:
+    """Return the last bytes of an installer's output as text; "" if there is none."""
+    if not path.is_file():
+        return ""
+    with path.open("rb") as log:
+        log.seek(max(0, path.stat().st_size - most))
+        return log.read().decode("utf-8", errors="replace")
 
 
 def read_report(path: Path) -> InstallerReport:
@@ -133,20 +185,42 @@ def write_report(path: Path, report: InstallerReport) -> InstallerReport:
     return report
 
 
-def run_child(words: Sequence[str], flags: Flags, log: Path) -> str:
-    """Run Easel's program in a process group of its own, its output into a file; returns a sentence on its end."""
+def run_child(words: Sequence[str], flags: Flags, log: Path, stopped: Event) -> str:
+    """Run Easel's program in a process group of its own, its output into a file; returns a sentence on its end.
+
+    stopped: once it is set, the program is ended. It holds a pipe of ours, whose end tells it that we are gone.
+    """
     command = [sys.executable, str(flags.paths.root / "webui.py"), *words]
     with log.open("wb") as output:
         child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=flags.paths.data_dir,
-            start_new_session=True,
+            command, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT, cwd=flags.paths.data_dir,
+            start_new_session=True, env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
         try:
-            return f"Python ended with {child.wait(INSTALLER_SECONDS)}."
-        except subprocess.TimeoutExpired:
-            return f"It did not end in {INSTALLER_SECONDS // 60} minutes."
+            ends = time.monotonic() + INSTALLER_SECONDS
+            while child.poll() is None and time.monotonic() < ends and not stopped.wait(CHECK_SECONDS):
+                pass
+            if child.returncode is not None:
+                return f"Python ended with {child.returncode}."
+            return "It was stopped." if stopped.is_set() else f"It did not end in {INSTALLER_SECONDS // 60} minutes."
         finally:
             stop_group(child)
+
+
+def end_with_starter() -> None:
+    """Have this process and all that it has started end once the program that holds its standard input is gone."""
+    pipe, null = os.dup(0), os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    Thread(target=end_at_the_end_of, args=[pipe], name="starter", daemon=True).start()
+
+
+def end_at_the_end_of(pipe: int) -> None:
+    while os.read(pipe, 1):
+        pass
+    if os.name == "posix":
+        os.killpg(0, signal.SIGKILL)
+    os._exit(1)
 
 
 def stop_group(child: subprocess.Popen[bytes]) -> None:
@@ -155,3 +229,5 @@ def stop_group(child: subprocess.Popen[bytes]) -> None:
         outcome(os.killpg, child.pid, signal.SIGKILL)
     child.kill()
     child.wait()
+    if child.stdin:
+        child.stdin.close()

@@ -9,17 +9,22 @@ import importlib
 import importlib.metadata
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from threading import Event, Timer
 
+from modules.base.bootstrap import say
 from modules.base.border import outcome
 from modules.base.errors import WebUIError
 from modules.plugins.requirements import pip_request, unmet_lines, without_extras
 
 SITE_FOLDER = "extensions-site"     # below the data folder
+ASIDE = ".new-"                     # the beginning of names of folders in it that are not whole yet
 PIP_SECONDS = 1_800
 NO_PYTHON = "/packages-of-extensions-are-installed-by-easel"     # no program: pip cannot run in it
 # what fits only the torch of the same index: of others, such as that for the CPU, the index of packages has none
@@ -113,10 +118,42 @@ def install_lines(lines: Sequence[str], options: Sequence[str] = ()) -> list[str
         run_installer([*checked, *options, "--", *lines])
         wanted = packages_in(report.read_text("utf-8"))
     if wanted:
-        target = ["--quiet", "--no-deps", "--only-binary", ":all:", "--upgrade", "--target", str(site_folder())]
-        run_installer([*target, *options, "--", *wanted])
+        install_whole(wanted, options)
         importlib.invalidate_caches()
     return wanted
+
+
+def install_whole(packages: Sequence[str], options: Sequence[str]) -> None:
+    """Install packages beside the extensions' folder, and move them into it once all of them are whole.
+
+    pip fills its target file by file; one that was killed would leave half a package. Raises NotInstalled.
+    """
+    site = site_folder()
+    site.mkdir(parents=True, exist_ok=True)
+    remove_left_over(site)
+    with tempfile.TemporaryDirectory(dir=site, prefix=ASIDE) as aside:
+        run_installer([*("--no-deps", "--only-binary", ":all:", "--target", aside), *options, "--", *packages])
+        move_packages(Path(aside), site)
+
+
+def move_packages(aside: Path, site: Path) -> None:
+    """Move installed packages into a folder; what tells that they are there comes last."""
+    for entry in sorted(aside.iterdir(), key=lambda each: each.name.endswith(".dist-info")):
+        target = site / entry.name
+        if not target.exists() or not entry.is_dir():
+            entry.replace(target)
+            continue
+        for path in [path for path in entry.rglob("*") if not path.is_dir()]:     # a package of several distributions
+            place = site / path.relative_to(aside)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(place)
+
+
+def remove_left_over(site: Path) -> None:
+    """Remove what installations that were killed have left beside the packages."""
+    for each in site.glob(f"{ASIDE}*"):
+        if time.time() - each.stat().st_mtime > 2 * PIP_SECONDS:
+            shutil.rmtree(each, ignore_errors=True)
 
 
 def fixed_words(constraints: Path) -> list[str]:
@@ -131,18 +168,25 @@ def packages_in(report: str) -> list[str]:
 
 
 def run_installer(words: Iterable[str]) -> None:
-    """Run pip; raises NotInstalled with the last line it says."""
-    command = [sys.executable, "-m", "pip", "install", *words]
+    """Run pip, whose output is this process's too; raises NotInstalled with the last line it says."""
+    command = [sys.executable, "-m", "pip", "install", "--progress-bar", "off", *words]
     environment = {**os.environ, "PYTHONPATH": str(site_folder())}      # what is there need not be installed again
     environment.pop("PIP_PYTHON", None)
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=PIP_SECONDS, env=environment, check=False
-        )
-    except subprocess.TimeoutExpired as error:
-        raise NotInstalled("pip did not end.", "Look at the network connection.") from error
-    if done.returncode:
-        raise NotInstalled(f"Not installed: {pip_reason(done.stdout + done.stderr)}", "The extension may work without.")
+    said, late = [], Event()
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    ) as pip:
+        limit = Timer(PIP_SECONDS, lambda: (late.set(), pip.kill()))
+        limit.start()
+        assert pip.stdout
+        for line in pip.stdout:
+            say(line.rstrip())
+            said.append(line)
+    limit.cancel()
+    if late.is_set():
+        raise NotInstalled("pip did not end.", "Look at the network connection.")
+    if pip.returncode:
+        raise NotInstalled(f"Not installed: {pip_reason(''.join(said))}", "The extension may work without.")
 
 
 def pip_reason(output: str) -> str:

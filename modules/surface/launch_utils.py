@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from modules.base.bootstrap import say
 from modules.plugins.installing import NotInstalled, install_packages
 from modules.plugins.requirements import requirement_lines, unmet_lines
 from modules.settings.flags import ROOT
@@ -52,9 +53,13 @@ def run(
     words = shlex.split(command) if isinstance(command, str) else [str(word) for word in command]
     if words[:3] == [sys.executable, "-m", "pip"]:
         return run_pip(shlex.join(words[3:]), desc)
+    if desc:
+        say(desc)
     done = subprocess.run(words, capture_output=True, text=True, env={**os.environ, **(custom_env or {})}, check=False)
     if done.returncode:
         raise RuntimeError(f"{errdesc or 'Error running command'}: {shlex.join(words)}\n{done.stdout}\n{done.stderr}")
+    if live:
+        say(done.stdout.rstrip())
     return done.stdout
 
 
@@ -67,6 +72,8 @@ def run_pip(command: str, desc: str | None = None, live: bool = False) -> str:
     words = shlex.split(command)
     if words[:1] != ["install"]:
         return ""
+    if desc:
+        say(f"Installing {desc}")
     try:
         if not bound_host().installs:
             raise NotInstalled("Packages are installed by an extension's installer alone.", "Have it run.")

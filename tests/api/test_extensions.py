@@ -75,7 +75,7 @@ def test_beyond_this_computer_they_are_changed_only_with_a_flag(app):
 def test_an_installer_is_run_when_somebody_asks_and_its_report_is_kept(app, monkeypatch):
     told = []
 
-    def child(words, flags, log):
+    def child(words, flags, log, stopped):
         told.append(words)
         log.write_bytes(b"it begins")
 
@@ -85,14 +85,27 @@ def test_an_installer_is_run_when_somebody_asks_and_its_report_is_kept(app, monk
     before = client.get(route).json()
     assert (before["state"], before["due"]) == ("never", True)
     with app.installers._one:       # another one is running, so this one waits
-        assert client.post(route).json()["state"] == "running"
+        assert client.post(route).json()["state"] == "waiting"
         assert client.post(route).status_code == 409
-        assert client.get("/easel/v1/extensions").json()[0]["installer"] == "running"
+        assert client.get("/easel/v1/extensions").json()[0]["installer"] == "waiting"
     [thread] = [each for each in threading.enumerate() if each.name == "installer of tier-a"]
     thread.join()
     after = client.get(route).json()
     assert (after["state"], after["due"], after["commit"], after["log"]) == ("failed", False, COMMIT, "it begins")
     assert len(told) == 1 and str(app.extensions.root / "tier-a") in told[0]
+
+
+def test_an_installer_is_stopped_and_one_that_does_not_run_is_not(app, monkeypatch):
+    monkeypatch.setattr(installers, "run_child", lambda words, flags, log, stopped: log.write_bytes(b"") or str(stopped.wait(60)))
+    app.extensions.extensions[0].extension.folder.joinpath("install.py").write_text("")
+    client, route = client_of(app), "/easel/v1/extensions/tier-a/installer"
+    assert client.delete(route).status_code == 409
+    client.post(route)
+    [thread] = [each for each in threading.enumerate() if each.name == "installer of tier-a"]
+    assert client.delete(route).status_code == 202
+    thread.join(60)
+    assert client.get(route).json()["state"] == "stopped"
+    assert client.get("/easel/v1/extensions").json()[0]["installer_due"]
 
 
 def test_beyond_this_computer_and_by_a_flag_no_installer_is_run(app):
@@ -101,6 +114,7 @@ def test_beyond_this_computer_and_by_a_flag_no_installer_is_run(app):
     assert client_of(app).post(route).status_code == 403
     app.flags = replace(app.flags, server_name="192.0.2.1", allowed_hosts=("localhost",))
     assert client_of(app).post(route).status_code in (401, 403)
+    assert client_of(app).delete(route).status_code in (401, 403)
     assert app.installers.report("tier-a").state == "never"
 
 

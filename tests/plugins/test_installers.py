@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
+from threading import Event
 from types import SimpleNamespace
 
 import pytest
@@ -11,7 +17,7 @@ from modules.base.errors import Conflict, Forbidden
 from modules.plugins import installers
 from modules.plugins.installers import InstallerReport, Installers, run_child, write_report
 from modules.plugins.manifest import Extension
-from modules.settings.flags import Flags
+from modules.settings.flags import ROOT, Flags
 
 FAILING = """
 import subprocess, sys
@@ -51,7 +57,7 @@ def test_a_failing_installer_is_named_and_easel_stays_as_it_is(tmp_path):
 def child(monkeypatch):
     """What the child is told; it writes no report."""
     told = []
-    monkeypatch.setattr(installers, "run_child", lambda words, flags, log: told.append(words) or log.write_bytes(b"x"))
+    monkeypatch.setattr(installers, "run_child", lambda words, flags, log, stopped: told.append(words) or log.write_bytes(b"x"))
     return told
 
 
@@ -78,15 +84,93 @@ def test_a_flag_forbids_them_and_one_runs_once_at_a_time(tmp_path, child):
     busy = Installers(Flags(data_dir=tmp_path))
     with busy._one:
         thread = busy.start(one)
-        assert busy.report("one").state == "running"
+        assert busy.report("one").state == "waiting"
         with pytest.raises(Conflict, match="is running"):
             busy.start(one)
     thread.join()
     assert busy.report("one").state == "failed"
 
 
+def flags_of(folder: Path, program: str) -> SimpleNamespace:
+    """Flags of a program of one file."""
+    (folder / "webui.py").write_text(program)
+    return SimpleNamespace(paths=SimpleNamespace(root=folder, data_dir=folder, cache=folder), skip_install=False)
+
+
 def test_one_that_does_not_end_is_ended_with_all_it_has_started(tmp_path, monkeypatch):
     monkeypatch.setattr(installers, "INSTALLER_SECONDS", 0.01)
-    (tmp_path / "webui.py").write_text("import time\ntime.sleep(3600)")
-    flags = SimpleNamespace(paths=SimpleNamespace(root=tmp_path, data_dir=tmp_path))
-    assert run_child([], flags, tmp_path / "log").startswith("It did not end in")
+    flags = flags_of(tmp_path, "import time\ntime.sleep(3600)")
+    assert run_child([], flags, tmp_path / "log", Event()).startswith("It did not end in")
+
+
+def test_its_output_is_told_while_it_runs_and_it_ends_when_somebody_stops_it(tmp_path):
+    found = Installers(flags_of(tmp_path, "import time\nprint('it begins')\ntime.sleep(3600)"))
+    one = extension(tmp_path, "one")
+    with pytest.raises(Conflict, match="is not running"):
+        found.stop("one")
+    thread = found.start(one)
+    until(lambda: "it begins" in found.report("one").log)
+    assert found.report("one").state == "running"
+    found.stop("one")
+    thread.join(60)
+    after = found.report("one")
+    assert (after.state, after.log, found.is_due(one)) == ("stopped", "it begins\n", True)
+
+
+def test_one_that_waits_for_another_can_be_stopped_too(tmp_path, child):
+    found = Installers(Flags(data_dir=tmp_path))
+    with found._one:
+        thread = found.start(extension(tmp_path, "one"))
+        found.stop("one")
+        thread.join(60)
+        assert found.report("one").state == "stopped" and child == []
+
+
+def test_what_the_end_of_easel_has_cut_short_is_told_and_due_again(tmp_path, child):
+    flags, one = Flags(data_dir=tmp_path), extension(tmp_path, "one")
+    before = Installers(flags)
+    before.run(one)
+    before._report_path("one").unlink()
+    before._log("one").write_text("it begins")      # and Easel was killed here
+    after = Installers(flags)
+    assert (after.report("one").state, after.report("one").log) == ("cut_short", "it begins")
+    assert after.is_due(one)
+    after.run(one)
+    assert after.report("one").state == "failed"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="process groups")
+def test_it_ends_with_all_it_has_started_once_its_starter_is_gone(tmp_path):
+    program = (
+        "import subprocess, sys, time\n"
+        "from modules.plugins.installers import end_with_starter\n"
+        "end_with_starter()\n"
+        "print(subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(3600)']).pid, flush=True)\n"
+        "time.sleep(3600)"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
+        start_new_session=True,
+    )
+    grandchild = int(child.stdout.readline())
+    child.stdin.close()
+    assert child.wait(60) == -signal.SIGKILL
+    until(lambda: not runs(grandchild))
+    child.stdout.close()
+
+
+def runs(pid: int) -> bool:
+    """Whether there is a process of that number which has not ended."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{pid}/stat")
+    return not status.is_file() or status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def until(holds, seconds: float = 60.0) -> None:
+    ends = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < ends, "it did not come to hold"
+        time.sleep(0.02)

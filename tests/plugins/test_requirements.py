@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ from modules.plugins.requirements import missing_of_a1111, pip_request, requirem
 
 
 @pytest.fixture
-def pip(monkeypatch):
+def pip(monkeypatch, tmp_path):
     """A pip that has every package but `absent`, in version 1.0; the calls of it."""
     calls = []
 
@@ -31,7 +32,7 @@ def pip(monkeypatch):
             Path(words[words.index("--report") + 1]).write_text(json.dumps({"install": names}))
 
     monkeypatch.setattr(installing, "run_installer", run)
-    monkeypatch.setattr(installing, "site_folder", lambda: Path("/data/extensions-site"))
+    monkeypatch.setattr(installing, "site_folder", lambda: tmp_path / "extensions-site")
     return calls
 
 
@@ -77,7 +78,7 @@ def test_packages_go_into_the_extensions_folder_without_what_they_need_themselve
     install_packages(["one"])
     checked, made = pip
     assert "--dry-run" in checked and "--constraint" in checked
-    assert {"--no-deps", "--target", "/data/extensions-site"} <= set(made)
+    assert "--no-deps" in made and Path(made[made.index("--target") + 1]).parent.name == "extensions-site"
 
 
 def test_what_is_built_for_another_torch_is_left_out(monkeypatch):
@@ -121,3 +122,38 @@ def test_what_one_extension_has_had_installed_stays_when_another_wants_more(tmp_
     fixed = installing.fixed_versions()
     assert "theirs==1.5" in fixed and any(line.startswith("numpy==") for line in fixed)
     assert unmet_lines(["theirs>=2"]) == ([], ["It asks for theirs>=2; theirs 1.5 is here and stays."])
+
+
+def test_packages_come_whole_and_what_tells_of_them_last(tmp_path, monkeypatch):
+    aside, site = tmp_path / "aside", tmp_path / "site"
+    for name in ("shared/one.py", "two/__init__.py", "two-1.0.dist-info/METADATA", "two.py"):
+        place = aside / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(name)
+    (site / "shared").mkdir(parents=True)
+    (site / "shared" / "other.py").write_text("")
+    moved, replace = [], Path.replace
+    monkeypatch.setattr(Path, "replace", lambda self, to: moved.append(self.name) or replace(self, to))
+    installing.move_packages(aside, site)
+    assert moved[-1] == "two-1.0.dist-info" and (site / "two-1.0.dist-info/METADATA").is_file()
+    assert sorted(path.name for path in (site / "shared").iterdir()) == ["one.py", "other.py"]
+
+
+def test_an_installation_that_was_killed_leaves_nothing_that_is_imported(pip, tmp_path, monkeypatch):
+    site = tmp_path / "extensions-site"
+
+    def killed(words):
+        Path(words[words.index("--target") + 1], "half.py").write_text("")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(installing, "run_installer", killed)
+    with pytest.raises(KeyboardInterrupt):
+        installing.install_whole(["one==1.0"], ())
+    assert list(site.iterdir()) == []
+    left = site / ".new-left"
+    left.mkdir()
+    installing.remove_left_over(site)
+    assert left.is_dir()        # it may be another's that goes on
+    os.utime(left, (0, 0))
+    installing.remove_left_over(site)
+    assert not left.exists()

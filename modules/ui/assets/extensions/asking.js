@@ -15,6 +15,7 @@ export const asking = {
   index: (source) => ask("extension-index", "POST", { source }),
   installer: (name) => ask(one(name, "/installer")),
   runInstaller: (name) => ask(one(name, "/installer"), "POST"),
+  stopInstaller: (name) => ask(one(name, "/installer"), "DELETE"),
   install: (url) => ask("extensions", "POST", { url }),
   states: () => ask("extension-states"),
   save: (name) => ask("extension-states", "POST", { name }),
