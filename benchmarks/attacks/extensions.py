@@ -38,6 +38,7 @@ class Raises(scripts.Script):
     def process_batch(self, p, *args, **kwargs):
         raise ValueError("on purpose")
 """
+HANGS = RAISES.replace('raise ValueError("on purpose")', "while True:\n            pass").replace("Raises", "Hangs")
 ENDS = "import os\nos._exit(7)\n"
 LOOPS = "while True:\n    pass\n"
 LOOP_SECONDS = 40.0         # until somebody loses patience with a start that does not end
@@ -151,6 +152,24 @@ def raising_callback(target: Target) -> str:
     return f"named, and 5 pictures made; then {listed[0]['state']}"
 
 
+def hanging_hook(target: Target) -> str:
+    """A hook that hangs is told of; interrupting ends its job, and the next pictures are made."""
+    client = target.clients["alice"]
+    asked = {"kind": "txt2img", "fields": {"prompt": "a red circle", "width": 64, "height": 64, "steps": 2, "seed": 3}}
+    job = client.post("/easel/v1/jobs", json=asked).json()["id"]
+
+    def told() -> bool:
+        return "has been busy" in client.get(f"/easel/v1/jobs/{job}").text
+
+    wait_for(told)
+    client.post(f"/easel/v1/jobs/{job}/interrupt")
+    wait_for(lambda: client.get(f"/easel/v1/jobs/{job}").json()["state"] == "interrupted")
+    must(target.draw("bob").status_code == 200, "the next picture failed")
+    state = target.clients["admin"].get("/easel/v1/extensions").json()[0]
+    must(state["state"] == "failed", f"the extension is {state['state']}")
+    return f"told, freed by Interrupt, the next picture made; {state['why']}"
+
+
 BEYOND = Start(flags=("--server-name", "0.0.0.0"))
 ROWS = (
     Row("EXT-01", "extensions are installed beyond loopback", refused_beyond_loopback, BEYOND),
@@ -160,6 +179,8 @@ ROWS = (
     Row("EXT-06", "extensions that cannot be loaded, or end Easel", broken_extensions,
         Start(prepare=partial(with_extensions, BROKEN)), keeps=False, calm=True, logged=True),
     Row("EXT-07", "a hook raises", raising_callback, Start(prepare=partial(with_extensions, {"raises": RAISES})),
+        keeps=False, logged=True),
+    Row("EXT-07b", "a hook hangs", hanging_hook, Start(prepare=partial(with_extensions, {"hangs": HANGS})),
         keeps=False, logged=True),
     Row("EXT-06b", "an extension whose import never ends", endless_import, keeps=False, calm=True, long=True),
 )

@@ -65,7 +65,7 @@ class HostedWorker:
 
     def loaded_extensions(self, flags: Flags) -> Host:
         """Return the extensions of this process: the server's own draw its page, these take part in pictures."""
-        host = Host(flags.paths.extensions)
+        host = Host(flags.paths.extensions, "worker", flags.paths.examples)
         settings, tokenizer = SettingsFile(flags.paths.settings_file), cached_tokenizer(flags.paths.configs / "clip")
         mine = SimpleNamespace(style_files=StyleFiles(flags.paths.styles_files))
         told = {"settings": settings, "models": self.library, "tokenizer": tokenizer, "data_of": lambda owner: mine}

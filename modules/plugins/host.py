@@ -12,7 +12,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from threading import Event, local
+from threading import Event, get_ident, local
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -23,7 +23,7 @@ from modules.plugins.callbacks import Callbacks, ExtensionListener
 from modules.plugins.importing import SURFACE, Importing
 from modules.plugins.installing import keep_pip_away, leave_site_folder, let_pip_in, use_site_folder
 from modules.plugins.loading_order import CallbackRule, callback_name, callback_rules, in_asked_order, loading_order
-from modules.plugins.manifest import Extension, find_extensions
+from modules.plugins.manifest import Extension, find_examples, find_extensions
 from modules.plugins.native import NativeExtension, declares, in_listening_order, load_native
 from modules.plugins.native_settings import declare_settings, with_settings
 from modules.plugins.scripts import TABS, LoadedScript, instances, script_classes
@@ -61,6 +61,16 @@ class ExtensionState:
         return self.extension.name
 
 
+@dataclass(frozen=True, eq=False)
+class CallInHand:
+    """A call into an extension's code that has not come back yet. thread: the number of the thread that is in it"""
+
+    extension: str
+    moment: str
+    thread: int
+    began: float = field(default_factory=time.monotonic)
+
+
 class CallFailed(WebUIError):
     """An extension's function that raised an error; `__cause__` is that error."""
 
@@ -70,15 +80,18 @@ class CallFailed(WebUIError):
 class Host:
     """All extensions of a process. Without a folder of an extension it imports nothing and has nothing to call."""
 
-    def __init__(self, root: Path, process: str = "server") -> None:
-        """root: the folder of extensions; process: "server" or "worker", whichever it is"""
-        self.root, self.process = root, process
+    def __init__(self, root: Path, process: str = "server", examples: Path | None = None) -> None:
+        """root: the folder of extensions; process: "server" or "worker", whichever it is
+
+        examples: the folder of those that come with the program, which may be elsewhere
+        """
+        self.root, self.process, self.examples = root, process, examples
         self.marker: LoadingMarker | None = None
         self.program: Any = None            # the App; in a worker's process what it has of one
         self.extensions: list[ExtensionState] = []
         self.ui_config = UiConfig(root.parent / UI_CONFIG)      # A1111 has it beside the folder of extensions
         self.callbacks = Callbacks()
-        self.importing = Importing(root)
+        self.importing = Importing(root, examples)
         self.modules: dict[Path, tuple[Extension, ModuleType]] = {}     # by script file, in order of loading
         self.native: tuple[NativeExtension, ...] = ()       # those of Easel's own API, in the order of their listeners
         self.options: dict[str, Any] = {}   # settings that extensions have declared: name → A1111's OptionInfo
@@ -88,6 +101,7 @@ class Host:
         self.generation: Any = None         # the job whose hooks are called (worker/hooks/hooked_job.py)
         self.installs = False               # whether this process runs an installer, so that packages may be installed
         self.ready = Event()                # set once loading has ended
+        self.in_hand: dict[int, CallInHand] = {}        # by thread, the innermost call
         self._scripts: dict[str, list[LoadedScript]] = {tab: [] for tab in TABS}
         self._calling = local()             # `.extension`: whose code this thread runs
         self._rules: list[CallbackRule] = []
@@ -97,7 +111,8 @@ class Host:
     def find(self, off: Callable[[Extension], str] = lambda extension: "") -> None:
         """List the folders of extensions. off: why one is not to be loaded, as a sentence; "" if it is"""
         self.extensions = []
-        for extension in find_extensions(self.root):
+        own = find_extensions(self.root)
+        for extension in (*own, *find_examples(self.examples, {each.name for each in own})):
             why = off(extension)
             self.extensions.append(ExtensionState(extension, SWITCHED_OFF if why else IN_USE, why))
 
@@ -112,7 +127,7 @@ class Host:
         page: whether a page is built that draws the scripts' controls; `end_loading` is to be called after it
         """
         try:
-            if not self.extensions and self.root.is_dir():
+            if not self.extensions and (self.root.is_dir() or self.examples):
                 self.marker = LoadingMarker(program.flags.paths.cache, self.process)
                 self.marker.learn()
                 self.find(switched_off(program.flags, program.settings.foreign, self.marker))
@@ -319,7 +334,7 @@ class Host:
         state = self.state_of(extension)
         began = time.monotonic()
         marked = self.marker.during(extension) if self.marker and moment in MARKED_MOMENTS else nullcontext()
-        with self._inside(extension), marked:
+        with self._inside(CallInHand(extension, moment, get_ident())), marked:
             found = outcome(staying, partial(function, *args, **kwargs))
         state.seconds[moment] = state.seconds.get(moment, 0.0) + time.monotonic() - began
         if isinstance(found, Exception):
@@ -348,12 +363,16 @@ class Host:
         log.error("The extension %s is not used: %s", extension, why)
 
     @contextmanager
-    def _inside(self, extension: str) -> Iterator[None]:
-        outer, self._calling.extension = self.calling, extension
+    def _inside(self, call: CallInHand) -> Iterator[None]:
+        outer, self._calling.extension = self.calling, call.extension
+        around, self.in_hand[call.thread] = self.in_hand.get(call.thread), call
         try:
             yield
         finally:
             self._calling.extension = outer
+            self.in_hand.pop(call.thread, None)
+            if around:
+                self.in_hand[call.thread] = around
 
     def _failed(self, state: ExtensionState, moment: str, error: BaseException) -> None:
         state.failures += moment not in NOT_COUNTED

@@ -57,10 +57,12 @@ PLOT_SCRIPT = "xyz_grid"        # the one that is there
 class Importing:
     """The finder of extensions' modules, in `sys.meta_path` from `install` to `remove`."""
 
-    def __init__(self, root: Path) -> None:
-        """root: the folder of all extensions"""
+    def __init__(self, root: Path, examples: Path | None = None) -> None:
+        """root: the folder of all extensions; examples: of those that come with the program"""
         self.root = root.resolve()
-        self.roots = tuple(f"{each}/" for each in dict.fromkeys((root.absolute(), self.root)))
+        both = (root, examples) if examples else (root,)
+        named = (each for folder in both for each in (folder.absolute(), folder.resolve()))
+        self.roots = tuple(f"{each}/" for each in dict.fromkeys(named))
         self.folders: list[Path] = []           # of those that have been loaded, in order
         self.current = local()                  # `.folder`: of the extension that this thread loads
         self._before: set[str] = set()          # names in sys.modules that are not the extensions'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -76,6 +77,12 @@ def find_extensions(root: Path) -> list[Extension]:
         return []
     folders = (path for path in root.iterdir() if path.is_dir() and not path.name.startswith((".", "__")))
     return [Extension(path) for path in sorted(folders)]
+
+
+def find_examples(folder: Path | None, taken: Collection[str]) -> list[Extension]:
+    """Return the examples that come with the program and whose names are not taken by a person's own extensions."""
+    found = find_extensions(folder) if folder else ()
+    return [each for each in found if each.is_example and each.name not in taken]
 
 
 def read_metadata_ini(path: Path) -> configparser.ConfigParser:

@@ -326,6 +326,7 @@ class Paths:
     terminal_locks: Path                # the folder of the locks of `generate`, which may run beside the server
     configs: Path
     extensions: Path
+    examples: Path                      # extensions that come with the program
 
 
 def locate(flags: Flags) -> Paths:
@@ -345,6 +346,7 @@ def locate(flags: Flags) -> Paths:
         terminal_locks=data / "cache" / "terminals",
         configs=ROOT / "configs",
         extensions=data / "extensions",
+        examples=ROOT / "extensions",
     )
 
 

@@ -421,3 +421,23 @@ def test_the_extension_that_the_docs_write_does_what_they_say(host_of):
     space: dict = {}
     exec(tests, space)
     space["test_it_looks_again_once"](SimpleNamespace(extension=ext), engine)
+
+
+def test_examples_are_there_wherever_the_data_folder_is(tmp_path):
+    """And a person's own folder of that name comes first."""
+    examples = tmp_path / "program"
+    for name, folder in (("glow", examples), ("shine", examples), ("shine", tmp_path / "extensions")):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "extension.py").write_text(GLOW.format(name=name, more=""))
+        (folder / name / "metadata.ini").write_text("[Easel]\nExample = yes\n")
+    (examples / "somebody's").mkdir()
+    host = Host(tmp_path / "extensions", examples=examples)
+    settings = SettingsFile(tmp_path / "config.json")
+    settings.keep("enabled_examples", ["glow"])
+    host.load(SimpleNamespace(flags=Flags(data_dir=tmp_path), settings=settings))
+    try:
+        assert [(each.name, each.state) for each in host.extensions] == [("shine", "off"), ("glow", "loaded")]
+        assert host.state_of("shine").extension.folder == tmp_path / "extensions/shine"
+        assert [each.name for each in host.natives()] == ["glow"]
+    finally:
+        host.unload()

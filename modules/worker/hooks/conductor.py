@@ -7,10 +7,12 @@ whose scripts only plan is handed to the engine once it is planned, as a job wit
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
-from threading import Thread
+from threading import Lock, Thread, current_thread
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -24,7 +26,7 @@ from modules.params.batch import Batch
 from modules.params.plots import XyzPlot
 from modules.params.scripts import script_arguments
 from modules.pipelines.scripts.table import IMAGE_SCRIPTS
-from modules.plugins.host import Host, surface
+from modules.plugins.host import CallInHand, Host, surface
 from modules.plugins.page_values import with_pictures
 from modules.requests.extension_scripts import ALWAYS_ON, EXTENSION_SCRIPT
 from modules.requests.own_sampling import fields_of_extensions
@@ -33,6 +35,7 @@ from modules.sampling.consulted import STEP_MOMENTS
 from modules.sampling.questions import Predict
 from modules.settings.options import Settings
 from modules.store.jobs import FAILED, INTERRUPTED
+from modules.worker.hooks.call_watch import SLOW_SECONDS, CallWatch, LeftBehind, throw_into
 from modules.worker.hooks.errands import Errand, ErrandDesk
 from modules.worker.hooks.hooked_cells import cells_of
 from modules.worker.hooks.hooked_job import CLASSES, HookedJob, Surroundings
@@ -58,10 +61,22 @@ class Conductor:
         self.runner, self.host, self.emit = runner, host, emit
         self.waiting: SimpleQueue[JobSpec | None] = SimpleQueue()
         self.jobs: dict[str, HookedJob | ExtrasRun | None] = {}      # None: it waits
-        self.thread = Thread(target=self._run, name="extensions", daemon=True)
+        self.stops: dict[str, float] = {}       # job → when it was interrupted, on time.monotonic's clock
+        self.thread, self._starting = self._new_thread(), Lock()
+        self.watch = CallWatch(host, self)
+
+    def _new_thread(self) -> Thread:
+        return Thread(target=self._run, name="extensions", daemon=True)
+
+    def _start(self) -> None:
+        with self._starting:
+            if self.thread.ident is None:
+                self.thread.start()
 
     def takes(self, spec: JobSpec) -> bool:
         """Return whether extensions take part in a job."""
+        if self.host.active:
+            self.watch.start()
         if spec.kind == EXTRAS_KIND and self.host.active and not Batch.recorded(spec.params):
             return bool(surface("scripts_postprocessing").script_classes(self.host))
         if spec.kind not in CLASSES or not self.host.active:
@@ -77,12 +92,13 @@ class Conductor:
 
     def submit(self, spec: JobSpec) -> None:
         self.jobs[spec.id] = None
-        if not self.thread.is_alive():
-            self.thread.start()
+        self._start()
         self.waiting.put(spec)
 
     def interrupt(self, job: str) -> bool:
         """Stop a hooked job; False if it is none."""
+        if job in self.jobs:
+            self.stops.setdefault(job, time.monotonic())
         return self._stop(job, lambda hooked: hooked.interrupt())
 
     def skip(self, job: str) -> bool:
@@ -97,6 +113,46 @@ class Conductor:
             del self.jobs[job]
             self.emit(events.Ended(job, INTERRUPTED))
         return True
+
+    # --- calls that do not come back: `Watched` ---
+
+    def quiet_since(self, call: CallInHand) -> float | None:
+        job = self.host.generation if call.thread == self.thread.ident else None
+        if job is None:
+            return call.began
+        return None if job.desk.waits else max(call.began, job.desk.answered)
+
+    def interrupted_since(self, call: CallInHand) -> float | None:
+        job = self.host.generation if call.thread == self.thread.ident else None
+        return self.stops.get(job.spec.id) if job else None
+
+    def tell_slow(self, call: CallInHand) -> None:
+        job = self.host.generation if call.thread == self.thread.ident else None
+        told = f"The extension {call.extension} has been busy in {call.moment} for {SLOW_SECONDS:.0f} seconds"
+        log.warning("%s.", told)
+        if job:
+            self.emit(events.Warned(job.spec.id, f"{told}. Interrupt ends the job without it."))
+        for waiting in [name for name in list(self.jobs) if not job or name != job.spec.id]:
+            self.emit(events.Warned(waiting, f"{told}; this job waits for it."))
+        for waiting in [] if job else list(self.runner.jobs):
+            self.emit(events.Warned(waiting, f"{told}; the device waits for it."))
+
+    def leave(self, call: CallInHand) -> None:
+        """End an interrupted job whose extension does not come back; another thread goes on with the others."""
+        left, job = self.thread, self.host.generation
+        if self.host.in_hand.get(call.thread) is not call:
+            return      # it has just come back
+        why = f"It did not come back from {call.moment} when its job was interrupted."
+        self.host.fail(call.extension, why)
+        self.emit(events.Warned(job.spec.id, f"The extension {call.extension} did not come back from {call.moment}, "
+                                             "and is out of use until the next start."))
+        self.thread = self._new_thread()
+        self.host.in_hand.pop(call.thread, None)
+        self._end(job.spec, events.Ended(job.spec.id, INTERRUPTED))
+        self.note_in_hand([])
+        job.desk.close(LeftBehind())
+        throw_into(left)
+        self._start()
 
     def moved(self, errand: Errand) -> None:
         """The engine moved an errand."""
@@ -121,6 +177,7 @@ class Conductor:
         for job in list(self.jobs.values()):
             if job:
                 job.desk.close(error)
+        self.watch.stop()
         self.waiting.put(None)
 
     def note_in_hand(self, jobs: Collection[str]) -> None:
@@ -128,16 +185,18 @@ class Conductor:
         self.runner.config.note_in_hand("extensions", jobs)
 
     def _run(self) -> None:
-        with torch.no_grad():
-            while spec := self.waiting.get():
+        with torch.no_grad(), suppress(LeftBehind):
+            while current_thread() is self.thread and (spec := self.waiting.get()):
                 if spec.id in self.jobs:
                     self.note_in_hand([spec.id])
                     ended = outcome(self._carry_out, spec)
-                    self._end(spec, ended)
-                    self.note_in_hand([])
+                    if current_thread() is self.thread:     # it was not left behind meanwhile
+                        self._end(spec, ended)
+                        self.note_in_hand([])
 
     def _end(self, spec: JobSpec, ended: events.Ended | Exception | None) -> None:
         self.jobs.pop(spec.id, None)
+        self.stops.pop(spec.id, None)
         self.runner.previewer.forget(spec.id)
         self.host.generation = None
         if isinstance(ended, Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import Condition
@@ -35,6 +36,8 @@ class ErrandDesk:
     changed: Condition = field(default_factory=Condition)
     first_number: int = 0           # of the pictures in the making, among the job's
     broken: BaseException | None = None      # why the engine answers no more
+    waits: bool = False                 # whether the thread waits for an answer
+    answered: float = 0.0               # when it had the last one, on time.monotonic's clock
 
     def do(self, tasks: Sequence[Task[T]], first: int = 0) -> list[T]:
         """Let the engine carry tasks out side by side, and return their results.
@@ -45,9 +48,13 @@ class ErrandDesk:
             Errand(boxed(task), self.spec.id, self.first_number + first + place, self.spec.owner, self.turn, self.alone)
             for place, task in enumerate(tasks)
         ]
+        if self.broken:
+            raise self.broken
+        self.waits = True
         self.engine.begin(errands)
         with self.changed:
             self.changed.wait_for(lambda: self.broken or all(errand.ended for errand in errands))
+        self.waits, self.answered = False, time.monotonic()
         if self.broken:
             raise self.broken
         for errand in errands:

@@ -90,15 +90,15 @@ class HeardPicture:
 
     def heard(self, participant: Participant, listener: MomentListener, picture: Picture) -> Task[Picture]:
         """Return the picture as a listener leaves it; after an error as it was. Raises Interrupted."""
-        host, folder, moment = self.participants.host, participant.native.folder, listener.moment.name
+        folder, moment, call = participant.native.folder, listener.moment, self.participants.timed
         try:
-            answer = host.call(folder, moment, participant.answer, listener, picture)
+            answer: Any = call(folder, moment, self.note, participant.answer, listener, picture)
             if not isinstance(answer, Generator):
                 changed: Picture = answer
                 return changed
             reply: Any = None
             for _ in range(MOST_ASKED):
-                move = host.call(folder, moment, advance_flow, answer, listener, reply)
+                move = call(folder, moment, self.note, advance_flow, answer, listener, reply)
                 if move.done:
                     finished: Picture = move.result
                     return finished

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from easel.extension import MomentListener
 from easel.moments import MOMENTS, Moment, V
@@ -14,6 +15,8 @@ from modules.plugins.host import CallFailed, Host
 from modules.plugins.native import TOOK_PART, NativeExtension
 
 TellOwner = Callable[[str], None]        # tells the job's owner
+T = TypeVar("T")
+LONG_SECONDS = 2.0          # of a listener, that its picture's owner is told of
 
 
 @dataclass(frozen=True)
@@ -60,10 +63,21 @@ class Participants:
         """Return the value as the moment's listeners leave it, one after another; one that fails changes nothing."""
         for participant, listener in self.heard[moment.name]:
             try:
-                value = self.host.call(participant.native.folder, moment.name, participant.answer, listener, value)
+                value = self.timed(participant.native.folder, moment, note, participant.answer, listener, value)
             except CallFailed as error:
                 note(without_it(error))
         return value
+
+    def timed(self, folder: str, moment: Moment[Any], note: TellOwner, function: Callable[..., T], *how: Any) -> T:
+        """Call an extension's function; what the device had to wait for long is told. Raises CallFailed."""
+        began = time.monotonic()
+        try:
+            answer: T = self.host.call(folder, moment.name, function, *how)
+            return answer
+        finally:
+            if time.monotonic() - began > LONG_SECONDS:
+                note(f"The extension {folder} took more than {LONG_SECONDS:.0f} s in {moment.name}, "
+                     "while the device waited for it.")
 
     def pairs(self) -> dict[str, object]:
         """Return the generation data: the arguments, then the extensions with their versions."""

@@ -9,6 +9,7 @@ const STATES = { loaded: "in use", off: "off", failed: "failed" };
 const ALL_OFF = { none: "none", extra: "all but built-in ones", all: "all" };      // A1111's words for the choice
 
 export class Installed {
+  unfolded = new Set();   // names whose details are open, also when the list is drawn anew
   newer = new Map();      // name → { commit, log } or { error }, as far as it was asked
 
   constructor(page) {
@@ -66,6 +67,7 @@ export class Installed {
       h("td.extension-update", {}, this.updateOf(name)),
       h("td", {}, fold),
     );
+    if (this.unfolded.has(name)) this.toggle(fold, more, extension);
     return [row, more];
   }
 
@@ -80,6 +82,7 @@ export class Installed {
 
   toggle(fold, more, extension) {
     const opened = more.hidden;
+    this.unfolded[opened ? "add" : "delete"](extension.name);
     more.hidden = !opened;
     fold.setAttribute("aria-expanded", opened);
     if (opened) more.firstChild.replaceChildren(moreOf(extension, this.newer.get(extension.name), this.goBack()));
