@@ -172,11 +172,16 @@ def run_installer(words: Iterable[str]) -> None:
     command = [sys.executable, "-m", "pip", "install", "--progress-bar", "off", *words]
     environment = {**os.environ, "PYTHONPATH": str(site_folder())}      # what is there need not be installed again
     environment.pop("PIP_PYTHON", None)
-    said, late = [], Event()
+    said, late = list[str](), Event()
+
+    def end() -> None:
+        late.set()
+        pip.kill()
+
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
     ) as pip:
-        limit = Timer(PIP_SECONDS, lambda: (late.set(), pip.kill()))
+        limit = Timer(PIP_SECONDS, end)
         limit.start()
         assert pip.stdout
         for line in pip.stdout:
