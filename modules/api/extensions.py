@@ -19,7 +19,7 @@ from modules.plugins.host import IN_USE, SWITCHED_OFF, ExtensionState
 from modules.plugins.installers import InstallerState
 from modules.plugins.manifest import find_extensions
 from modules.plugins.repository import repository_of
-from modules.plugins.scripts import TABS
+from modules.plugins.scripts import SCRIPT_TABS
 from modules.plugins.switches import ENABLED_EXAMPLES, LoadingMarker
 from modules.plugins.update_check import earlier_commits
 from modules.settings.flags import LOOPBACK
@@ -173,7 +173,7 @@ def item_of(state: ExtensionState) -> dict[str, Any]:
 
 def details_of(app: App, state: ExtensionState) -> ExtensionDetails:
     host, licence = app.extensions, state.extension.licence
-    scripts = {each.title for tab in TABS for each in host.scripts(tab) if each.extension == state.name}
+    scripts = {each.title for tab in SCRIPT_TABS for each in host.scripts(tab) if each.extension == state.name}
     return ExtensionDetails(
         **item_of(state), state=state.state, why=state.why, errors=state.told[-10:],
         seconds={moment: round(spent, 3) for moment, spent in state.seconds.items()}, scripts=sorted(scripts),

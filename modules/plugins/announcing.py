@@ -112,13 +112,14 @@ def draw_unseen(host: Host, tab: str, scripts: Sequence[LoadedScript]) -> None:
     from modules.plugins.gradio3 import unseen_page
 
     announcer = Announcer(host, scripts, unseen=True)
-    before = (*ANCHORS_BEFORE[:-1], *ANCHORS_OF_TAB[tab], ANCHORS_BEFORE[-1])
+    announced = tab in ANCHORS_OF_TAB
+    before = (*ANCHORS_BEFORE[:-1], *ANCHORS_OF_TAB[tab], ANCHORS_BEFORE[-1]) if announced else ()
     with unseen_page():
         for anchor in before:
             announcer.place(anchor_component(tab, *anchor))
         for each in scripts:
             host.told_call(each.extension, "ui", each.draw, host.ui_config)
-        for anchor in ANCHORS_AFTER:
+        for anchor in ANCHORS_AFTER if announced else ():
             announcer.place(anchor_component(tab, *anchor))
 
 

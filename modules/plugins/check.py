@@ -12,7 +12,7 @@ from typing import Any
 
 from modules.plugins.host import IN_USE, Host
 from modules.plugins.requirements import missing_packages
-from modules.plugins.scripts import TABS, LoadedScript
+from modules.plugins.scripts import SCRIPT_TABS, LoadedScript
 
 WORKS, PARTLY, FAILS = "loads", "partly", "does not load"
 HOOK_NAMES = (
@@ -55,7 +55,7 @@ def check_extension(host: Host, name: str, tabs: Sequence[str], routes: Sequence
     """
     state = host.state_of(name)
     found = Checked(name, javascript=len(state.extension.javascript), packages=missing_packages(state.extension))
-    scripts = [each for tab in TABS for each in host.scripts(tab) if each.extension == name]
+    scripts = [each for tab in SCRIPT_TABS for each in host.scripts(tab) if each.extension == name]
     found.scripts = sorted({each.title for each in scripts})
     found.hooks = sorted({hook for each in scripts for hook in overridden_hooks(each)})
     found.controls = sum(len(each.controls) for each in scripts)

@@ -26,7 +26,7 @@ from modules.plugins.loading_order import CallbackRule, callback_name, callback_
 from modules.plugins.manifest import Extension, find_examples, find_extensions
 from modules.plugins.native import NativeExtension, declares, in_listening_order, load_native
 from modules.plugins.native_settings import declare_settings, with_settings
-from modules.plugins.scripts import TABS, LoadedScript, instances, script_classes
+from modules.plugins.scripts import EXTRAS, SCRIPT_TABS, TABS, LoadedScript, extras_script, instances, script_classes
 from modules.plugins.switches import LoadingMarker, switched_off
 from modules.settings.ui_config import UI_CONFIG, UiConfig
 
@@ -102,7 +102,7 @@ class Host:
         self.installs = False               # whether this process runs an installer, so that packages may be installed
         self.ready = Event()                # set once loading has ended
         self.in_hand: dict[int, CallInHand] = {}        # by thread, the innermost call
-        self._scripts: dict[str, list[LoadedScript]] = {tab: [] for tab in TABS}
+        self._scripts: dict[str, list[LoadedScript]] = {tab: [] for tab in SCRIPT_TABS}
         self._calling = local()             # `.extension`: whose code this thread runs
         self._rules: list[CallbackRule] = []
 
@@ -162,7 +162,7 @@ class Host:
         self.callbacks.remove()
         for each in (self.modules, self.views, self.options, self.owners, self.flags):
             each.clear()
-        self._scripts, self.native = {tab: [] for tab in TABS}, ()
+        self._scripts, self.native = {tab: [] for tab in SCRIPT_TABS}, ()
         self.importing.remove()
         leave_site_folder(self.program.flags.paths.data_dir)
         let_pip_in()
@@ -258,6 +258,9 @@ class Host:
                     how = each, extension.name, path, tab, a1111.AlwaysVisible
                     loaded = self.told_call(extension.name, "script", instances, *how)
                     self._scripts[tab].extend(loaded or ())
+        for extension, kind in surface("scripts_postprocessing").script_classes(self):
+            self._scripts[EXTRAS].extend(self.told_call(extension, "script", extras_script, kind, extension) or ())
+        self._scripts[EXTRAS].sort(key=lambda each: each.script.order)
         for listener in self.listeners("ui_settings"):
             if listener not in called:      # a script has registered it while it was made
                 called.append(listener)
@@ -273,7 +276,7 @@ class Host:
         return next(each for each in self.extensions if each.name == name)
 
     def scripts(self, tab: str) -> list[LoadedScript]:
-        """Return the scripts of a tab ("txt2img", "img2img") whose extensions are active: always-on ones first."""
+        """Return the scripts of one of SCRIPT_TABS whose extensions are active: always-on ones first."""
         names = {state.name for state in self.active}
         return [each for each in self._scripts[tab] if each.extension in names]
 
@@ -334,7 +337,7 @@ class Host:
         state = self.state_of(extension)
         began = time.monotonic()
         marked = self.marker.during(extension) if self.marker and moment in MARKED_MOMENTS else nullcontext()
-        with self._inside(CallInHand(extension, moment, get_ident())), marked:
+        with self._inside(extension, moment), marked:
             found = outcome(staying, partial(function, *args, **kwargs))
         state.seconds[moment] = state.seconds.get(moment, 0.0) + time.monotonic() - began
         if isinstance(found, Exception):
@@ -363,8 +366,9 @@ class Host:
         log.error("The extension %s is not used: %s", extension, why)
 
     @contextmanager
-    def _inside(self, call: CallInHand) -> Iterator[None]:
-        outer, self._calling.extension = self.calling, call.extension
+    def _inside(self, extension: str, moment: str = "") -> Iterator[None]:
+        call = CallInHand(extension, moment, get_ident())
+        outer, self._calling.extension = self.calling, extension
         around, self.in_hand[call.thread] = self.in_hand.get(call.thread), call
         try:
             yield

@@ -11,6 +11,8 @@ from typing import Any
 from modules.settings.ui_config import UiConfig
 
 TABS = ("txt2img", "img2img")
+EXTRAS = "extras"                       # the tab whose scripts work on finished pictures
+SCRIPT_TABS = (*TABS, EXTRAS)
 
 
 @dataclass
@@ -58,6 +60,28 @@ class LoadedScript:
         from modules.plugins.gradio3 import default_value
 
         return [default_value(control) for control in self.controls]
+
+
+@dataclass
+class ExtrasScript(LoadedScript):
+    """A script of the Extras tab: its controls have names."""
+
+    names: list[str] = field(default_factory=list)      # of the arguments, in the order of the controls
+
+    def draw(self, config: UiConfig) -> list[Any]:
+        """As for other scripts; ui-config.json says nothing of these."""
+        self.drawn = True
+        found = self.script.ui()
+        named = found if isinstance(found, dict) else {}
+        self.names, self.controls = list(named), list(named.values())
+        self.script.controls = dict(named)
+        return self.controls
+
+
+def extras_script(kind: type, extension: str) -> list[ExtrasScript]:
+    """Make the instance of a class of Extras scripts; none if it has no name."""
+    script: Any = kind()
+    return [ExtrasScript(script, extension, EXTRAS, str(script.name), always_on=True)] if script.name else []
 
 
 def control_name(script: LoadedScript, number: int) -> str:

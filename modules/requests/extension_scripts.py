@@ -12,7 +12,7 @@ from modules.params.scripts import NO_SCRIPT
 from modules.params.txt2img import Generation
 from modules.plugins.host import Host
 from modules.plugins.native import known_arguments, named_native, read_pairs_of_extensions
-from modules.plugins.scripts import TABS, LoadedScript
+from modules.plugins.scripts import SCRIPT_TABS, LoadedScript
 from modules.requests.own_sampling import with_known_sampling
 
 R = TypeVar("R")
@@ -29,7 +29,7 @@ def extension_params(
     given: A1111's `alwayson_scripts`: title → {"args": list or object} or {"named": object}
     Raises Invalid for a title that no always-on script has, and for arguments that are none.
     """
-    scripts, notes = host.scripts(kind) if kind in TABS else [], list[str]()
+    scripts, notes = host.scripts(kind) if kind in SCRIPT_TABS else [], list[str]()
     request, given = with_native_arguments(host, request, given)
     request, params = with_known_sampling(host, request)
     if given:

@@ -12,7 +12,7 @@ from modules.app.kept_inputs import keep_input
 from modules.base.accounts import Account
 from modules.params.txt2img import Generation
 from modules.plugins.page_values import page_arguments
-from modules.plugins.scripts import TABS
+from modules.plugins.scripts import SCRIPT_TABS
 from modules.requests.submit import Submission
 
 
@@ -24,7 +24,7 @@ def with_page_values(
     given: what their controls hold, by the scripts' titles. Raises Forbidden for another page's file.
     """
     request, scripts, keep = asked.request, dict(asked.scripts), partial(keep_input, app, account)
-    for script in app.extensions.scripts(asked.kind) if given and asked.kind in TABS else ():
+    for script in app.extensions.scripts(asked.kind) if given and asked.kind in SCRIPT_TABS else ():
         chosen = isinstance(request, Generation) and request.script_name == script.title
         if script.title not in given or not (script.always_on or chosen):
             continue

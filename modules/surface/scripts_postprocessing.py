@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from modules.plugins.host import Host
-from modules.surface.binding import view
+from modules.plugins.scripts import EXTRAS
+from modules.surface.binding import bound_host
 
 
 class PostprocessedImageSharedInfo:
@@ -46,6 +47,8 @@ class ScriptPostprocessing:
     order = 1000
     name: Any = None
     group: Any = None
+    section: Any = None
+    create_group = True
 
     def ui(self) -> Any: ...
     def process(self, pp: Any, **args: Any) -> None: ...
@@ -79,19 +82,4 @@ def script_classes(host: Host) -> list[tuple[str, type[ScriptPostprocessing]]]:
 
 def postprocessing_scripts() -> list[tuple[str, ScriptPostprocessing]]:
     """Return the scripts of the Extras tab in order, each with its extension's name and with its controls."""
-    return view("scripts_postprocessing", made_scripts)
-
-
-def made_scripts(host: Host) -> list[tuple[str, ScriptPostprocessing]]:
-    from modules.plugins.gradio3 import gradio_module
-
-    found = []
-    with gradio_module("gradio").Blocks():          # which is thrown away
-        for extension, kind in script_classes(host):
-            script = host.told_call(extension, "script", kind)
-            if script is None or not script.name:
-                continue
-            controls = host.told_call(extension, "ui", script.ui)
-            script.controls = controls if isinstance(controls, dict) else {}
-            found.append((extension, script))
-    return sorted(found, key=lambda each: each[1].order)
+    return [(each.extension, each.script) for each in bound_host().scripts(EXTRAS)]

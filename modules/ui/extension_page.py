@@ -19,6 +19,7 @@ from modules.plugins.announcing import drawn_whole, undone_after_error
 from modules.plugins.callbacks import ExtensionListener
 from modules.plugins.host import Host, surface
 from modules.plugins.page_values import is_json
+from modules.ui.form import Form
 from modules.ui.store import QUIET
 from modules.ui.tabs.scripts import ScriptedForm
 from modules.ui.widgets import component
@@ -163,17 +164,17 @@ def text_of_markup(markup: str) -> str:
     return " ".join("".join(parts).split())
 
 
-def extension_stores(forms: Sequence[ScriptedForm[Any]]) -> dict[str, dict[str, Component]]:
+def extension_stores(forms: Mapping[str, Form[Any]]) -> dict[str, dict[str, Component]]:
     """Return the controls of extensions' scripts by the names of their stores."""
-    found = {f"{form.kind}_extensions": form.placing.controls() for form in forms}
+    found = {f"{tab}_extensions": form.placing.controls() for tab, form in forms.items()}
     return {name: controls for name, controls in found.items() if controls}
 
 
-def extension_facts(host: Host, forms: Sequence[ScriptedForm[Any]]) -> dict[str, Any]:
+def extension_facts(host: Host, forms: Mapping[str, Form[Any]]) -> dict[str, Any]:
     """Return what the page's scripts know of extensions; nothing without any, so that the page is as ever."""
     if not host.active:
         return {}
-    return {"extensions": {form.kind: form.placing.facts() for form in forms}}
+    return {"extensions": {tab: form.placing.facts() for tab, form in forms.items()}}
 
 
 def declared_options(host: Host) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from modules.params.regions import ATTENTION_MODE
 from modules.params.scripts import SCRIPTS
 from modules.params.txt2img import Txt2Img
 from modules.plugins.host import Host, error_text
+from modules.plugins.scripts import EXTRAS
 from modules.requests.choices import OF_FILES, choices_now, file_problems, lists_of, missing_folder
 from modules.requests.model_choice import checkpoint_named, form_start, standing_choice
 from modules.requests.paste import REQUESTS
@@ -47,7 +48,7 @@ from modules.ui.extension_page import (
 from modules.ui.form import Form, TabFields
 from modules.ui.localizations import build_localization, localization_facts, page_language
 from modules.ui.look import Assets
-from modules.ui.placing import ExtendedPlacing, SlotDrawings
+from modules.ui.placing import ExtendedPlacing, ExtrasPlacing, SlotDrawings
 from modules.ui.store import connect, connect_filling
 from modules.ui.tabs import extras, img2img, merger, png_info, settings, train, txt2img
 from modules.ui.tabs.scripts import ScriptedForm, add_arguments, draw_arguments, extend
@@ -122,7 +123,7 @@ def build_whole(app: App) -> tuple[gr.Blocks, dict[str, Any]]:
             with gr.Tab(words("Extensions"), id="extensions", elem_id="tab_extensions"):
                 gr.HTML(elem_id="extensions_page", padding=False)
         stores = {name: {**quick, **form.components} for name, form in forms.by_tab().items()}
-        stores |= extension_stores((forms.txt2img, forms.img2img))
+        stores |= extension_stores(forms.by_tab())
         stores |= {kind: form.components for kind, form in making.items()} | {"settings": controls}
         stores[train.STORE] = training
         for name, held in stores.items():
@@ -134,7 +135,7 @@ def build_whole(app: App) -> tuple[gr.Blocks, dict[str, Any]]:
 
         host.ui_config.write()
         keep_unseen_layouts(page)
-    known = facts(app, forms.by_tab(), making) | extension_facts(host, (forms.txt2img, forms.img2img))
+    known = facts(app, forms.by_tab(), making) | extension_facts(host, forms.by_tab())
     known[train.STORE] = train.training_facts(training)
     return page, known
 
@@ -162,6 +163,8 @@ class Forms(NamedTuple):
         )
         for tab, form in forms.by_tab().items():
             follow_ui_config(app.extensions.ui_config, tab, form)
+        if app.extensions.scripts(EXTRAS):
+            forms.extras.placing = ExtrasPlacing(app.extensions, EXTRAS)
         for form in (forms.txt2img, forms.img2img) if app.extensions.active else ():
             add_arguments(form, app.extensions.natives(), lists, words)
             extend(form, ExtendedPlacing(app.extensions, form.kind, arguments_by_slot(form, app.extensions, words)))

@@ -126,3 +126,12 @@ class ExtendedPlacing(Placing):
             ]}
             for script in self.scripts
         ]
+
+
+class ExtrasPlacing(ExtendedPlacing):
+    """The placing of components in the Extras tab: extensions' scripts stand below Easel's own controls."""
+
+    def place(self, component: Any) -> Any:
+        """Render a component, of which extensions' scripts of pictures hear nothing."""
+        component.render()
+        return component

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import re
 import shutil
@@ -11,11 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from modules.imaging.read import open_image
 from tests.golden_data import GOLDEN
 from tests.playing import TOLERANCE, fields
-from tests.servers import serving, with_tiny_model
+from tests.servers import serving, settled, with_tiny_model
 
 pytestmark = pytest.mark.slow      # a server with extensions
 
@@ -115,6 +117,54 @@ def test_scripts_of_extras_change_pictures_and_add_others(tmp_path):
     assert made.size == (128, 128) and added.size == (32, 32)
     assert np.asarray(made.convert("L")).std() == 0      # one colour, as the script after the upscaler leaves it
     assert info.endswith("Postprocess upscaler: Lanczos, After: 128")
+
+
+TINTING = """
+import gradio as gr
+from modules import scripts_postprocessing
+
+class Tinting(scripts_postprocessing.ScriptPostprocessing):
+    name = "Tinting"
+    order = 1500
+
+    def ui(self):
+        with gr.Row():
+            enable = gr.Checkbox(False, label="Tint")
+            tone = gr.Dropdown(["red", "blue"], value="red", label="Tone", elem_id="tinting_tone")
+        return {"enable": enable, "tone": tone}
+
+    def process(self, pp, enable, tone):
+        pp.info["Tint"] = f"{enable} {tone}"
+"""
+
+
+def test_what_the_page_sends_of_an_extras_scripts_controls_is_given_to_it_by_name(tmp_path):
+    data = with_tiny_model(tmp_path)
+    (data / "extensions/tinting/scripts").mkdir(parents=True)
+    (data / "extensions/tinting/scripts/tinting.py").write_text(TINTING)
+    with serving(data) as client:
+        assert client.app.extensions.ready.wait(60)
+        picture = client.post("/easel/v1/inputs", json={"image": white_picture()}).json()["name"]
+        body = {"kind": "extras", "fields": {"images": [picture], "infotexts": [""], "upscaler_1": "Lanczos"}}
+        told = [
+            extras_data(client, body | {"extensions": extensions})
+            for extensions in ({}, {"Tinting": [True, "blue"]})
+        ]
+        refused = client.post("/easel/v1/jobs", json=body | {"extensions": {"Tinting": [True, "green"]}})
+    assert [text.rpartition("Tint: ")[2] for text in told] == ["None None", "True blue"]
+    assert refused.status_code < 500
+
+
+def white_picture() -> str:
+    file = io.BytesIO()
+    Image.new("RGB", (32, 32), "white").save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def extras_data(client, body) -> str:
+    """The generation data of a job's picture."""
+    job = settled(client, client.post("/easel/v1/jobs", json=body).json()["job"])
+    return job["pictures"][0]["infotext"]
 
 
 AFTER = """

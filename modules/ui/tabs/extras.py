@@ -65,6 +65,9 @@ def extras_settings(form: Form[ExtrasBatch]) -> None:
     with gr.Row():
         form.place("codeformer_visibility", "codeformer_weight")
     form.rest()
+    if form.placing.extended:
+        with gr.Column(elem_id=f"{TAB}_script_container", elem_classes="scripts"):
+            form.placing.always_on()
 
 
 def generate_column(words: Words) -> None:

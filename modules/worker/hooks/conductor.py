@@ -211,7 +211,8 @@ class Conductor:
         config = self.runner.config
         plan = plan_job(spec, config.library, config.inputs / spec.folder)
         desk = ErrandDesk(self.runner.engine, spec, alone=True, turn=spec.turn)
-        run = ExtrasRun(spec, self.host, desk, config.library, plan.settings, self._noting(spec.id))
+        inputs = config.inputs / spec.folder
+        run = ExtrasRun(spec, self.host, desk, config.library, plan.settings, self._noting(spec.id), inputs)
         self.jobs[spec.id] = self.host.generation = run
         made = run.planned(plan)
         if run.state.interrupted:

@@ -8,18 +8,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from modules.engine.messages import JobSpec
+from modules.imaging.inputs import load_input
 from modules.library.library import Library
 from modules.params.infotext import quote
 from modules.pipelines.extras import ExtrasPlan, enlarge, restore_keeping_alpha
 from modules.pipelines.result import Result
 from modules.pipelines.upscaling import Enlarger
 from modules.plugins.host import CallFailed, Host, surface
+from modules.plugins.page_values import with_pictures
+from modules.plugins.scripts import EXTRAS
+from modules.requests.extension_scripts import ALWAYS_ON
 from modules.sampling.questions import Task
 from modules.settings.options import Settings
 from modules.worker.hooks.errands import ErrandDesk
@@ -60,6 +65,7 @@ class ExtrasRun:
     library: Library
     settings: Settings
     note: Callable[[str], None]
+    inputs: Path                        # the owner's input pictures
     shows_previews: bool = False
 
     def __post_init__(self) -> None:
@@ -120,11 +126,15 @@ class ExtrasRun:
         ]
 
     def scripts(self) -> Iterator[Step]:
-        for extension, script in surface("scripts_postprocessing").postprocessing_scripts():
-            how = dict.fromkeys(script.controls)        # as over A1111's API, a script has no values of its own
+        """Yield what extensions do. As over A1111's API, arguments that no page has sent are None."""
+        sent = {title.lower(): values for title, values in (self.spec.params.get(ALWAYS_ON) or {}).items()}
+        for each in self.host.scripts(EXTRAS):
+            values = with_pictures(list(sent.get(each.title.lower(), ())), partial(load_input, self.inputs))
+            how = dict.fromkeys(each.names) | dict(zip(each.names, values, strict=False))
+            own, of = each.script, each.extension
             yield Step(
-                script.order, partial(self.called, extension, "process_firstpass", script.process_firstpass, how),
-                partial(self.called, extension, "process", script.process, how),
+                own.order, partial(self.called, of, "process_firstpass", own.process_firstpass, how),
+                partial(self.called, of, "process", own.process, how),
             )
 
     def called(
