@@ -26,7 +26,7 @@ class LeftBehind(BaseException):
     """Thrown into a thread of extensions that was left to itself."""
 
 
-class Watched(Protocol):
+class CallsWatched(Protocol):
     """Who is told of calls that do not come back: the conductor."""
 
     def tell_slow(self, call: CallInHand) -> None:
@@ -45,7 +45,7 @@ class Watched(Protocol):
 class CallWatch:
     """Looks each second at the calls in hand, in a thread of its own from `start` to `stop`."""
 
-    def __init__(self, host: Host, watched: Watched, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, host: Host, watched: CallsWatched, clock: Callable[[], float] = time.monotonic) -> None:
         self.host, self.watched, self.clock = host, watched, clock
         self._told: CallInHand | None = None
         self._stopped = Event()

@@ -114,7 +114,7 @@ class Conductor:
             self.emit(events.Ended(job, INTERRUPTED))
         return True
 
-    # --- calls that do not come back: `Watched` ---
+    # --- calls that do not come back: `CallsWatched` ---
 
     def quiet_since(self, call: CallInHand) -> float | None:
         job = self.host.generation if call.thread == self.thread.ident else None
