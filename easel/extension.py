@@ -17,7 +17,7 @@ from easel.moments import Moment, V
 from easel.pages import Page
 from modules.base.fields import Param, declared_params
 
-API_VERSION = (1, 0)        # a moment or a field is never removed within a major version
+API_VERSION = (1, 1)        # a moment or a field is never removed within a major version
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 LONGEST_NAME = 60
 VERSION_CLAUSE = re.compile(r"(>=|<=|==|>|<)\s*(\d{1,4})(?:\.(\d{1,4}))?")

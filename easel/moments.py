@@ -7,7 +7,9 @@ change a picture, so that the same request and seed give the same picture again,
     conditioned   its prompts are encoded                   Conditioning
     denoising     the model is about to look at the latent  Step
     denoised      the model has estimated the picture       Step, with `clean`
+    decoding      a pass has drawn its latent               Latent
     finished      the picture is decoded                    Picture; its listener may be a flow
+    saved         its file is written                       SavedPicture; its listener only looks
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeAlias, TypeVar
 
 from PIL import Image
@@ -129,6 +132,31 @@ class Step:
 
 
 @dataclass(frozen=True, eq=False)
+class Latent:
+    """What a pass has drawn, before it is decoded, or enlarged by hires fix. A listener returns one of its shape.
+
+    latent: (C, h, w), on the network's scale; the picture's own: replace it, and write nothing into it
+    """
+
+    latent: Tensor
+    plan: Plan
+    second_pass: bool = False           # of hires fix
+
+    def replace(self, **changes: Any) -> Self:
+        """Return it with `latent` changed."""
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True)
+class SavedPicture:
+    """A picture's file, as it stands in the outputs. infotext: its generation data"""
+
+    path: Path
+    infotext: str
+    plan: Plan
+
+
+@dataclass(frozen=True, eq=False)
 class Picture:
     """A finished picture.
 
@@ -176,15 +204,18 @@ class Moment(Generic[V]):
     value: type[V]
     about: str
     flows: bool = False                 # whether a listener may be a flow
+    looks: bool = False                 # whether a listener only looks: what it returns is left unused
 
 
 planned = Moment("planned", Plan, "Before anything is computed; its prompts are read and its files found afterwards.")
 conditioned = Moment("conditioned", Conditioning, "The prompts of a pass are encoded; the model is shown the result.")
 denoising = Moment("denoising", Step, "Before each look of the model; it sees the latent and the noise level returned.")
 denoised = Moment("denoised", Step, "After each look of the model; the sampler goes on from the estimate returned.")
+decoding = Moment("decoding", Latent, "A pass has drawn its latent; it is gone on from the one returned.")
 finished = Moment("finished", Picture, "A picture is decoded; what is returned is checked, saved and shown.", True)
+saved = Moment("saved", SavedPicture, "A picture's file is written; a listener looks, and returns nothing.", looks=True)
 
-MOMENTS: tuple[Moment[Any], ...] = (planned, conditioned, denoising, denoised, finished)
+MOMENTS: tuple[Moment[Any], ...] = (planned, conditioned, denoising, denoised, decoding, finished, saved)
 
 
 # What a flow may ask ---------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from modules.pipelines.control import returned_maps
 from modules.pipelines.plan import Files, ImagePlan, Pass, base_pass, evaluations_of, unet_tiles, units_of_pass
 from modules.pipelines.result import ExtraParams, Result, SideImage
 from modules.pipelines.sampling import Strength, resumed, with_strength
-from modules.pipelines.txt2img import decode_image, decode_question, from_noise, sampled
+from modules.pipelines.txt2img import decode_image, decode_question, drawn_latent, from_noise, sampled
 from modules.pipelines.upscaling import Enlarger
 from modules.prompts.grammar import Clock
 from modules.sampling.guidance import Timeline
@@ -83,7 +83,8 @@ def continued(first: Pass, second: Pass, small: Tensor, extra: ExtraParams) -> T
         facts = yield second.facts
     except Interrupted:
         return first, small, False
-    return second, *(yield from sampled(resumed(second, facts, larger), stage, begun=larger))
+    making = sampled(resumed(second, facts, larger), stage, begun=larger)
+    return second, *(yield from drawn_latent(second, making))
 
 
 # Enlarging -------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ from modules.pipelines.control_maps import StartPicture
 from modules.pipelines.plan import Files, ImagePlan, Pass, base_pass, each_image
 from modules.pipelines.result import ExtraParams, Result, SideImage
 from modules.pipelines.sampling import Strength, resumed, trained_levels, with_strength
-from modules.pipelines.txt2img import decode_image, sampled
+from modules.pipelines.txt2img import decode_image, drawn_latent, sampled
 from modules.pipelines.upscaling import Enlarger
 from modules.sampling.cond_extras import SHOWN_IMAGE, CondExtras, ShownImage
 from modules.sampling.guidance import GuidanceLayer, Stage
@@ -196,7 +196,7 @@ def sample_canvas(pass_: Pass[Img2Img], facts: ModelFacts, hole: Inpainting, sta
     if not pass_.schedule_steps:
         return hole.picture, True
     flow = resumed(pass_, facts, hole.picture)
-    latent, complete = yield from sampled(flow, stage)
+    latent, complete = yield from drawn_latent(pass_, sampled(flow, stage))
     return hole.closed(latent), complete
 
 

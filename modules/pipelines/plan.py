@@ -6,7 +6,7 @@ manifest, file names and progress read the `ImagePlan`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -25,7 +25,10 @@ from modules.sampling.weights import Fp8, Hypertile, Weights
 from modules.settings.options import Settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from PIL.Image import Image
+    from torch import Tensor
 
     from modules.pipelines.control_maps import MapMaker
     from modules.pipelines.result import Result
@@ -84,8 +87,14 @@ class PictureMoments(Protocol):
     def layers(self, pass_: Pass[Any]) -> tuple[GuidanceLayer, ...]:
         """Return the layers that change each look of the model."""
 
+    def decoding(self, pass_: Pass[Any], latent: Tensor) -> Tensor:
+        """Return the latent that a pass goes on from, once it has drawn this one."""
+
     def finished(self, making: Task[Result]) -> Task[Result]:
         """Return the task with what becomes of its picture."""
+
+    def saved(self, path: Path, infotext: str) -> Sequence[str]:
+        """Tell of the picture's file; returns what its owner is to be told."""
 
 
 class AfterImage(Protocol):

@@ -43,7 +43,13 @@ def from_noise(pass_: Pass, extra: ExtraParams) -> Task[tuple[Tensor, bool]]:
     stage = yield from first_stage(pass_, extra, partial(grey_image, pass_))
     facts = yield pass_.facts
     flow = sampling(pass_, facts, like=stage.guidance.negative.entries[0].text)
-    return (yield from sampled(flow, stage))
+    return (yield from drawn_latent(pass_, sampled(flow, stage)))
+
+
+def drawn_latent(pass_: Pass, making: Task[tuple[Tensor, bool]]) -> Task[tuple[Tensor, bool]]:
+    """Return the task of a pass's latent, with what extensions make of it once it is complete."""
+    latent, complete = yield from making
+    return pass_.moments.decoding(pass_, latent) if pass_.moments and complete else latent, complete
 
 
 def sampled(flow: Flow, stage: Stage, begun: Tensor | None = None) -> Task[tuple[Tensor, bool]]:

@@ -26,7 +26,15 @@ from modules.plugins.loading_order import CallbackRule, callback_name, callback_
 from modules.plugins.manifest import Extension, find_examples, find_extensions
 from modules.plugins.native import NativeExtension, declares, in_listening_order, load_native
 from modules.plugins.native_settings import declare_settings, with_settings
-from modules.plugins.scripts import EXTRAS, SCRIPT_TABS, TABS, LoadedScript, extras_script, instances, script_classes
+from modules.plugins.scripts import (
+    EXTRAS_TAB,
+    SCRIPT_TABS,
+    TABS,
+    LoadedScript,
+    extras_script,
+    instances,
+    script_classes,
+)
 from modules.plugins.switches import LoadingMarker, switched_off
 from modules.settings.ui_config import UI_CONFIG, UiConfig
 
@@ -259,8 +267,8 @@ class Host:
                     loaded = self.told_call(extension.name, "script", instances, *how)
                     self._scripts[tab].extend(loaded or ())
         for extension, kind in surface("scripts_postprocessing").script_classes(self):
-            self._scripts[EXTRAS].extend(self.told_call(extension, "script", extras_script, kind, extension) or ())
-        self._scripts[EXTRAS].sort(key=lambda each: each.script.order)
+            self._scripts[EXTRAS_TAB].extend(self.told_call(extension, "script", extras_script, kind, extension) or ())
+        self._scripts[EXTRAS_TAB].sort(key=lambda each: each.script.order)
         for listener in self.listeners("ui_settings"):
             if listener not in called:      # a script has registered it while it was made
                 called.append(listener)

@@ -30,7 +30,7 @@ from modules.settings.flags import Flags
 INSTALLER_SECONDS = 3_600
 LONGEST_LOG = 256 * 2**10       # bytes of an installer's output that are kept, its last ones
 LIVE_LOG = 32 * 2**10           # bytes of it that are told while it runs
-CHECK_SECONDS = 0.1             # between two looks whether an installer has ended, or is to be stopped
+STOP_CHECK_SECONDS = 0.1             # between two looks whether an installer has ended, or is to be stopped
 InstallerState = Literal["never", "waiting", "running", "done", "failed", "stopped", "cut_short"]
 
 
@@ -125,7 +125,7 @@ class Installers:
         """Run an extension's installer to its end in a process of its own; returns the report, which is kept."""
         run = self._runs.setdefault(extension.name, InstallerRun())
         try:
-            while not self._one.acquire(timeout=CHECK_SECONDS):
+            while not self._one.acquire(timeout=STOP_CHECK_SECONDS):
                 if run.stopped.is_set():
                     return self.report_of(extension, InstallerReport("stopped"))
             try:
@@ -198,7 +198,7 @@ def run_child(words: Sequence[str], flags: Flags, log: Path, stopped: Event) -> 
         )
         try:
             ends = time.monotonic() + INSTALLER_SECONDS
-            while child.poll() is None and time.monotonic() < ends and not stopped.wait(CHECK_SECONDS):
+            while child.poll() is None and time.monotonic() < ends and not stopped.wait(STOP_CHECK_SECONDS):
                 pass
             if child.returncode is not None:
                 return f"Python ended with {child.returncode}."

@@ -11,8 +11,8 @@ from typing import Any
 from modules.settings.ui_config import UiConfig
 
 TABS = ("txt2img", "img2img")
-EXTRAS = "extras"                       # the tab whose scripts work on finished pictures
-SCRIPT_TABS = (*TABS, EXTRAS)
+EXTRAS_TAB = "extras"                       # the tab whose scripts work on finished pictures
+SCRIPT_TABS = (*TABS, EXTRAS_TAB)
 
 
 @dataclass
@@ -81,7 +81,7 @@ class ExtrasScript(LoadedScript):
 def extras_script(kind: type, extension: str) -> list[ExtrasScript]:
     """Make the instance of a class of Extras scripts; none if it has no name."""
     script: Any = kind()
-    return [ExtrasScript(script, extension, EXTRAS, str(script.name), always_on=True)] if script.name else []
+    return [ExtrasScript(script, extension, EXTRAS_TAB, str(script.name), always_on=True)] if script.name else []
 
 
 def control_name(script: LoadedScript, number: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from modules.plugins.host import Host
-from modules.plugins.scripts import EXTRAS
+from modules.plugins.scripts import EXTRAS_TAB
 from modules.surface.binding import bound_host
 
 
@@ -82,4 +82,4 @@ def script_classes(host: Host) -> list[tuple[str, type[ScriptPostprocessing]]]:
 
 def postprocessing_scripts() -> list[tuple[str, ScriptPostprocessing]]:
     """Return the scripts of the Extras tab in order, each with its extension's name and with its controls."""
-    return [(each.extension, each.script) for each in bound_host().scripts(EXTRAS)]
+    return [(each.extension, each.script) for each in bound_host().scripts(EXTRAS_TAB)]

@@ -25,7 +25,7 @@ from modules.params.regions import ATTENTION_MODE
 from modules.params.scripts import SCRIPTS
 from modules.params.txt2img import Txt2Img
 from modules.plugins.host import Host, error_text
-from modules.plugins.scripts import EXTRAS
+from modules.plugins.scripts import EXTRAS_TAB
 from modules.requests.choices import OF_FILES, choices_now, file_problems, lists_of, missing_folder
 from modules.requests.model_choice import checkpoint_named, form_start, standing_choice
 from modules.requests.paste import REQUESTS
@@ -163,8 +163,8 @@ class Forms(NamedTuple):
         )
         for tab, form in forms.by_tab().items():
             follow_ui_config(app.extensions.ui_config, tab, form)
-        if app.extensions.scripts(EXTRAS):
-            forms.extras.placing = ExtrasPlacing(app.extensions, EXTRAS)
+        if app.extensions.scripts(EXTRAS_TAB):
+            forms.extras.placing = ExtrasPlacing(app.extensions, EXTRAS_TAB)
         for form in (forms.txt2img, forms.img2img) if app.extensions.active else ():
             add_arguments(form, app.extensions.natives(), lists, words)
             extend(form, ExtendedPlacing(app.extensions, form.kind, arguments_by_slot(form, app.extensions, words)))

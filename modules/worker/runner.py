@@ -20,6 +20,7 @@ from modules.engine.engine import Engine, EngineListeners, ImageTask
 from modules.engine.messages import RETURNED, Emit, JobSpec
 from modules.engine.waiting import MOST_BEGUN
 from modules.models.device import Device
+from modules.pipelines.plan import ImagePlan
 from modules.pipelines.result import LeftOut, Result
 from modules.sampling.detection import Detect
 from modules.sampling.questions import Interrupted, Predict, RestoreFaces, Task, Upscale, Weights
@@ -370,6 +371,7 @@ class JobRunner:
                 Path(saved.event.path), saved.event.infotext, beside, result.flagged
             )
         self.emit(saved.event)
+        self._tell_saved(progress, saved.event)
         progress.refused += result.withheld == events.WITHHELD_REFUSED
         for note in result.extra_params.notes:
             self._note(progress, note)
@@ -382,6 +384,13 @@ class JobRunner:
                 else "A picture could not be saved and is only in the cache."
             )
             self._note(progress, f"{what} {sentence(saved.problem)}")
+
+    def _tell_saved(self, progress: JobProgress, made: events.Made) -> None:
+        """Tell extensions of Easel's own API of a picture's file in the outputs."""
+        plan = progress.plan.plan(made.index)
+        heard = plan.moments if made.saved and isinstance(plan, ImagePlan) else None
+        for note in heard.saved(Path(made.path), made.infotext) if heard else ():
+            self._note(progress, note)
 
     def _make_grids(self, progress: JobProgress) -> None:
         """Make the grids of the pictures there are, also of a job that was interrupted."""

@@ -85,7 +85,7 @@ def job(name: str) -> JobSpec:
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [ENDLESS, WAITING])
 def test_interrupting_frees_whoever_waits_for_a_hook_that_hangs(tmp_path, models, monkeypatch, how):
-    for name, seconds in (("LOOK_SECONDS", 0.05), ("SLOW_SECONDS", 0.1), ("PATIENCE_SECONDS", 0.1)):
+    for name, seconds in (("WATCH_SECONDS", 0.05), ("SLOW_SECONDS", 0.1), ("PATIENCE_SECONDS", 0.1)):
         monkeypatch.setattr(call_watch, name, seconds)
     shop = HookedShop(tmp_path, models)
     scripts = shop.extensions / "hangs/scripts"

@@ -18,7 +18,7 @@ from easel import Extension, Param, Slider, Text, draw, moments
 from easel.moments import decode, encode, predict, upscale
 
 ext = Extension("probe", "1.0")
-SEEN = []
+SEEN, FILES = [], []
 
 
 @ext.arguments
@@ -63,6 +63,21 @@ def after(step, a):
     if a.act == "wrong":
         return None
     return step.replace(clean=step.estimate + a.by) if a.act == "shift" else step
+
+
+@ext.on(moments.decoding)
+def decoding(value, a):
+    SEEN.append(("latent", value.second_pass))
+    if a.act == "shape":
+        return value.replace(latent=value.latent[:, 1:])
+    return value.replace(latent=value.latent * a.by) if a.act == "latent" else value
+
+
+@ext.on(moments.saved)
+def saved(value, a):
+    FILES.append((value.path.is_file(), value.plan.seed, value.infotext))
+    if a.act == "fail saved":
+        raise ValueError("no such shelf")
 
 
 @ext.on(moments.finished)
@@ -122,7 +137,8 @@ def test_a_listener_that_changes_nothing_leaves_the_picture_as_it_is_to_the_bit(
     assert "Probe act: nothing, Extensions: probe 1.0" in quiet.infotext and "Extensions" not in plain.infotext
 
 
-@pytest.mark.parametrize("arguments", [{"act": "no words"}, {"act": "sigma"}, {"act": "shift", "by": 0.2}])
+@pytest.mark.parametrize("arguments", [{"act": "no words"}, {"act": "sigma"}, {"act": "shift", "by": 0.2},
+                                       {"act": "latent", "by": 0.5}])
 def test_what_a_moment_changes_changes_the_picture_and_comes_again(studio, plain, arguments):
     first, again = studio.draw("a red fox", arguments), studio.draw("a red fox", arguments)
     assert plain.pixels != first.pixels == again.pixels
@@ -178,6 +194,22 @@ def test_both_passes_of_hires_fix_are_heard(studio):
     studio.draw("a fox", {"act": "nothing"}, steps=1, width=64, height=64, enable_hr=True, hr_upscaler="Latent",
                 hr_second_pass_steps=1, denoising_strength=0.9)
     assert {second for _, second in module.SEEN} == {False, True}
+    assert [second for what, second in module.SEEN if what == "latent"] == [False, True]
+
+
+def test_a_latent_of_another_shape_is_not_used(studio, plain):
+    found = studio.draw("a red fox", {"act": "shape"})
+    assert found.pixels == plain.pixels and "a latent of the shape" in found.warnings[0]
+
+
+@pytest.mark.parametrize("act", ["look", "fail saved"])
+def test_a_listener_looks_at_a_pictures_file_once_it_is_there(studio, act):
+    files = sys.modules[studio.extension.argument_class.__module__].FILES
+    files.clear()
+    found = studio.easel.txt2img("a fox", steps=1, seed=9, width=64, height=64, save=True,
+                                 extensions={"probe": {"act": act}})
+    assert files == [(True, 9, found.infotexts[0])]
+    assert any("no such shelf" in each for each in found.warnings) == (act == "fail saved")
 
 
 def test_img2img_shows_the_picture_that_it_starts_from(studio, plain):

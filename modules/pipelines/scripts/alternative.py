@@ -38,7 +38,7 @@ from modules.pipelines.sampling import (
     trained_levels,
 )
 from modules.pipelines.scripts.script_run import ScriptRun
-from modules.pipelines.txt2img import decode_image, sampled
+from modules.pipelines.txt2img import decode_image, drawn_latent, sampled
 from modules.sampling.flows import Denoise, Flow
 from modules.sampling.guidance import guided
 from modules.sampling.masking import Inpainting
@@ -122,7 +122,7 @@ def from_own_noise(
     layers = mask_layers(pass_, hole, trained_levels(pass_, facts))
     stage = yield from shown_stage(pass_, canvas, facts, extra, layers)
     flow = begun(pass_, facts, hole.picture, noise)
-    return (yield from sampled(flow, stage))
+    return (yield from drawn_latent(pass_, sampled(flow, stage)))
 
 
 def inverted(pass_: Pass, canvas: Canvas, facts: ModelFacts, latent: Tensor, adjusted: bool) -> Task[Tensor]:

@@ -17,7 +17,7 @@ from modules.base.border import logged
 from modules.plugins.host import CallInHand, Host
 
 log = logging.getLogger(__name__)
-LOOK_SECONDS = 1.0
+WATCH_SECONDS = 1.0
 SLOW_SECONDS = 20.0         # without a word from an extension, until its job's owner is told
 PATIENCE_SECONDS = 10.0     # for an extension to come back once its job is interrupted
 
@@ -61,7 +61,7 @@ class CallWatch:
         self._stopped.set()
 
     def _run(self) -> None:
-        while not self._stopped.wait(LOOK_SECONDS):
+        while not self._stopped.wait(WATCH_SECONDS):
             logged(self.look)
 
     def look(self) -> None:

@@ -181,6 +181,10 @@ class HookedBatch:
             tasks = [sampled(picture.start.flow(), picture.stage, picture.start.picture) for picture in pictures]
             for picture, (latent, complete) in zip(pictures, self.job.desk.do(tasks, self.first), strict=True):
                 picture.latent, picture.complete = latent, complete
+        for picture in pictures:
+            own = picture.start.pass_.moments
+            if own and picture.complete and picture.latent is not None:
+                picture.latent = own.decoding(picture.start.pass_, picture.latent)
 
     def own_sampler(self, pass_: Pass[Any]) -> Any:
         """Return the extension's sampler that the pass is to have; None for one of Easel's own."""

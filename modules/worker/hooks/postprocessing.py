@@ -23,7 +23,7 @@ from modules.pipelines.result import Result
 from modules.pipelines.upscaling import Enlarger
 from modules.plugins.host import CallFailed, Host, surface
 from modules.plugins.page_values import with_pictures
-from modules.plugins.scripts import EXTRAS
+from modules.plugins.scripts import EXTRAS_TAB, ExtrasScript
 from modules.requests.extension_scripts import ALWAYS_ON
 from modules.sampling.questions import Task
 from modules.settings.options import Settings
@@ -128,7 +128,8 @@ class ExtrasRun:
     def scripts(self) -> Iterator[Step]:
         """Yield what extensions do. As over A1111's API, arguments that no page has sent are None."""
         sent = {title.lower(): values for title, values in (self.spec.params.get(ALWAYS_ON) or {}).items()}
-        for each in self.host.scripts(EXTRAS):
+        scripts = (each for each in self.host.scripts(EXTRAS_TAB) if isinstance(each, ExtrasScript))
+        for each in scripts:
             values = with_pictures(list(sent.get(each.title.lower(), ())), partial(load_input, self.inputs))
             how = dict.fromkeys(each.names) | dict(zip(each.names, values, strict=False))
             own, of = each.script, each.extension

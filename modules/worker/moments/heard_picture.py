@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from easel import moments
 from easel.extension import MomentListener
-from easel.moments import Conditioning, EncodedText, Moment, Picture, Plan, Step
+from easel.moments import Conditioning, EncodedText, Latent, Moment, Picture, Plan, SavedPicture, Step
 from modules.base.errors import WebUIError
 from modules.pipelines.plan import Pass
 from modules.pipelines.result import Result
@@ -69,6 +70,27 @@ class HeardPicture:
         if self.participants.hear(moments.denoising) or self.participants.hear(moments.denoised):
             return (HeardSteps(self, pass_.steps, bool(pass_.first_step)),)
         return ()
+
+    def decoding(self, pass_: Pass[Any], latent: Tensor) -> Tensor:
+        if not self.participants.hear(moments.decoding):
+            return latent
+        value = Latent(latent, self.plan, bool(pass_.first_step))
+        found = self.participants.call(moments.decoding, value, self.note).latent
+        if found.shape == latent.shape:
+            return found
+        self.note(f"An extension returned a latent of the shape {tuple(found.shape)}, and not {tuple(latent.shape)}; "
+                  "it was not used.")
+        return latent
+
+    def saved(self, path: Path, infotext: str) -> Sequence[str]:
+        notes, value = list[str](), SavedPicture(path, infotext, self.plan)
+        for participant, listener in self.participants.heard[moments.saved.name]:
+            try:
+                call = participant.answer, listener, value
+                self.participants.timed(participant.native.folder, moments.saved, notes.append, *call)
+            except CallFailed as error:
+                notes.append(str(error))
+        return notes
 
     def finished(self, making: Task[Result]) -> Task[Result]:
         result = yield from making

@@ -33,8 +33,10 @@ class Participant:
 
 
 def checked_answer(listener: MomentListener, answer: Any) -> Any:
-    """Return a listener's answer. Raises TypeError if it is of another class than the moment's."""
+    """Return a listener's answer; None for one that only looks. Raises TypeError if it is of another class."""
     wanted = listener.moment.value
+    if listener.moment.looks:
+        return None
     if isinstance(answer, wanted) or listener.moment.flows and isinstance(answer, Generator):
         return answer
     name = listener.function.__name__
