@@ -30,6 +30,7 @@ SHEETS = (
 )
 # scripts that run before gradio's, in this order
 BOOT = ("boot.js", "parts.js", "resting.js")
+PAGE_API = "api.js"         # what scripts of extensions import as "easel"
 CONTENT_TYPES = {"js": "text/javascript", "css": "text/css"}
 PLACE = "/easel/page"      # the assets' path below the page's address
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
@@ -112,7 +113,8 @@ class Assets:
         sheets, scripts: further elements; these scripts run after A1111's globals, before Easel's page starts
         """
         place = subpath + PLACE
-        a1111 = f'<script type="module" src="{place}/{self.a1111.name}"></script>' if self.a1111 else ""
+        named = f'<script type="importmap">{{"imports":{{"easel":"{place}/{PAGE_API}"}}}}</script>'
+        a1111 = f'{named}<script type="module" src="{place}/{self.a1111.name}"></script>' if self.a1111 else ""
         a1111_sheet = f'<link rel="stylesheet" href="{place}/{self.a1111_sheet.name}">' if self.a1111_sheet else ""
         table = self.tables.get(facts.get("language", ""))
         words = f'<script src="{place}/{table.name}"></script>' if table else ""

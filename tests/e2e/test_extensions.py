@@ -97,6 +97,33 @@ def test_a_file_that_a_script_puts_into_a_picture_of_img2img_is_in_the_editor_an
     to_tab(extended, "txt2img")
 
 
+API = """async (body) => {
+    const { easel } = await import("easel");
+    await easel.ready;
+    return new Function("easel", `return ${body}`)(easel);
+}"""
+
+
+def of_api(page: Page, body: str):
+    """What an expression of the page's API is, as a script of an extension has it."""
+    return page.evaluate(API, body)
+
+
+def test_scripts_of_extensions_find_the_pages_api_under_its_name(extended):
+    to_tab(extended, "txt2img")
+    assert of_api(extended, "easel.tab") == "txt2img"
+    of_api(extended, "easel.prompt.set('a fox,  at night', { caret: 7 })")
+    of_api(extended, "easel.prompt.insert('red')")
+    assert of_api(extended, "[easel.prompt.get(), easel.prompt.caret().start]") == ["a fox, red at night", 10]
+    of_api(extended, "easel.form.fill({ steps: 7 })")
+    expect(extended.locator("#txt2img_steps [type=number]")).to_have_value("7")
+    assert of_api(extended, "easel.setting('samples_format')") == "png"
+    of_api(extended, "easel.slot('after:prompt', Object.assign(document.createElement('p'), { id: 'ours' })) && 1")
+    expect(extended.locator("#txt2img_prompt_container + #ours")).to_have_count(1)
+    assert of_api(extended, "(() => { try { easel.form.fill({ stops: 1 }) } catch (error) { return error.name } })()") == "RangeError"
+    extended.locator("#ours").evaluate("(element) => element.remove()")
+
+
 def test_its_button_calls_its_function(extended):
     to_tab(extended, "Tier A")
     extended.click("#tier_a_say")
@@ -120,6 +147,8 @@ def test_a_picture_is_drawn_with_what_its_controls_say(extended):
     extended.click("#txt2img_generate")
     expect(extended.locator("#html_info_txt2img")).to_contain_text("a fox, in snow")
     expect(extended.locator("#html_info_txt2img")).to_contain_text("Tier A: in snow")
+    [picture] = of_api(extended, "easel.pictures()")
+    assert "a fox, in snow" in picture["infotext"] and picture["seed"] == 9
 
 
 def test_its_setting_is_applied(extended):

@@ -160,7 +160,7 @@ def test_a_folder_with_a_declaration_is_loaded_under_its_name(host_of):
     ("from easel import Extension\n1 / 0", r"It could not be loaded \(extension.py:2\): ZeroDivisionError"),
     ("from easel import Extension", "there are 0 values of Extension"),
     ("from easel import Extension\next = Extension('Bad', '1')", r"extension.py:2: 'Bad' is no name"),
-    ("from easel import Extension\next = Extension('new', '1', easel='>=9')", "works with easel >=9, and this is 1.0"),
+    ("from easel import Extension\next = Extension('new', '1', easel='>=9')", "works with easel >=9, and this is 1.1"),
 ])
 def test_one_that_cannot_be_loaded_says_where_it_is_wrong(host_of, source, told):
     import re

@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "queue": {"core", "generation"},
     "library": {"core", "generation", "viewer"},
     "training": {"core", "generation"},
+    "api.js": set(),            # what scripts of extensions import
     "main.js": {"core", "extensions", "generation", "img2img", "library", "queue", "tabs", "training"},
 }
 SCRIPTS = sorted(path.relative_to(ASSETS).as_posix() for path in ASSETS.rglob("*.js"))

@@ -12,6 +12,9 @@ import { openMenu } from "./variants.js";
 /** For other scripts: Generate in the tab that is looked at, `patch` filled in first. */
 window.easel.generate = (patch) => inView().generate(patch);
 window.easel.sendTo = sendTo;
+window.easel.pictures = (tab) =>
+  (tabs.get(tab)?.results.all ?? []).filter(({ whole }) => whole)
+    .map(({ url, infotext = "", seed = null }) => ({ url, infotext, seed }));
 
 const CLICKS = {
   generate: (tab) => tab.generate(),
