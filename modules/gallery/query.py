@@ -267,7 +267,7 @@ PICTURE_PARTS: Mapping[str, str] = {
     "lora": f"id IN (SELECT picture FROM traits WHERE name = '{LORA_TRAIT}')",
     "embedding": f"id IN (SELECT picture FROM traits WHERE name = '{EMBEDDING_TRAIT}')",
     "album": "id IN (SELECT picture FROM album_pictures)",
-    "parent": "id IN (SELECT child FROM parents)",
+    "parent": "(id IN (SELECT child FROM parents) OR (kind = 'grid' AND job != ''))",      # a grid is of its job
 }
 FIELDS: Mapping[str, Callable[[str], Condition | Unclear | None]] = {
     "model": name_in("model"), "sampler": name_in("sampler"), "program": name_in("program"), "kind": name_in("kind"),

@@ -100,7 +100,18 @@ class PictureSearch:
         return order
 
     def _ordered(self, state: str, sort: str) -> Ids:
-        return self._once(("order", state, sort), lambda: self._ids(ORDERS[sort], (state,)))
+        def made() -> Ids:
+            ids = self._ids(ORDERS[sort], (state,))
+            return np.roll(ids, -self._unnamed(state)) if sort == "model" else ids      # of no known model: last
+
+        order: Ids = self._once(("order", state, sort), made)
+        return order
+
+    def _unnamed(self, state: str) -> int:
+        """Return how many pictures name no model: in their index they stand first."""
+        sql = "SELECT count(*) FROM pictures WHERE state = ? AND model COLLATE NOCASE = ''"
+        count: int = self.index.read(sql, (state,))[0][0]
+        return count
 
     def _mask(self, condition: Condition) -> Mask:
         def made() -> Mask:

@@ -161,19 +161,41 @@ def test_a_picture_is_made_again_its_family_seen_and_two_are_compared_and_stripp
     find(page, f"owl number{BATCH} -is:grid")
     expect(status(page)).to_have_text("2 pictures")
     tile(page, 0).click()
-    tile(page, 1).click(modifiers=["Control"])
+    page.keyboard.press("Control+a")
     panel(page).get_by_role("button", name="Compare the two").click()
     expect(page.locator("dialog.lightbox[open]").get_by_role("slider", name="How much of each is seen")).to_be_visible()
     page.keyboard.press("Escape")
+    panel(page).get_by_role("button", name="Edit the data").click()
+    take_back_what_one_saving_changed(page)
     strip_both(page)
     tab(page, "Library")
     find(page, f"owl number{BATCH} -is:grid")
     expect(page.locator(".library-message")).to_contain_text("Nothing matches.")
 
 
-def strip_both(page: Page) -> None:
-    panel(page).get_by_role("button", name="Edit the data").click()
+def take_back_what_one_saving_changed(page: Page) -> None:
+    """Both are edited, then one of them; undoing that leaves the other's edit as it is."""
+    replace_in_both(page, "owl", "eagle", 2)
+    replace_in_both(page, str(BATCH + 1), "7", 1)
+    page.locator("#pnginfo_many").get_by_role("button", name="Undo").click()
+    expect(page.locator("#pnginfo_many")).to_contain_text("The data are as they were before.")
+    expect(page.locator("#pnginfo_many .data-trouble:visible")).to_have_count(0)
+    replace_in_both(page, "eagle", "owl", 2)
+
+
+def replace_in_both(page: Page, find: str, put: str, changed: int) -> None:
     many = page.locator("#pnginfo_many")
+    many.get_by_label("Find", exact=True).fill(find)
+    many.get_by_label("Replace with").fill(put)
+    many.get_by_role("button", name="Show what will change").click()
+    expect(many).to_contain_text(f"{changed} of 2 pictures change.")
+    many.get_by_role("button", name="Save", exact=True).click()
+    expect(many).to_contain_text(f"{changed} pictures saved. No pixel was touched.")
+
+
+def strip_both(page: Page) -> None:
+    many = page.locator("#pnginfo_many")
+    many.get_by_label("Find", exact=True).fill("")
     many.get_by_text("Take data away", exact=True).click()
     many.get_by_label("Everything").check()
     many.get_by_role("button", name="Show what will change").click()

@@ -124,6 +124,7 @@ def test_a_grid_is_the_child_of_its_cells(tmp_path):
         library.scan()
         library.index.record_job(library.outputs.id, ("", name), ("task(1)", position), infotext(Seed=position))
     assert relations(library, "grid-0.png") == {("1.png", "grid-0.png", "grid"), ("2.png", "grid-0.png", "grid")}
+    assert [row.name for row in library.search.page(Wanted(text="has:parent"), 0, 9).rows] == ["grid-0.png"]
 
 
 def test_a_family_with_a_circle_ends(tmp_path):

@@ -131,7 +131,7 @@ def test_sections_stand_in_the_order_of_the_list_and_count_what_fits(found):
     days = [("2026-11-03", 1), ("2026-11-02", 1), ("2026-11-01", 1)]
     assert search.sections(Wanted(text=november)) == days
     assert search.sections(Wanted(text=november, sort="oldest")) == days[::-1]
-    assert search.sections(Wanted(text="date:2026", sort="model")) == [("photo", 1), ("sticker", 3)]
+    assert search.sections(Wanted(sort="model")) == [("photo", 1), ("sticker", 3), ("", 1)]      # no model: last
     assert search.sections(Wanted(text="nothing like this")) == search.sections(Wanted(sort="name")) == []
 
 

@@ -17,7 +17,7 @@ const button = (name, onclick, kind = "") => h(`button.card-button${kind}`, { ty
 export class DataBatch {
   /** deeds: { open(picture) a single one, use(preset, pictures) } */
   constructor(deeds) {
-    Object.assign(this, { deeds, pictures: [], saved: null, previewed: false });
+    Object.assign(this, { deeds, pictures: [], saved: null, changing: new Set() });
     this.title = h("h3");
     this.list = h("div.data-chosen");
     this.below = h("div.data-batch", { role: "status" });
@@ -50,7 +50,7 @@ export class DataBatch {
 
   /** Nothing is saved whose changes nobody has seen. */
   outdated() {
-    this.previewed = false;
+    this.changing = new Set();      // those that the edit that was looked at changes
     this.trouble.textContent = "";
     this.below.replaceChildren();
     this.follow();
@@ -59,7 +59,7 @@ export class DataBatch {
   follow() {
     const { pictures } = this, sent = pictures.every(({ picture }) => isUpload(picture));
     this.look.disabled = isEmpty(this.rules.edit);
-    this.save.disabled = this.copies.disabled = !this.previewed;
+    this.save.disabled = this.copies.disabled = !this.changing.size;
     this.save.textContent = sent ? t("Save and download") : t("Save");
     this.copies.hidden = sent;
     this.undo.hidden = !this.saved;
@@ -102,7 +102,7 @@ export class DataBatch {
     return this.attempt(async () => {
       const { edit } = this.rules, pictures = await this.inParts((some) => pictureData.preview(some, edit));
       const touched = pictures.filter(({ changes, problem }) => changes?.length || problem);
-      this.previewed = touched.some(({ problem }) => !problem);
+      this.changing = new Set(touched.filter(({ problem }) => !problem).map(({ picture }) => picture));
       this.below.replaceChildren(
         h("p", {}, t("{n} of {total} pictures change.", { n: touched.length, total: pictures.length })),
         ...this.notesOf(pictures),
@@ -112,13 +112,13 @@ export class DataBatch {
 
   keep(asCopy) {
     return this.attempt(async () => {
-      const before = this.pictures, { edit } = this.rules;
+      const before = this.pictures, { changing } = this, { edit } = this.rules;
       const pictures = await this.inParts((some) => pictureData.save(some, edit, { as_copy: asCopy }));
-      const problems = pictures.filter(({ problem }) => problem);
       const now = before.map((each, i) => (pictures[i].problem ? each : { ...each, picture: pictures[i].picture }));
+      const changed = now.filter((_, i) => changing.has(before[i].picture) && !pictures[i].problem);
       this.show(asCopy ? before : now);
-      this.saved = asCopy ? null : before;
-      const done = t("{n} pictures saved. No pixel was touched.", { n: pictures.length - problems.length });
+      this.saved = asCopy ? null : { before, changed: changed.map(({ picture }) => picture) };
+      const done = t("{n} pictures saved. No pixel was touched.", { n: changed.length });
       this.below.replaceChildren(h("p", {}, done), ...this.problemsOf(pictures));
       await this.download(now.filter(({ picture }) => !asCopy && isUpload(picture)));
     });
@@ -132,11 +132,12 @@ export class DataBatch {
       await saveAnswer(pictureData.zip, { pictures: named.slice(start, start + MOST_ZIPPED) }, "pictures.zip");
   }
 
+  /** What the last saving changed, and nothing that was edited before. */
   takeBack() {
     return this.attempt(async () => {
-      const kept = this.references.filter((picture) => !isUpload(picture));
+      const { before, changed } = this.saved, kept = changed.filter((picture) => !isUpload(picture));
       const undone = await this.inParts((some) => pictureData.undo(some), kept);
-      this.show(this.saved);
+      this.show(before);
       this.below.replaceChildren(h("p", {}, t("The data are as they were before.")), ...this.problemsOf(undone));
     });
   }

@@ -19,6 +19,7 @@ import { Selection } from "./selection.js";
 import { LibraryViewing } from "./viewing.js";
 
 const ROOMY = matchMedia("(min-width: 1000px)");      // where both sides stand beside the grid
+const ONE_BY_ONE = 200;                               // pictures that are chosen by their ids
 const SIDES = 250;                                    // ms until what stands beside the grid is asked for
 
 /** What this browser shows at windows of this width. */
@@ -306,10 +307,11 @@ export class LibraryPage {
     return true;
   }
 
+  /** Of many, the search itself is chosen; few are chosen one by one, so that they can be compared. */
   async chooseAll() {
-    const { pictures } = this;
-    if (pictures.whole) this.selection.all({ ...pictures.whole, total: pictures.total });
-    else this.selection.set(await pictures.range(0, pictures.total - 1));
+    const { pictures } = this, { whole, total } = pictures;
+    if (whole && total > ONE_BY_ONE) this.selection.all({ ...whole, total });
+    else this.selection.set(await pictures.range(0, total - 1));
   }
 
   /** Keys beside the tiles: `/`, and those of what is chosen. */
