@@ -115,6 +115,14 @@ def test_its_errors_name_it(client):
     assert reply.status_code == 500 and "routes failed at this address" in reply.json()["detail"]
 
 
+def test_its_errors_tell_nobody_what_a_client_proves_itself_by(client, caplog, capfd):
+    secrets = {"Authorization": "Bearer of-a-secret", "Cookie": "session=of-a-secret"}
+    with caplog.at_level("DEBUG"):
+        reply = client.get("/mine/boom/now", headers=secrets)
+    assert reply.status_code == 500 and "not today" in caplog.text      # the error is in the log, with its line
+    assert "of-a-secret" not in "".join((caplog.text, *capfd.readouterr(), reply.text, str(reply.headers)))
+
+
 def test_it_replaces_no_route_and_is_told_of_it(client, host):
     assert client.get("/own").json() == "Easel's" and client.get("/easel/v1/more").status_code == 404
     assert [each for each in host.state_of("routes").told if "/own" in each or "/easel/v1/more" in each]
