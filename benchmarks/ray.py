@@ -76,8 +76,16 @@ class Measured:
             if not self.changed.wait_for(true, 300):
                 raise TimeoutError("the cluster does not answer")
 
-    def submit(self, job: str, seconds: float = DEVICE_SECONDS) -> None:
-        self.workers.submit(JobSpec(job, "local", "txt2img", {"prompt": "", "seconds": seconds}, {}))
+    def submit(self, job: str, seconds: float = DEVICE_SECONDS, pictures: int = 1) -> None:
+        params = {"prompt": "", "seconds": seconds}
+        self.workers.submit(JobSpec(job, "local", "txt2img", params, {}, pictures=pictures))
+
+    def seconds_of_one(self, pictures: int) -> float:
+        """Return how long one job of so many pictures takes, made by all together."""
+        began = time.monotonic()
+        self.submit("large", pictures=pictures)
+        self.until(lambda: "large" in self.ended)
+        return self.ended["large"] - began
 
     def seconds_of(self, jobs: int) -> float:
         """Return how long so many jobs take together."""
@@ -105,6 +113,9 @@ def run(*workers: str) -> None:
             taken = measured.seconds_of(number * JOBS_OF_WORKER)
             efficiency = DEVICE_SECONDS * JOBS_OF_WORKER / taken
             print(f"  {number} workers: efficiency {efficiency:.3f}, goal ≥ 0.95", flush=True)
+            taken = measured.seconds_of_one(number * JOBS_OF_WORKER)
+            print(f"  {number} workers: one job of {number * JOBS_OF_WORKER} pictures, efficiency "
+                  f"{DEVICE_SECONDS * JOBS_OF_WORKER / taken:.3f}", flush=True)
             if number == 1:
                 found = quantiles([measured.overhead_of(f"empty {each}") for each in range(100)], n=20)
                 print(f"  a job beside its device's time: p50 {found[9]:.1f} ms, p95 {found[18]:.1f} ms, goal ≤ 30")

@@ -13,6 +13,7 @@ from modules.engine.messages import Ended, JobSpec, Made, Started, WorkerReady
 from modules.store.jobs import DONE
 from modules.worker.child import InHandNotes, die_with_parent, obey, private_pipes
 from modules.worker.outbox import Outbox
+from modules.worker.shared_jobs import share_of
 
 COMMAND = (sys.executable, "-m", "benchmarks.waiting_worker")
 AT_ONCE = 4      # jobs that it is given ahead, so that it never waits for the next
@@ -41,9 +42,11 @@ def wait_for_all(inbox: SimpleQueue[JobSpec], outbox: Outbox, notes: InHandNotes
     while True:
         spec = inbox.get()
         notes.note("device", [spec.id])
-        outbox.emit(Started(spec.id, 1))
-        time.sleep(spec.params["seconds"])
-        outbox.emit(Made(spec.id, 0, ""))
+        pictures = max(1, spec.pictures)
+        outbox.emit(Started(spec.id, pictures))
+        for number in share_of(range(pictures), spec.share):
+            time.sleep(spec.params["seconds"])
+            outbox.emit(Made(spec.id, number, ""))
         outbox.emit(Ended(spec.id, DONE))
         notes.note("device", [])
 

@@ -307,7 +307,7 @@ class Jobs:
         self.unfinished.throughput.begin(time.monotonic())
         given = (record.id, record.owner, record.kind, record.params, record.settings, record.save)
         paths = tuple(output.path for output in record.outputs)
-        spec = JobSpec(*given, queued.start, pace, done, paths, record.created, alone, record.role)
+        spec = JobSpec(*given, queued.start, pace, done, paths, record.created, alone, record.role, record.asked)
         self.worker.submit(spec)
 
     def _started(self, event: events.Started) -> None:

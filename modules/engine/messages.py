@@ -35,6 +35,9 @@ class JobSpec:
     asked: float = 0.0               # when it was asked for, in seconds since the epoch; 0 is now
     alone: bool = False              # its images share no call: the program died while it worked on the job
     role: str = "administrator"      # its owner's: limits go by it
+    pictures: int = 0                # how many it has, as far as that is known beforehand
+    # (k, n): only the k-th, from 0, of n parts of its images; (0, 0): none, only their grids
+    share: tuple[int, ...] = ()
 
     @property
     def folder(self) -> str:

@@ -2,6 +2,7 @@
 
 The policy is `cost`: the pictures that wait there already, and as many more as fetching and loading the model costs.
 One that has work counts as longer by all that waits in the queue, so that none stands idle beside a long queue.
+A job of many pictures is made by several that have nothing else to do (worker/shared_jobs.py).
 Equal costs are decided by which worker has room for another model, then by which one was given a job least recently.
 The order of jobs is the queue's (app/fair_queue.py); the pool only chooses the worker. Workers may join and leave.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -36,6 +37,7 @@ from modules.engine.messages import (
 from modules.store.jobs import INTERRUPTED
 from modules.store.migrations import pictures_of
 from modules.worker.planners import lane_of
+from modules.worker.shared_jobs import NO_PICTURES, SharedJob, can_be_shared
 from modules.worker.texts import names_paths
 
 log = logging.getLogger(__name__)
@@ -44,6 +46,7 @@ MODEL_COST = 4.0          # and while it is loaded
 ADDITIONS_COST = 0.5      # and while its VAE and networks are exchanged
 MOST_BEHIND = 20          # pictures of the queue that are counted: enough to outweigh what a model costs
 MAX_REMEMBERED = 3        # checkpoints of a worker's last jobs
+MOST_SHARERS = 16         # workers that make one job
 TAG_BEGINS = "<"         # begins a network in a prompt
 
 Identify = Callable[[str], str]
@@ -54,6 +57,11 @@ def additions_of(spec: JobSpec) -> frozenset[str]:
     """Return the VAE and the networks that a job wants with its checkpoint, as they are written."""
     tags = str(spec.params.get("prompt", "")).split(TAG_BEGINS)[1:]
     return frozenset([f"vae:{spec.settings.get('sd_vae', '')}", *(tag.partition(">")[0] for tag in tags)])
+
+
+def left_of(spec: JobSpec) -> int:
+    """Return the number of pictures that a job has still to make, as far as that is known."""
+    return max(1, (spec.pictures or pictures_of(spec.params)) - len(spec.done))
 
 
 @dataclass(frozen=True)
@@ -106,13 +114,22 @@ class PoolMember:
         return waiting if self.models[model] == additions else waiting + ADDITIONS_COST
 
     @property
+    def device(self) -> Mapping[str, str]:
+        """Its device and what else decides a picture's last bits, such as precisions."""
+        return self.ready.device if self.ready else {}
+
+    def can_help(self, other: PoolMember) -> bool:
+        """Return whether it may make a part of the other's job: it is idle, and its pictures would be the other's."""
+        return not (self.jobs or other.jobs) and self.health.phase == READY and self.device == other.device
+
+    @property
     def info(self) -> WorkerInfo:
-        device = self.ready.device.get("device", "") if self.ready else ""
+        device = self.device.get("device", "")
         models = tuple(Path(model).name for model in self.models)
         pictures = sum(self.jobs.values())
         return WorkerInfo(
-            self.home.name, device, self.health.phase, self.health.deaths, self.state.loading, models, len(self.jobs),
-            pictures, self.draining, self.home.shared, self.health.reason,
+            self.home.name, device, self.health.phase, self.health.deaths, self.state.loading, models,
+            len(self.jobs), pictures, self.draining, self.home.shared, self.health.reason,
         )
 
     def remember(self, model: str, additions: frozenset[str], most: int) -> None:
@@ -137,6 +154,8 @@ class WorkerPool:
         self._given = count(1)
         self.members: list[PoolMember] = []
         self.homeless: dict[str, JobSpec] = {}      # jobs that no worker may have, until one joins
+        self.shared: dict[str, SharedJob] = {}      # jobs that several workers make
+        self.most_sharers = MOST_SHARERS
         self._lock = RLock()
         self._merge: dict[type, Callable[[PoolMember, Any], events.Event]] = {
             events.WorkerState: self._state,
@@ -173,7 +192,9 @@ class WorkerPool:
             health = self._merged_health()
         # first, so that it names no picture that somebody else is about to make
         logged(member.worker.abandon if isinstance(member.worker, events.MachineWorker) else member.worker.stop)
-        for event in (ready, health, events.WorkerDied("", lost, (), False, reason)):
+        with self._lock:
+            told = self._lost(member, events.WorkerDied("", lost, (), False, reason))
+        for event in (ready, health, *told):
             logged(self.emit, event)
 
     def drain(self, name: str, draining: bool) -> None:
@@ -199,23 +220,50 @@ class WorkerPool:
             self.submit(spec)
 
     def submit(self, spec: JobSpec) -> None:
-        model, additions = self.identify(str(spec.settings.get("sd_model_checkpoint", ""))), additions_of(spec)
+        model, additions = self._models_of(spec)
         behind = self.behind(MOST_BEHIND)
         with self._lock:
             able = [member for member in self.members if member.may_have(spec)]
             if not able:
                 self.homeless[spec.id] = spec
                 return
-            chosen = min(
+            first = min(
                 able,
                 key=lambda each: (
                     each.rank, each.cost(model, additions, behind), len(each.models) >= self._remembered, each.used
                 ),
             )
-            chosen.jobs[spec.id] = max(1, pictures_of(spec.params) - len(spec.done))
-            chosen.remember(model, additions, self._remembered)
-            chosen.used = next(self._given)
-            chosen.worker.submit(spec)
+            sharers = [first] if behind or not can_be_shared(spec) else self._sharers(spec, first, able)
+            if sharers == [first]:
+                self._give(first, spec, left_of(spec))
+                return
+            job = self.shared[spec.id] = SharedJob(spec, len(sharers))
+            for member in sharers:
+                self._give_part(job, member)
+
+    def _sharers(self, spec: JobSpec, first: PoolMember, able: Sequence[PoolMember]) -> list[PoolMember]:
+        """Return who makes a job together: each one more whose share is worth what fetching its model costs it."""
+        model, additions = self._models_of(spec)
+        costs = {each: each.cost(model, additions, 0) for each in able if each is first or each.can_help(first)}
+        found = [first]
+        for each in sorted((each for each in costs if each is not first), key=lambda each: (costs[each], each.used)):
+            share = left_of(spec) / (len(found) + 1)
+            if len(found) < self.most_sharers and share >= 1 and share > costs[each] - costs[first]:
+                found.append(each)
+        return found
+
+    def _models_of(self, spec: JobSpec) -> tuple[str, frozenset[str]]:
+        return self.identify(str(spec.settings.get("sd_model_checkpoint", ""))), additions_of(spec)
+
+    def _give(self, member: PoolMember, spec: JobSpec, pictures: int) -> None:
+        model, additions = self._models_of(spec)
+        member.jobs[spec.id] = pictures
+        member.remember(model, additions, self._remembered)
+        member.used = next(self._given)
+        member.worker.submit(spec)
+
+    def _give_part(self, job: SharedJob, member: PoolMember) -> None:
+        self._give(member, job.give_out(member), max(1, left_of(job.spec) // job.parts))
 
     @property
     def _remembered(self) -> int:
@@ -223,14 +271,16 @@ class WorkerPool:
 
     def interrupt(self, job: str) -> None:
         with self._lock:
-            homeless = self.homeless.pop(job, None)
+            homeless, shared = self.homeless.pop(job, None), self.shared.get(job)
+            if shared:
+                shared.interrupt()
         if homeless:
             self.emit(events.Ended(job, INTERRUPTED))
-        elif member := self._with(job):
+        for member in self._with(job):
             member.worker.interrupt(job)
 
     def skip(self, job: str) -> None:
-        if member := self._with(job):
+        for member in self._with(job):
             member.worker.skip(job)
 
     def keep_loaded(self, checkpoint: str) -> None:
@@ -245,20 +295,84 @@ class WorkerPool:
         for member in list(self.members):
             member.worker.stop()
 
-    def _with(self, job: str) -> PoolMember | None:
+    def _with(self, job: str) -> list[PoolMember]:
         with self._lock:
-            return next((member for member in self.members if job in member.jobs), None)
+            return [member for member in self.members if job in member.jobs]
 
     def _hear(self, member: PoolMember, event: events.Event) -> None:
         with self._lock:
             if member not in self.members:      # it has left: its jobs are others' now
                 return
             self._note(member, event)
-            if merge := self._merge.get(type(event)):
-                event = merge(member, event)
-            told = not isinstance(event, events.WorkerMemory) or member is self.members[0]
-        if told:
-            self.emit(event)
+            told = self._told(member, event)
+        for each in told:
+            self.emit(each)
+
+    def _told(self, member: PoolMember, event: events.Event) -> Sequence[events.Event]:
+        """Return what a worker's event means for all."""
+        if shared := self.shared.get(event.job):
+            return self._of_part(shared, member, event)
+        if isinstance(event, events.WorkerDied):
+            return self._lost(member, event)
+        if isinstance(event, events.WorkerMemory) and member is not self.members[0]:
+            return ()
+        merge = self._merge.get(type(event))
+        return (merge(member, event) if merge else event,)
+
+    # Jobs that several make
+
+    def _of_part(self, job: SharedJob, member: PoolMember, event: events.Event) -> Sequence[events.Event]:
+        if not isinstance(event, events.Ended):
+            told = job.hear(member, event)
+            return (told,) if told else ()
+        if job.part_ended(member, event):
+            self._interrupt_parts(job)
+        return self._go_on(job)
+
+    def _lost(self, member: PoolMember, event: events.WorkerDied) -> Sequence[events.Event]:
+        """Give the parts that a worker had to others; return the death with the jobs that are lost as a whole."""
+        told: list[events.Event] = []
+        whole = [job for job in event.lost if job not in self.shared]
+        for name in event.lost:
+            job, blamed = self.shared.get(name), name in event.blamed
+            if job and job.lose(member, blamed):
+                self._interrupt_parts(job)
+                whole.append(name)
+            elif job and blamed and not job.closed:
+                told.append(events.Warned(name, f"The worker died ({event.reason}); the job was begun again."))
+            told += self._go_on(job) if job else ()
+        return (replace(event, lost=tuple(whole)), *told)
+
+    def _interrupt_parts(self, job: SharedJob) -> None:
+        for member in list(job.holders):
+            member.worker.interrupt(job.spec.id)
+
+    def _go_on(self, job: SharedJob) -> Sequence[events.Event]:
+        """Give out the parts that wait; return the job's end once there are no more."""
+        if not (job.holders or job.waiting):
+            job.begin_grids()
+        while job.waiting and (free := self._free_for(job)):
+            self._give_part(job, free)
+        if job.holders:
+            return ()
+        del self.shared[job.spec.id]
+        if job.waiting:
+            self.homeless[job.spec.id] = job.spec_of(())
+            return ()
+        return () if job.closed else (job.outcome,)
+
+    def _free_for(self, job: SharedJob) -> PoolMember | None:
+        """Return who makes the next part: one with nothing else to do, or anybody if nobody has a part of it."""
+        model, additions = self._models_of(job.spec)
+        able = [each for each in self.members if each.may_have(job.spec) and each not in job.holders]
+        holder = next(iter(job.holders), None)
+        if holder:
+            able = [each for each in able if not (each.rank or each.jobs) and each.device == holder.device]
+        far = job.waiting[0] == NO_PICTURES      # a machine that does not see the files is sent all of them
+        return min(
+            able, default=None,
+            key=lambda each: (each.rank, far and not each.home.shared, each.cost(model, additions, 0)),
+        )
 
     def _note(self, member: PoolMember, event: events.Event) -> None:
         if isinstance(event, events.WorkerDied):

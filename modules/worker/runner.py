@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import repeat
 from pathlib import Path
 from threading import Lock
@@ -30,7 +30,7 @@ from modules.worker.config import WorkerConfig
 from modules.worker.grids import DonePicture, GridMaker
 from modules.worker.hooks.conductor import Conductor
 from modules.worker.hooks.errands import Errand
-from modules.worker.job_kinds import JobPlan, plan_job
+from modules.worker.job_kinds import JobPlan, passes_of, plan_job
 from modules.worker.kept_steps import KeptSteps
 from modules.worker.moments.moment_planner import moments_of
 from modules.worker.moments.protocol import Moments
@@ -38,6 +38,7 @@ from modules.worker.planners import lane_of
 from modules.worker.previews import Previewer
 from modules.worker.saving import Where, beside_files, save_image
 from modules.worker.saving_grids import save_grid
+from modules.worker.shared_jobs import NO_PICTURES, is_first_part, share_of
 from modules.worker.training.desk import TrainingTask
 from modules.worker.training.jobs import TrainingJobs
 
@@ -68,6 +69,11 @@ class JobProgress:
     refused: int = 0                                                # pictures that the safety checker refused
     done: dict[int, DonePicture] = field(default_factory=dict)      # pictures that are kept, for grids
     error: BaseException | None = None
+
+    @property
+    def makes_grids(self) -> bool:
+        """Return whether all pictures are this worker's, or were made before."""
+        return self.spec.share in ((), NO_PICTURES)
 
     @property
     def fraction(self) -> float:
@@ -139,18 +145,29 @@ class JobRunner:
             self.trainings.submit(spec)
             return
         if self.conductor and self.conductor.takes(spec):
-            self.conductor.submit(spec)
+            self._as_a_whole(spec, self.conductor.submit)
             return
         plan = outcome(self._planned, spec)
         if isinstance(plan, Exception):
             log.warning("Job %s cannot be done: %s", spec.id, error_data(plan)["error"], exc_info=unforeseen(plan))
             self._emit(events.Ended(spec.id, FAILED, error_data(plan)))
             return
-        self.begin(spec, plan)
+        if spec.share and hears_moments(plan):
+            self._as_a_whole(spec, lambda whole: self.begin(whole, plan))
+        else:
+            self.begin(spec, plan)
+
+    def _as_a_whole(self, spec: JobSpec, begin: Callable[[JobSpec], object]) -> None:
+        """Begin a job in which extensions take part: they may count on all its pictures, so its first part is all."""
+        if is_first_part(spec.share):
+            begin(replace(spec, share=()))
+        else:
+            self._emit(events.Ended(spec.id, DONE))
 
     def begin(self, spec: JobSpec, plan: JobPlan) -> None:
         """Hand the pictures of a planned job to the engine."""
-        progress = JobProgress(spec, plan, set(plan.numbers) - set(spec.done))
+        own = share_of(plan.grids.order or plan.numbers, spec.share)
+        progress = JobProgress(spec, plan, set(own) - set(spec.done))
         if plan.numbers:
             self._begin(progress)
         else:                            # a plot without values
@@ -353,7 +370,7 @@ class JobRunner:
 
     def _failed(self, progress: JobProgress, index: int, error: BaseException) -> None:
         """A picture failed, and the job with it, unless grids show the others all the same."""
-        if progress.plan.grids.forgiving and (progress.left or progress.done):
+        if progress.plan.grids.forgiving and (progress.left or progress.done or progress.spec.share):
             self._note(progress, f"Cell {index + 1} of the grid is empty. {sentence(error)}")
         else:
             progress.error = error
@@ -424,11 +441,16 @@ class JobRunner:
             logged(self.emit, events.Warned(progress.spec.id, "There are more such notes; the server's log has them."))
 
     def _end(self, progress: JobProgress) -> None:
-        if progress.plan.grids.grids and progress.done:
+        if progress.plan.grids.grids and progress.done and progress.makes_grids:
             logged(self._make_grids, progress)
         del self.jobs[progress.spec.id]
         self.previewer.forget(progress.spec.id)
         self.emit(progress.outcome)
+
+
+def hears_moments(plan: JobPlan) -> bool:
+    """Return whether an extension of Easel's own API takes part in any of a job's pictures."""
+    return any(getattr(each, "moments", None) for number in plan.numbers for each in passes_of(plan.plan(number)))
 
 
 def frames_of(plan: JobPlan, number: int) -> Iterator[tuple[int, int]]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import signal
 
+import numpy as np
 import psutil
 import pytest
+from PIL import Image
 
 from tests.servers import serving, settled, with_tiny_model
 
@@ -30,7 +32,16 @@ def with_second_model(folder):
 def pair(tmp_path_factory):
     flags = ("--worker", "process", "--device-id", "cpu,cpu", "--api-auth", ",".join(map(":".join, AUTH.values())))
     with serving(with_second_model(tmp_path_factory.mktemp("pair")), *flags) as client:
+        client.app.jobs.worker.most_sharers = 1
         yield client
+
+
+@pytest.fixture
+def sharing(pair):
+    """The same server, whose workers make a large job together."""
+    pair.app.jobs.worker.most_sharers = 2
+    yield pair
+    pair.app.jobs.worker.most_sharers = 1
 
 
 def ask(client, person, model, **fields):
@@ -77,6 +88,55 @@ def until_at_work(client, *jobs):
             lambda: all(job in client.app.jobs.unfinished.live and client.app.jobs.unfinished.live[job].steps for job in jobs), 300
         )
     assert at_work
+
+
+def made_of(client, **fields):
+    """A job's outputs and which of the workers made some."""
+    used = [member.used for member in client.app.jobs.worker.members]
+    job = ask(client, "bob", "tiny-sd1", **fields)
+    told = settled(client, job, auth=AUTH["bob"])
+    assert (told["state"], told["warnings"]) == ("done", []), told
+    helped = [member.used > before for member, before in zip(client.app.jobs.worker.members, used, strict=True)]
+    return client.app.jobs.get(job).outputs, helped
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"n_iter": 12},
+        {"script_name": "X/Y/Z plot", "script_args": [4, "2,3,4,5", [], 1, "5,6,7", []], "enable_hr": True, "denoising_strength": 0.5},
+        {"script_name": "Prompt matrix", "prompt": "a|b|c|d|e", "script_args": []},
+    ],
+    ids=["pictures", "plot", "matrix"],
+)
+def test_two_workers_make_one_job_and_its_pictures_texts_and_grids_are_those_of_one(sharing, fields):
+    shared, both = made_of(sharing, **fields)
+    sharing.app.jobs.worker.most_sharers = 1
+    alone, one = made_of(sharing, **fields)
+    assert (both, sum(one)) == ([True, True], 1)
+    assert [(each.index, each.kind, each.infotext, each.saved) for each in shared] == [
+        (each.index, each.kind, each.infotext, each.saved) for each in alone
+    ]
+    assert [each.kind for each in shared].count("grid") == 1
+    for ours, theirs in zip(shared, alone, strict=True):      # company in a call may change a picture's last bit
+        assert np.abs(pixels(ours.path) - pixels(theirs.path)).max() <= 1, ours.index
+
+
+def pixels(path):
+    with Image.open(path) as opened:
+        return np.asarray(opened).astype(int)
+
+
+def test_a_kill_of_one_of_two_costs_its_part_alone_and_no_picture_is_lost_or_doubled(sharing):
+    job = ask(sharing, "bob", "tiny-sd1", n_iter=40, steps=10)
+    until_at_work(sharing, job)
+    holders = [each for each in sharing.app.jobs.worker.members if job in each.jobs]
+    os.kill(holders[-1].worker.child.process.pid, signal.SIGKILL)
+    told = settled(sharing, job, auth=AUTH["bob"])
+    pictures = [each for each in sharing.app.jobs.get(job).outputs if each.kind == "image"]
+    assert told["state"] == "done" and len(holders) == 2, told
+    assert [each.index for each in pictures] == list(range(40)) and len({each.path for each in pictures}) == 40
+    assert "begun again" in " ".join(told["warnings"]) and sharing.app.jobs.store.brief(job).deaths == 1
 
 
 LONG = {"steps": 20, "n_iter": 100}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from ray.cluster_utils import Cluster
 
 from modules.app.workers import workers_of
 from modules.commands.cluster_host import MACHINE_FLAGS
+from modules.engine.messages import READY
 from modules.settings.flags import parse_flags
 from modules.settings.told_flags import public_flags
 from modules.worker.cluster.ray_cluster import SLOT_RESOURCE
@@ -96,6 +98,7 @@ def test_a_machine_without_the_server_s_files_makes_its_pictures_and_grids(serve
 
 
 def test_a_job_goes_on_at_another_machine_when_its_own_dies_and_no_picture_is_lost_or_doubled(server, machines):
+    server.app.jobs.worker.pool.most_sharers = 1
     job = ask(server, **LONG)
     unfinished = server.app.jobs.unfinished
     with unfinished.changed:
@@ -108,3 +111,22 @@ def test_a_job_goes_on_at_another_machine_when_its_own_dies_and_no_picture_is_lo
     files = list(Path(pictures[0].path).parent.iterdir())
     assert len(files) == len({path.name.partition("-")[0] for path in files})      # a number each
     assert server.app.jobs.store.brief(job).deaths == 0
+
+
+def test_two_machines_make_one_plot_and_its_grid_shows_what_both_have_sent(server, machines):
+    pool = server.app.jobs.worker.pool
+    machines.join("third")
+    for _ in range(SETTLING_SECONDS):
+        if len([each for each in pool.listed() if each.phase == READY]) == 2:
+            break
+        time.sleep(1)
+    plot = {"script_name": "X/Y/Z plot", "script_args": [4, "2,3", [], 1, "1-20", []]}      # worth sending the model for
+    outputs = []
+    for pool.most_sharers in (1, 2):
+        before = [member.used for member in pool.members]
+        outputs.append(outputs_of(server, ask(server, **plot)))
+        helped = [member.used > used for member, used in zip(pool.members, before, strict=True)]
+        assert sum(helped) == pool.most_sharers, pool.listed()
+    alone, shared = outputs
+    assert [(each.index, each.kind, each.infotext) for each in shared] == [(each.index, each.kind, each.infotext) for each in alone]
+    assert max(np.abs(pixels(one.path) - pixels(other.path)).max() for one, other in zip(alone, shared, strict=True)) <= 1
