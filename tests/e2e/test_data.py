@@ -104,11 +104,21 @@ def test_several_pictures_are_edited_after_a_preview_and_compared(page: Page, tm
     page.get_by_role("button", name="Show what will change").click()
     expect(page.locator(".data-table ins").first).to_contain_text("a grey wolf")
     expect(page.get_by_role("button", name="Save and download")).to_be_enabled()
+    wrong_expression(page)
     page.get_by_role("button", name="Compare").click()
     expect(page.locator(".data-table .differs")).to_have_count(1)
     expect(page.locator(".data-table .differs")).to_contain_text("910")
     page.get_by_title("Edit second.png alone").click()
     expect(page.locator("#pnginfo_generation_info .infotext")).to_contain_text("Steps: 10")
+
+
+def wrong_expression(page: Page) -> None:
+    page.get_by_label("Find", exact=True).fill("(")
+    page.get_by_label("Regular expression").check()
+    page.get_by_role("button", name="Show what will change").click()
+    expect(page.locator("#pnginfo_many")).to_contain_text("0 of 2 pictures change.")
+    expect(page.locator("#pnginfo_many")).to_contain_text("The regular expression cannot be used")
+    expect(page.get_by_role("button", name="Save and download")).to_be_disabled()
 
 
 def test_what_is_no_picture_is_told_and_the_place_for_one_stays(page: Page, tmp_path: Path, troubles: list[str]) -> None:

@@ -104,7 +104,7 @@ export class DataBatch {
       const touched = pictures.filter(({ changes, problem }) => changes?.length || problem);
       this.changing = new Set(touched.filter(({ problem }) => !problem).map(({ picture }) => picture));
       this.below.replaceChildren(
-        h("p", {}, t("{n} of {total} pictures change.", { n: touched.length, total: pictures.length })),
+        h("p", {}, t("{n} of {total} pictures change.", { n: this.changing.size, total: pictures.length })),
         ...this.notesOf(pictures),
         touched.length ? changesTable(touched.slice(0, SHOWN), (picture) => this.nameOf(picture)) : "");
     });
