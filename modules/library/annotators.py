@@ -54,6 +54,7 @@ ANNOTATOR_MODELS: Mapping[str, TransformersKind] = {
     "segmentation": TransformersKind(("upernet", "segformer"), "openmmlab/upernet-convnext-small"),
     "oneformer_ade20k": TransformersKind(("oneformer",), "shi-labs/oneformer_ade20k_swin_large", things=150),
     "oneformer_coco": TransformersKind(("oneformer",), "shi-labs/oneformer_coco_swin_large", things=133),
+    "vitpose": TransformersKind(("vitpose",), "usyd-community/vitpose-base-simple"),
 }
 
 
@@ -74,11 +75,34 @@ def find_annotator(library: Library, name: str) -> list[ModelFile]:
         lacking = lacking_files(own, found)
         if not lacking:
             return [best_file(candidates) for candidates in found]
+    raise not_here_yet(own, lacking)
+
+
+def not_here_yet(own: Preprocessor, lacking: Sequence[str]) -> ModelMissing:
+    """Return the error of a preprocessor whose files are not here, which says what to put where."""
     if len(lacking) > 1:
         told = f"The preprocessor {own.title} needs {' and '.join(lacking)}, which are not here."
     else:
         told = f"The preprocessor {own.title} needs {lacking[0]}, which is not here."
-    raise ModelMissing(told, where_to_put(own, several=len(lacking) > 1))
+    return ModelMissing(told, where_to_put(own, several=len(lacking) > 1))
+
+
+def not_run(own: Preprocessor) -> ModelMissing:
+    """Return the error of a preprocessor that is a network which Easel does not run."""
+    return ModelMissing(
+        f"The preprocessor {own.title} is a network of its own, {own.file}, which Easel does not run.",
+        "Choose another, or give the finished map with the preprocessor none.",
+    )
+
+
+def why_not(library: Library, own: Preprocessor) -> ModelMissing | None:
+    """Return the error of a preprocessor that is a network and cannot run; None if it can, or is none."""
+    if not own.file:
+        return None
+    if not is_run(own.name):
+        return not_run(own)
+    lacking = lacking_files(own, annotator_files(own, library.of(ANNOTATOR.name).list()))
+    return not_here_yet(own, lacking) if lacking else None
 
 
 def missing_file(library: Library, own: Preprocessor) -> str:

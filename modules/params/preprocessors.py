@@ -171,6 +171,7 @@ PREPROCESSORS = (
     of_network("densepose", "OpenPose", "densepose_r50_fpn_dl.torchscript", "densepose (pruple bg & purple torso)"),
     Preprocessor("blur_gaussian", ("Tile",), a=MapSlider("Sigma", 9.0, 0.01, 64.0)),
     of_network("animal_openpose", "OpenPose", "rtmpose-m_simcc-ap10k_pt-aic-coco_210e-256x256-7a041aa1_20230206.onnx"),
+    of_network("vitpose", "OpenPose", "vitpose-b.pth"),      # Easel's own
 )
 
 # the radio of control types, in the order of the form

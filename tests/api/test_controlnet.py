@@ -83,6 +83,9 @@ def test_the_lists_that_clients_poll(client):
     assert client.get("/controlnet/model_list?update=true").json() == {"model_list": ["tiny_control_canny [e95b407b]"]}
     modules = client.get("/controlnet/module_list").json()
     assert modules["module_detail"]["canny"]["sliders"][1]["name"] == "Low Threshold"
+    assert modules["module_detail"]["hed"]["why"][0].startswith("The preprocessor softedge_hed needs ControlNetHED.pth")
+    assert "which Easel does not run" in modules["module_detail"]["dw_openpose_full"]["why"][0]
+    assert not modules["module_detail"]["canny"]["why"]
     assert "softedge_pidinet" in client.get("/controlnet/module_list?alias_names=true").json()["module_list"]
     types = client.get("/controlnet/control_types").json()["control_types"]
     assert types["Canny"] == {

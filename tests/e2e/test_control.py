@@ -222,6 +222,17 @@ def test_weights_by_layer_are_numbers_or_say_what_they_should_be(page: Page) -> 
     assert filled == pytest.approx([0.825 ** (12 - place) for place in range(13)], abs=1e-3)
 
 
+def test_a_preprocessor_that_cannot_run_says_which_file_it_wants_where(page: Page) -> None:
+    opened(page, "controlnet")
+    unit, modules = page.locator(f"#{UNIT}"), page.locator(f"#{UNIT}_module_dropdown")
+    expect(modules.locator("option", has_text="softedge_hed (not here: ControlNetHED.pth)")).to_be_attached()
+    modules.select_option("softedge_hed")
+    told = unit.get_by_role("status").filter(has_text="needs ControlNetHED.pth, which is not here.")
+    expect(told).to_contain_text("models/ControlNetPreprocessor")
+    modules.select_option("canny")
+    expect(told).to_be_hidden()
+
+
 def test_a_pose_is_dragged_and_the_request_carries_the_map_of_it(page: Page) -> None:
     opened(page, "controlnet")
     unit, dialog = page.locator(f"#{UNIT}"), page.locator(".pose-dialog")

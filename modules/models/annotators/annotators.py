@@ -27,6 +27,7 @@ from modules.models.annotators.openpose_parts import load_face_net, load_hand_ne
 from modules.models.annotators.pidinet import load_pidinet, pixel_edges
 from modules.models.annotators.seen_by_transformers import load_seer, normals_of_depth, seen_map
 from modules.models.annotators.straight_lines import load_line_finder, straight_lines
+from modules.models.annotators.vit_pose import load_joint_finder, posed_alone
 from modules.sampling.annotation import Annotate, Annotation
 
 KEPT_MAP_BYTES = 64 * 2**20
@@ -133,4 +134,5 @@ ANNOTATOR_ROWS: Mapping[str, AnnotatorRow] = {
     "normal_bae": AnnotatorRow(surface_normals, (load_normal_net,)),
     **dict.fromkeys(ANNOTATOR_MODELS, AnnotatorRow(seen_map, (load_seer,))),
     "normal_map": AnnotatorRow(normals_of_depth, (load_seer,)),
+    "vitpose": AnnotatorRow(posed_alone, (load_joint_finder,)),
 }

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
+from modules.base.sizes import Size
 from modules.imaging.control.maps import scaled_and_padded
 from modules.imaging.control.pose_boxes import LEFT_ARM, RIGHT_ARM, PoseBox, face_box, hand_box
 from modules.imaging.control.pose_matching import people_in
@@ -108,8 +109,17 @@ def people_drawn(nets: PoseNets, ask: Annotate) -> Annotation:
     padded, (width, height) = scaled_and_padded(ask.pixels, ask.resolution)
     bodies = people_in(*body_maps(nets.body, padded))
     people = [person_with_parts(nets, body, padded, bodiless=ask.name.endswith("faceonly")) for body in bodies]
-    levels = pose_map(people, padded.shape[1], padded.shape[0])[:height, :width]
+    return drawn_pose(people, padded.shape[1::-1], (width, height))
+
+
+def drawn_pose(people: Sequence[PosedPerson], canvas: Size, size: Size) -> Annotation:
+    """Return the map of people and their poses.
+
+    canvas: of what they are drawn on; size: of its part that is the map
+    """
+    width, height = size
     told = [person_json(person) for person in people]
+    levels = pose_map(people, *canvas)[:height, :width]
     return Annotation(levels, {"people": told, "canvas_width": width, "canvas_height": height})
 
 

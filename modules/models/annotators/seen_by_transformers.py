@@ -55,13 +55,21 @@ class Seer:
 
 def load_seer(path: Path, device: torch.device) -> Any:
     """Return the model in a folder's file. Raises ModelError, naming the file."""
+    return load_of_transformers(path, device, {kind: seer.make for kind, seer in SEERS.items()})
+
+
+def load_of_transformers(path: Path, device: torch.device, makes: Mapping[str, str]) -> Any:
+    """Return the model in a folder's file. Raises ModelError, naming the file.
+
+    makes: the class in transformers of each `model_type`
+    """
     config = config_beside(path)
     kind = config.pop("model_type", "")
     config.pop("is_training", None)      # it would ask for what the things are called
     tensors = dict(read_state_dict(path).tensors)
     made = outcome(lambda: AutoConfig.for_model(kind, **config))
     if not isinstance(made, Exception):
-        made = outcome(built, getattr(transformers, SEERS[kind].make), made, tensors)
+        made = outcome(built, getattr(transformers, makes[kind]), made, tensors)
     if isinstance(made, Exception):
         reason = " ".join(str(made).split())
         raise ModelMismatch(

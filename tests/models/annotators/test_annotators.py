@@ -20,6 +20,7 @@ from modules.models.annotators.openpose import PoseNet, posed
 from modules.models.annotators.openpose_parts import PartNet
 from modules.models.annotators.pidinet import PiDiNet, plain_kernel
 from modules.models.annotators.seen_by_transformers import nearness_of_metres
+from modules.models.annotators.vit_pose import joints_of, openpose_points
 from modules.sampling.annotation import Annotate, Annotation
 from modules.sampling.weights import Weights
 from tests.imaging.control.test_pose_matching import SIZE, STANDING, maps
@@ -325,6 +326,58 @@ def test_a_oneformer_of_other_things_is_not_taken_for_it(annotators, folder):
     stored(oneformer(133), folder)
     with pytest.raises(ModelMissing, match="oneformer"):
         room.find_annotator(annotators.library, "oneformer_ade20k")
+
+
+def vitpose(joints=17, **backbone):
+    seen = transformers.VitPoseBackboneConfig(
+        **{"image_size": [256, 192], **LAYERS, "num_hidden_layers": 1, "out_indices": [1], "part_features": 8, **backbone}
+    )
+    return transformers.VitPoseForPoseEstimation(transformers.VitPoseConfig(backbone_config=seen, num_labels=joints))
+
+
+@pytest.mark.parametrize(("heat", "people", "more"), [(0.0, 0, {}), (9.0, 1, {}), (9.0, 1, {"num_experts": 2})])
+def test_a_vitpose_finds_a_person_or_nobody(annotators, folder, heat, people, more):
+    torch.manual_seed(3)
+    model = vitpose(**more)
+    model.head.conv.bias.data.fill_(heat)
+    model.head.conv.weight.data.mul_(0.01)      # what is added is small, and highest anywhere
+    stored(model, folder)
+    found = annotators_pose(annotators, "vitpose")
+    assert len(found.pose["people"]) == people and found.levels.shape == (64, 82, 3)
+    assert found.levels.any() == bool(people)
+
+
+def annotators_pose(annotators, name):
+    with torch.inference_mode():
+        return annotators.annotate(Annotate(Weights(""), PICTURE, name, 64))
+
+
+def test_joints_are_in_pixels_of_the_picture_and_in_openposes_order():
+    """Each joint's heat is highest in a cell of its own."""
+    heat, cells = torch.zeros(1, 17, 64, 48), [(10 + joint, 20 + joint) for joint in range(17)]
+    for joint, (column, row) in enumerate(cells):
+        heat[0, joint, row, column] = 1
+
+    class Seeing(torch.nn.Linear):
+        config = SimpleNamespace(backbone_config=SimpleNamespace(image_size=(256, 192)), num_labels=17)
+        def forward(self, x):
+            assert x.shape == (1, 3, 256, 192)
+            return SimpleNamespace(heatmaps=heat)
+
+    joints = joints_of(Seeing(1, 1), np.zeros((512, 384, 3), np.uint8))
+    scale = 0.5 / 1.25
+    left, top = (192 - round(384 * scale)) // 2, (256 - round(512 * scale)) // 2
+    for (x, y), (column, row) in zip(joints, cells, strict=True):
+        assert x == pytest.approx((column * 191 / 47 - left) / scale) and y == pytest.approx((row * 255 / 63 - top) / scale)
+    points = openpose_points(joints)
+    assert len(points) == 18 and points[0] == joints[0] and points[2] == joints[6] and points[17] == joints[3]
+    assert points[1] == pytest.approx(np.mean([joints[5], joints[6]], 0))
+
+
+def test_a_vitpose_of_other_joints_is_refused_by_name(annotators, folder):
+    stored(vitpose(joints=9), folder)
+    with pytest.raises(ModelMismatch, match="9 joints"):
+        annotators_pose(annotators, "vitpose")
 
 
 def test_of_two_folders_the_one_that_is_meant_goes_first(annotators, folder):

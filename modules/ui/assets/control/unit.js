@@ -73,6 +73,7 @@ export class UnitForm extends FieldsForm {
     this.drawing.element.append(this.batch.more, this.batch.input);
     this.types = h("div.control-types", { role: "radiogroup", "aria-label": t("Control Type") });
     this.sliders = h("div.control-sliders");
+    this.lacking = h("p.control-wrong", { role: "status", hidden: true });
     this.element = h("div.control-unit", { id: this.id, role: "tabpanel" }, this.parts());
   }
 
@@ -98,6 +99,7 @@ export class UnitForm extends FieldsForm {
         iconButton("sparkles", t("Run preprocessor: see the map"), () => this.preview()),
         this.choice("model", "Model"),
         iconButton("refresh", t("Read the folders again"), () => this.refresh())),
+      this.lacking,
       this.unionType,
       this.slider("weight", "Control Weight", 0, 2, 0.05),
       this.weightType,
@@ -129,6 +131,8 @@ export class UnitForm extends FieldsForm {
     this.batch.show(!prompts(this.values.module));
     this.unionType.hidden = !isUnion(this.values.model);
     this.layers.show();
+    this.lacking.textContent = (this.lists?.modules[this.values.module]?.why ?? []).join(" ");
+    this.lacking.hidden = !this.lacking.textContent;
     this.showSliders();
   }
 
@@ -194,8 +198,7 @@ export class UnitForm extends FieldsForm {
 
   moduleOption(name) {
     const needs = this.lists.modules[name]?.needs;
-    const label = needs ? t("{name} (not here: {file})", { name, file: needs }) : name;
-    return h("option", { value: name, disabled: Boolean(needs) }, label);
+    return h("option", { value: name }, needs ? t("{name} (not here: {file})", { name, file: needs }) : name);
   }
 
   /** A type's lists alone, and its usual preprocessor and model. */
@@ -221,7 +224,7 @@ export class UnitForm extends FieldsForm {
 
   /** The first preprocessor here that finds poses; undefined if none can run. */
   get poseModule() {
-    const runs = (name) => /^(dw_)?openpose/.test(name) && !this.lists.modules[name]?.needs;
+    const runs = (name) => /^(dw_)?openpose|^vitpose/.test(name) && !this.lists.modules[name]?.needs;
     return this.lists?.types.OpenPose?.module_list.find(runs);
   }
 
