@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from modules.params.txt2img import Generation
-from modules.pipelines.plan import Files, ImagePlan, PlannedUnit
+from modules.pipelines.plan import Files, ImagePlan, PlannedUnit, with_seeds
 
 RequestOfUnits = TypeVar("RequestOfUnits", bound=Generation)
 PlanOfImage = TypeVar("PlanOfImage", bound=ImagePlan[Any, Any])
 
 
 def in_turn_each(plans: Sequence[PlanOfImage]) -> list[PlanOfImage]:
-    """Return the plans of one request's images, each with that one of its units' pictures which is its own."""
-    return [with_pictures_of(plan, number) for number, plan in enumerate(plans)]
+    """Return the plans of one request's images, each with that one of its units' pictures which is its own.
+
+    If the settings say so, images of different pictures have the first one's seeds.
+    """
+    turns = [with_pictures_of(plan, number) for number, plan in enumerate(plans)]
+    if not turns or turns[0] is plans[0] or turns[0].settings.controlnet_increment_seed_during_batch:
+        return turns
+    first = turns[0].params
+    return [cast(PlanOfImage, with_seeds(plan, first.seed, first.subseed)) for plan in turns]
 
 
 def with_pictures_of(plan: PlanOfImage, number: int) -> PlanOfImage:

@@ -134,6 +134,8 @@ class DrawingSettings:
     control_net_unit_count: Annotated[int, Param("ControlNet units", Slider(1, 10), "So many units the forms show; reload the page after a change.", section="control-net")] = 3
     control_net_no_detectmap: Annotated[bool, Param("Do not append detectmap to output", Checkbox(), "Pictures come without the maps that ControlNet followed.", section="control-net")] = False
     control_net_inpaint_blur_sigma: Annotated[int, Param("Blur of inpaint_only's seam", Slider(1, 64), "Over so many pixels the preprocessor inpaint_only blends what is painted with the picture.", section="control-net")] = 7
+    control_net_detectmap_autosaving: Annotated[bool, Param("Allow detectmap auto saving", Checkbox(), "The maps that come with a picture are saved beside it.", section="control-net")] = False
+    controlnet_increment_seed_during_batch: Annotated[bool, Param("Increment seed after each controlnet batch iteration", Checkbox(), "Seeds count up over a unit's pictures for a batch, as over any pictures; off, all have the first's.", section="control-net")] = True
     ad_bbox_sortby: Annotated[str, Param("Order of the finds", Choice(FIND_ORDERS), "In which order the detailer paints what it finds.", "ADetailer order", section="ADetailer", shapes=True)] = FIND_ORDERS[0]
     ad_same_seed_for_each_tab: Annotated[bool, Param("All finds have the picture's seed", Checkbox(), "Otherwise seeds count up from find to find.", "ADetailer same seed", section="ADetailer", shapes=True)] = False
     ad_save_previews: Annotated[bool, Param("Save the finds", Checkbox(), "A copy with the finds framed is saved beside each picture.", section="ADetailer")] = False

@@ -168,7 +168,10 @@ def sheet_of(job: JobPlan, index: int, result: Result, infotext: str, where: Whe
     s, image = job.settings, Image.fromarray(result.pixels)
     how = FileFormat(s.samples_format, s.jpeg_quality, s.webp_lossless).fitting(image.size)
     others = manifest_text(job, index, result, where) if s.save_manifest else {}
-    return Sheet(image, how, infotext if s.enable_pnginfo else "", others, result.extra_params.side_images)
+    maps = result.maps if s.control_net_detectmap_autosaving else ()
+    numbered = [SideImage(f"-detected-map-{number}", each, after=True) for number, each in enumerate(maps)]
+    beside = [*result.extra_params.side_images, *numbered]
+    return Sheet(image, how, infotext if s.enable_pnginfo else "", others, beside)
 
 
 def manifest_text(job: JobPlan, index: int, result: Result, where: Where) -> Mapping[str, str]:

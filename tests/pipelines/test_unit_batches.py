@@ -43,8 +43,9 @@ def unit(**fields):
     })
 
 
-def job_of(request, **more):
-    settings = asdict(replace(Settings(), sd_model_checkpoint="tiny-sd1"))
+def job_of(request, own=(), **more):
+    """own: settings"""
+    settings = asdict(replace(Settings(), sd_model_checkpoint="tiny-sd1", **dict(own)))
     kind = "img2img" if isinstance(request, Img2Img) else "txt2img"
     resolved = resolve_script(resolve_request(request), kind, KnownNames())
     return JobSpec("j", "test", kind, asdict(resolved) | more, settings)
@@ -119,6 +120,15 @@ def test_each_loop_of_loopback_takes_the_next_one_also_where_loops_are_made_agai
     resumed = plan_job(job_of(request), machine.library, inputs())      # the first loop's result is not there
     [again] = results(Engine(machine.answer, lambda _: None), [ImageTask(resumed.task(1), "j", 1, "me", 0)])
     assert np.abs(found[1].pixels.astype(int) - again.pixels).max() <= 1
+
+
+def test_pictures_of_a_batch_have_one_seed_if_the_settings_say_so(machine):
+    steady = {"controlnet_increment_seed_during_batch": False}
+    for several, seeds in (((SECOND,), [5, 5, 5]), ((), [5, 6, 7])):
+        asked = Txt2Img(**SIZE, control=(unit(more_images=several),), n_iter=3)
+        plan = plan_job(job_of(asked, steady), machine.library, inputs())
+        assert [plan.plan(number).params.seed for number in range(3)] == seeds
+        assert [plan.plan(number).passes[0].params.seed for number in range(3)] == seeds
 
 
 def test_an_empty_name_is_no_picture():

@@ -253,6 +253,16 @@ def test_stages_come_before_their_picture_and_masks_after_it(desk):
     assert {read_metadata((desk.outputs / name).read_bytes()).infotext for name in desk.files} == {kept.event.infotext}
 
 
+def test_the_maps_that_a_picture_followed_are_saved_beside_it_if_the_settings_say_so(desk):
+    maps = tuple(Image.new("RGB", (32, 24), shade) for shade in ("black", "white"))
+    desk.keep(drawn=Result(PIXELS, maps=maps))
+    assert [Path(name).name for name in desk.files] == ["00000-7.png"]
+    desk.keep({"control_net_detectmap_autosaving": True}, drawn=Result(PIXELS, maps=maps))
+    assert [Path(name).name for name in desk.files][2:] == [
+        "00002-7-detected-map-0.png", "00003-7-detected-map-1.png",
+    ]
+
+
 def test_what_a_picture_was_made_of_is_saved_once(desk):
     for _ in range(2):
         drawn = Result(PIXELS)
