@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import gradio as gr
@@ -25,9 +25,11 @@ from modules.ui.document import FOR_GOOD
 ASSETS = Path(__file__).parent / "assets"
 # later ones win
 SHEETS = (
-    "variables", "page", "layout", "results", "viewer", "plots", "cards", "editor", "queue", "library", "data",
-    "prompt", "extensions", "control", "training", "quick_list", "icons",
+    "variables", "page", "layout", "results", "viewer", "plots", "cards", "queue", "data", "prompt", "control",
+    "quick_list", "icons",
 )
+# of rooms whose scripts come later, and with them
+LATER_SHEETS = frozenset({"editor", "extensions", "library", "training"})
 # scripts that run before gradio's, in this order
 BOOT = ("boot.js", "parts.js", "resting.js")
 PAGE_API = "api.js"         # what scripts of extensions import as "easel"
@@ -80,6 +82,7 @@ class Assets:
     tables: Mapping[str, Built]
     gradio: tuple[str, ...]      # the names of its sheets that ours holds, so that its scripts fetch none
     drawing: tuple[str, ...]     # the names of its scripts that draw the first tab
+    later: tuple[Built, ...]     # scripts and sheets of parts of the page that come when they are needed
 
     @classmethod
     def build(cls, extended: bool = False) -> Assets:
@@ -90,21 +93,29 @@ class Assets:
         sheet = "\n".join([*texts, *(compact_sheet(path.read_text(encoding="utf-8")) for path in ours)])
         first = (WORDING, *(ASSETS / "core" / name for name in BOOT))
         boot = "\n".join(path.read_text(encoding="utf-8") for path in first)
+        later: dict[str, Built] = {}
+
+        def publish(modules: Sequence[str], script: str) -> list[str]:
+            files = later_files(modules, script)
+            later.update({each.name: each for each in files})
+            return [each.name for each in files]
+
         return cls(
             Built("boot", "js", boot),
             Built("page", "css", sheet),
-            Built("main", "js", bundle_modules(ASSETS, "main.js")),
+            Built("main", "js", bundle_modules(ASSETS, "main.js", publish)),
             Built("a1111", "js", bundle_modules(ASSETS, "a1111/main.js")) if extended else None,
             Built("a1111", "css", (ASSETS / "a1111.css").read_text(encoding="utf-8")) if extended else None,
             {tag: Built(f"words-{tag}", "js", f"window.easelWords = {shipped_words(tag)};")
              for tag in shipped_languages()},
             tuple(gradio),
             tuple(gradio_sheets.gradio_scripts()),
+            tuple(later.values()),
         )
 
     def routes(self) -> list[BaseRoute]:
         """The routes, also of the single files: workers are started from them."""
-        built = (self.boot, self.sheet, self.main, self.a1111, self.a1111_sheet, *self.tables.values())
+        built = (self.boot, self.sheet, self.main, self.a1111, self.a1111_sheet, *self.tables.values(), *self.later)
         return [*(each.route() for each in built if each), Mount(PLACE, Fresh(directory=ASSETS))]
 
     def head(self, subpath: str, facts: Mapping[str, Any], sheets: str = "", scripts: str = "") -> str:
@@ -126,6 +137,14 @@ class Assets:
             f"{a1111_sheet}{sheets}{a1111}{scripts}"
             f'<script type="module" src="{place}/{self.main.name}"></script>'
         )
+
+
+def later_files(modules: Sequence[str], script: str) -> list[Built]:
+    """Return the files of these modules, which come together: their script, and the sheets of their rooms."""
+    rooms = sorted({PurePosixPath(name).parts[0] for name in modules} & LATER_SHEETS)
+    sheets = ((room, compact_sheet((ASSETS / f"{room}.css").read_text(encoding="utf-8"))) for room in rooms)
+    stem = PurePosixPath(modules[-1]).parts[0]
+    return [Built(stem, "js", script), *(Built(room, "css", text) for room, text in sheets)]
 
 
 def embedded(value: Any) -> str:

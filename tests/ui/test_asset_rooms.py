@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import modules
-from modules.ui.bundle import IMPORT, path_from
+from modules.ui.bundle import IMPORT, LATE_IMPORT, path_from
 from modules.ui.look import ASSETS
 
 # Room → the rooms that it may import; a room may always import from itself.
@@ -41,8 +41,9 @@ def room_of(script: str) -> str:
 
 
 def imported(script: str) -> Iterator[str]:
-    for found in IMPORT.finditer((ASSETS / script).read_text(encoding="utf-8")):
-        yield path_from(script, found[2])
+    text = (ASSETS / script).read_text(encoding="utf-8")
+    for found in (*IMPORT.finditer(text), *LATE_IMPORT.finditer(text)):
+        yield path_from(script, found[found.lastindex])
 
 
 def test_a_script_imports_only_what_its_room_may():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 
 from modules.ui import gradio_sheets
 from modules.ui.bundle import bundle_modules, compact_sheet
-from modules.ui.look import ASSETS, Assets
+from modules.ui.look import ASSETS, LATER_SHEETS, SHEETS, Assets
 
 
 @pytest.fixture
@@ -71,6 +72,50 @@ def test_a_style_sheet_says_the_same_without_comments_and_indentation():
     assert compact_sheet(sheet) == 'a {\ncolor: red; /* three */\n&::before { content: "/* four */"; }\n}\n'
 
 
+@pytest.fixture
+def parts(folder):
+    """A folder with two parts that share a module, one of which asks for the other; bundled, and what was published."""
+    made = folder(
+        main='import { a } from "./a.js";\nconst b = () => import("./b.js");\nconst c = () => import("./c.js");\nb(a, c);\n',
+        a="export const a = 1;\n",
+        shared='import { a } from "./a.js";\nexport const shared = a;\n',
+        b='import { shared } from "./shared.js";\nexport const b = () => import("./c.js");\nb(shared);\n',
+        c='import { shared } from "./shared.js";\nimport { a } from "./a.js";\nexport const c = shared + a;\n',
+        core__late="export const lateLoader = () => null;\n",
+    )
+    files = {}
+
+    def publish(modules, text):
+        files[modules[-1]] = text
+        return [modules[-1].replace(".js", "-file.js")]
+
+    return bundle_modules(made, "main.js", publish), files
+
+
+def test_what_is_asked_for_later_is_in_files_of_its_own_and_what_parts_share_in_another(parts):
+    text, files = parts
+    assert set(files) == {"shared.js", "b.js", "c.js"}
+    assert 'loadPart("b.js")' in text and 'loadPart("c.js")' in files["b.js"]
+    assert not any(f'modules["{name}"] = ' in text for name in files)
+    assert not any('modules["a.js"] = ' in file for file in files.values())
+    assert [sum(f'modules["{name}"] = ' in file for file in files.values()) for name in files] == [1, 1, 1]
+
+
+def test_a_part_is_loaded_with_what_it_needs_before_it(parts):
+    text, _ = parts
+    needed = json.loads(re.search(r"lateLoader\(modules, (\{.*?\}), import.meta.url\)", text)[1])
+    assert needed == {"b.js": ["shared-file.js", "b-file.js"], "c.js": ["shared-file.js", "c-file.js"]}
+    assert text.index("const loadPart") < text.index('modules["main.js"] = ')
+
+
+def test_rooms_that_come_later_bring_their_style_sheets_with_them():
+    assets = Assets.build()
+    files = [each.name.partition("-")[0] + "." + each.ending for each in assets.later]
+    assert {f"{room}.{ending}" for room in LATER_SHEETS for ending in ("js", "css")} <= {*files}
+    assert not {*LATER_SHEETS} & {*SHEETS}
+    assert {*LATER_SHEETS, *SHEETS, "a1111"} == {path.stem for path in ASSETS.glob("*.css")}
+
+
 def test_comments_of_whole_lines_are_left_out_and_nothing_else_is(folder):
     made = folder(main='// one\n/** two\n * three */\nexport const a = "// four"; // five\n/* six */ export const b = 1;\n')
     text = bundle_modules(made, "main.js")
@@ -97,7 +142,8 @@ def test_the_document_names_the_scripts_of_gradio_that_draw_the_first_tab_and_no
 
 
 def test_every_script_but_the_first_and_the_workers_is_in_a_bundle():
-    text = bundle_modules(ASSETS, "main.js") + bundle_modules(ASSETS, "a1111/main.js")
+    built = Assets.build(extended=True)
+    text = "".join(each.text for each in (built.main, built.a1111, *built.later))
     apart = {"core/boot.js", "core/parts.js", "core/resting.js", "editor/png_worker.js", "api.js"}
     missing = [path for path in ASSETS.rglob("*.js") if f'modules["{path.relative_to(ASSETS)}"] = ' not in text]
     assert {str(path.relative_to(ASSETS)) for path in missing} == apart

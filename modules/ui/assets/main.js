@@ -7,7 +7,6 @@ import "./core/dropdowns.js";
 import "./core/growing.js";
 import { describeControls, startHelp } from "./core/help.js";
 import { startLanguages } from "./core/language.js";
-import { startExtensions } from "./extensions/page.js";
 import { startActions, startListening } from "./generation/actions.js";
 import { startPageAnchors } from "./generation/anchors.js";
 import { startMarks } from "./generation/marks.js";
@@ -16,18 +15,23 @@ import { startQuickList } from "./generation/quick_list.js";
 import { meetServer, showEditing, watchServer } from "./generation/server_status.js";
 import { startTab } from "./generation/tab.js";
 import { waiting } from "./generation/tabs.js";
-import { startImages } from "./img2img/img2img.js";
 import { startLibrary } from "./library/library.js";
 import { startQueue } from "./queue/queue.js";
 import { startDrops } from "./tabs/drop.js";
 import { startExtras } from "./tabs/extras.js";
-import { startMerger } from "./tabs/merger.js";
 import { pngInfo } from "./tabs/png_info.js";
-import { startSettings } from "./tabs/settings.js";
-import { startTraining } from "./training/page.js";
 
-/** What a tab has that others have not. */
-const OWN = { img2img: startImages, extras: startExtras };
+/** Tabs whose scripts come once they are drawn: an element of each, and what starts it, called again and again. */
+const LATER = {
+  modelmerger_merge: async () => (await import("./tabs/merger.js")).startMerger(),
+  settings_search: async () => (await import("./tabs/settings.js")).startSettings(),
+  extensions_page: async () => (await import("./extensions/page.js")).startExtensions(),
+  training_page: async () => (await import("./training/page.js")).startTraining(),
+};
+const pictures = async () => (await import("./img2img/img2img.js")).startImages;
+
+/** What a tab that makes pictures has and others have not. */
+const OWN = { img2img: pictures, extras: () => startExtras };
 
 async function startPage() {
   while (!byId("quicksettings") || !waiting().includes("txt2img")) await pause(30);
@@ -51,9 +55,30 @@ async function startPage() {
   const tab = startTab("txt2img");
   watchPage();
   watchServer(await begin(tab));
+  // scripts of extensions look for all of the page at its start
+  if (facts.extensions) await Promise.all([pictures(), ...Object.values(LATER).map((start) => start())]);
   await window.easel.beforeLoaded?.();      // where an extension is (a1111/main.js)
   document.documentElement.classList.add("easel-ready");
   window.easel.tell("loaded");
+}
+
+const begun = new Set();
+
+/** Start the tabs that make pictures which gradio has drawn by now, each once. */
+function beginTabs() {
+  for (const name of waiting().filter((each) => !begun.has(each))) {
+    begun.add(name);
+    begin(startWhole(name));
+  }
+}
+
+async function startWhole(name) {
+  try {
+    return startTab(name, await OWN[name]?.());
+  } catch (error) {
+    begun.delete(name);
+    throw error;
+  }
 }
 
 /** A tab takes its model's defaults, and then what was clicked while it could not listen. */
@@ -71,12 +96,9 @@ function watchPage() {
   const look = debounced((changes) => {
     describeControls();
     pngInfo.start();
-    startSettings();
     startPageAnchors();
-    startMerger();
-    startExtensions();
-    startTraining();
-    for (const found of waiting()) begin(startTab(found, OWN[found]));
+    for (const [id, start] of Object.entries(LATER)) if (byId(id)) start();
+    beginTabs();
     window.easel.tell("update", changes);
     after();
     const now = window.get_uiCurrentTab();

@@ -2,8 +2,6 @@
 import { dialogOf, opened, textButton } from "../core/dialog.js";
 import { h, t } from "../core/dom.js";
 import { tab } from "../core/storage.js";
-import { Editor } from "../editor/editor.js";
-import { png } from "../editor/png.js";
 
 const GREY = "#808080", BLACK = "#000000";
 
@@ -17,7 +15,9 @@ export class PaintDialog {
     this.inverts = h("input", { type: "checkbox", onchange: () => this.look() });
   }
 
-  build() {
+  async build() {
+    const [{ Editor }, { png }] = await Promise.all([import("../editor/editor.js"), import("../editor/png.js")]);
+    this.png = png;
     this.host = h("div.paint-host");
     this.editor = new Editor(this.host, {
       kind: this.kind, key: this.key, travels: false, onChange: () => this.changed(),
@@ -33,7 +33,7 @@ export class PaintDialog {
    * `made` said was painted here: then its strokes are gone on with, as are those that the server did not take
    */
   async open({ ground, size, last = "" }) {
-    if (!this.host) this.build();
+    if (!this.host) await this.build();
     Object.assign(this, { ground, size, result: null });
     await this.editor.ready;
     const goesOn = this.editor.hasImage && (this.pending || (last && tab.get(`${this.key}.made`) === last));
@@ -69,7 +69,7 @@ export class PaintDialog {
 
   async use() {
     const inverted = this.kind === "scribble" && this.inverts.checked, mask = await this.editor.mask();
-    const blob = inverted ? await png(await turnedOver(mask)) : mask;
+    const blob = inverted ? await this.png(await turnedOver(mask)) : mask;
     this.result = { file: new File([blob], `${this.kind}.png`, { type: "image/png" }), inverted };
     this.pending = true;      // until it is kept
     this.dialog.close();

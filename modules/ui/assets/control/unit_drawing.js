@@ -7,7 +7,6 @@ import { browser } from "../core/storage.js";
 import { detectPose } from "./lists.js";
 import { PaintDialog } from "./paint_dialog.js";
 import { readPose } from "./pose.js";
-import { editPose } from "./pose_editor.js";
 
 const POSES = "control.poses";      // the newest poses by the names of their maps
 const MOST_POSES = 20;
@@ -49,6 +48,7 @@ export class UnitDrawing {
     const { name } = this.unit.picture, known = browser.get(POSES) ?? {}, size = this.place.size();
     const json = found ?? known[name], behind = json ? picture : await this.unit.picture.content();
     const detect = this.unit.poseModule ? (blob) => this.detected(blob) : null;
+    const { editPose } = await import("./pose_editor.js");
     const edited = await editPose({ pose: json ? readPose(json, size) : null, picture: behind, size, detect });
     const kept = edited && await this.follows(edited.file, "OpenPose", "none");
     if (kept) browser.set(POSES, newest({ ...known, [kept]: edited.pose }));
