@@ -1,13 +1,14 @@
-"""Compression of text for clients that accept it: gzip, and Brotli for files that are kept for good.
+"""Compression of text for clients that accept it: gzip, and for files that are kept for good Brotli where it is taken.
 
-Plain ASGI, in front of everything.
+Such files are compressed once, and better than what changes. Plain ASGI, in front of everything.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gzip
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import brotli
@@ -25,6 +26,9 @@ LEVEL = 6
 BROTLI_QUALITY = 9       # the first visitor waits for it; 11 takes fifteen times as long for a tenth less
 ROOM_FOR_FILES = 2**25                    # bytes of them in memory
 GZIP = 16 + zlib.MAX_WBITS                # makes zlib write gzip's header
+CODINGS: Mapping[str, Callable[[bytes], bytes]] = {      # of whole files, the better first
+    "br": partial(brotli.compress, quality=BROTLI_QUALITY), "gzip": partial(gzip.compress, compresslevel=9, mtime=0),
+}
 
 
 class Compressed:
@@ -39,35 +43,40 @@ class Compressed:
         inside = path.removeprefix(scope.get("root_path", ""))
         if scope["type"] != "http" or inside.startswith(AS_IT_IS) or not takes(headers, "gzip"):
             await self.app(scope, receive, send)
-        elif not takes(headers, "br") or scope.get("method") != "GET":
+        elif scope.get("method") != "GET":
             await self.app(scope, receive, CompressingSend(send))
-        elif (known := self.kept.find(path)) is not None:
+        else:
+            await self.answer(scope, receive, send, next(coding for coding in CODINGS if takes(headers, coding)))
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send, coding: str) -> None:
+        name = scope.get("path", ""), coding
+        if (known := self.kept.find(name)) is not None:
             await send_whole(known, send)
         else:
-            await self.app(scope, receive, BrotliSend(CompressingSend(send), partial(self.kept.keep, path)))
+            await self.app(scope, receive, WholeSend(CompressingSend(send), coding, partial(self.kept.keep, name)))
 
 
 class KeptFiles:
-    """Files that are kept for good, as they were sent compressed, by path."""
+    """Files that are kept for good, as they were sent compressed, by path and coding."""
 
     def __init__(self) -> None:
-        self._files: dict[str, tuple[Message, bytes]] = {}
+        self._files: dict[tuple[str, str], tuple[Message, bytes]] = {}
         self._room = ROOM_FOR_FILES
 
-    def find(self, path: str) -> tuple[Message, bytes] | None:
-        return self._files.get(path)
+    def find(self, name: tuple[str, str]) -> tuple[Message, bytes] | None:
+        return self._files.get(name)
 
-    def keep(self, path: str, start: Message, body: bytes) -> None:
-        if len(body) <= self._room and path not in self._files:
+    def keep(self, name: tuple[str, str], start: Message, body: bytes) -> None:
+        if len(body) <= self._room and name not in self._files:
             self._room -= len(body)
-            self._files[path] = start, body
+            self._files[name] = start, body
 
 
-class BrotliSend:
-    """A `send` that compresses files that are kept for good with Brotli, whole, and passes all else to `others`."""
+class WholeSend:
+    """A `send` that compresses files that are kept for good, each whole, and passes all else to `others`."""
 
-    def __init__(self, others: CompressingSend, keep: Callable[[Message, bytes], None]) -> None:
-        self.others, self.keep = others, keep
+    def __init__(self, others: CompressingSend, coding: str, keep: Callable[[Message, bytes], None]) -> None:
+        self.others, self.coding, self.keep = others, coding, keep
         self.start: Message | None = None
         self.body = b""
 
@@ -82,10 +91,10 @@ class BrotliSend:
                 await self.finish(self.start)
 
     async def finish(self, start: Message) -> None:
-        body = await asyncio.to_thread(brotli.compress, self.body, quality=BROTLI_QUALITY)
+        body = await asyncio.to_thread(CODINGS[self.coding], self.body)
         headers = MutableHeaders(scope=start)
         headers.add_vary_header("Accept-Encoding")
-        headers["Content-Encoding"], headers["Content-Length"] = "br", str(len(body))
+        headers["Content-Encoding"], headers["Content-Length"] = self.coding, str(len(body))
         del headers["Accept-Ranges"], headers["ETag"], headers["Last-Modified"]      # nobody asks for it again
         self.keep(start, body)
         await send_whole((start, body), self.others.send)
@@ -150,11 +159,11 @@ class CompressingSend:
         await self.send({**message, "body": body})
 
 
-async def compressed_body(gzip: zlib._Compress, message: Message) -> bytes:
+async def compressed_body(packer: zlib._Compress, message: Message) -> bytes:
     body, mode = message.get("body", b""), zlib.Z_SYNC_FLUSH if message.get("more_body", False) else zlib.Z_FINISH
 
     def pack() -> bytes:
-        return gzip.compress(body) + gzip.flush(mode)
+        return packer.compress(body) + packer.flush(mode)
 
     return await asyncio.to_thread(pack) if len(body) > THREADED_LENGTH else pack()
 

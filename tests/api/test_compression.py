@@ -89,7 +89,7 @@ def test_the_door_answers_compressed_as_well(client):
 KEPT = {"cache-control": "public, max-age=31536000, immutable"}
 
 
-def kept_twice(keeping: dict[str, str]) -> tuple[int, list[tuple[dict[str, str], bytes]]]:
+def kept_twice(keeping: dict[str, str], taken: str = "gzip, br") -> tuple[int, list[tuple[dict[str, str], bytes]]]:
     """How often the application was asked for a file that a client of Brotli asks for twice, and what was answered."""
     asks, sent = [], []
 
@@ -106,7 +106,7 @@ def kept_twice(keeping: dict[str, str]) -> tuple[int, list[tuple[dict[str, str],
     async def twice():
         compressed = Compressed(app)
         for _ in range(2):
-            scope = {"type": "http", "method": "GET", "path": "/a.js", "headers": [(b"accept-encoding", b"gzip, br")]}
+            scope = {"type": "http", "method": "GET", "path": "/a.js", "headers": [(b"accept-encoding", taken.encode())]}
             await compressed(scope, None, keep)
 
     run(twice())
@@ -115,13 +115,16 @@ def kept_twice(keeping: dict[str, str]) -> tuple[int, list[tuple[dict[str, str],
     return len(asks), [(start, bodies) for start in starts]
 
 
-def test_what_is_kept_for_good_goes_as_brotli_and_is_compressed_once():
-    asks, answers = kept_twice(KEPT)
+@pytest.mark.parametrize(
+    ("taken", "coding", "unpack"), [("gzip, br", "br", brotli.decompress), ("gzip, br;q=0", "gzip", gzip.decompress)]
+)
+def test_what_is_kept_for_good_is_compressed_once_and_best_as_the_browser_takes_it(taken, coding, unpack):
+    asks, answers = kept_twice(KEPT, taken)
     assert asks == 1 and len(answers) == 2
     for headers, bodies in answers:
-        assert headers["content-encoding"] == "br" and "Accept-Encoding" in headers["vary"]
+        assert headers["content-encoding"] == coding and "Accept-Encoding" in headers["vary"]
         length = int(headers["content-length"])
-        assert brotli.decompress(bodies[:length]) == brotli.decompress(bodies[length:]) == TEXT
+        assert unpack(bodies[:length]) == unpack(bodies[length:]) == TEXT
 
 
 def test_what_is_not_for_everybody_for_good_is_asked_for_each_time():
