@@ -113,3 +113,21 @@ def test_a_picture_in_an_editor_is_there_on_the_other_device_and_gone_once_it_is
     desk.wait_for_selector("html.easel-ready")
     desk.wait_for_selector("#mode_img2img .editor")
     expect(desk.locator(EDITOR)).to_have_count(0)
+
+
+def test_what_was_drawn_just_before_a_page_went_is_sent_when_it_comes_again(devices: list[Page]) -> None:
+    desk, phone, _ = devices
+    file = BytesIO()
+    Image.new("RGB", (80, 64), "orange").save(file, "PNG")
+    desk.goto("/#img2img")
+    desk.wait_for_selector("#mode_img2img .editor")
+    desk.route(f"**{SKETCH}*", lambda route: route.abort())      # as if the page were gone before
+    desk.set_input_files("#mode_img2img .editor input[type=file]", {"name": "b.png", "mimeType": "image/png", "buffer": file.getvalue()})
+    expect(desk.locator(EDITOR).first).to_have_js_property("naturalWidth", 80)
+    desk.wait_for_function("Object.keys(localStorage).some((name) => name.endsWith('.unsent'))")
+    desk.unroute(f"**{SKETCH}*")
+    with kept_picture(desk):
+        desk.reload()
+    phone.goto("/#img2img")
+    phone.reload()
+    expect(phone.locator(EDITOR).first).to_have_js_property("naturalWidth", 80)

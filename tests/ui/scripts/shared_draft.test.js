@@ -60,7 +60,7 @@ test("nothing is offered to who has on both devices the same", () => {
 function storeOf() {
   const store = new Store("img2img.image.0"), written = [];
   const newer = new Promise((resolve) => { store.answer = () => resolve({ revision: 7, file: "theirs", border: {}, tiles: new Map() }); });
-  store.shared = { newer: () => newer, sendSoon: () => {}, saw: (revision) => written.push(revision) };
+  store.shared = { newer: () => newer, touched: () => {}, saw: (revision) => written.push(revision) };
   store.write = async (how) => how({ delete: () => {}, put: (value) => written.push(value) });
   store.kept = async () => written;
   return { store, written };

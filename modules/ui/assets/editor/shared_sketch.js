@@ -1,5 +1,5 @@
 // A sketch that follows an account from one device to another: picture, border and strokes in one file, written once
-// the hand has rested.
+// the hand has rested or the page is left; what the server did not get before a page went it gets when it comes again.
 import { debounced, facts, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
 import { server } from "../core/server.js";
@@ -17,7 +17,20 @@ export class SharedSketch {
   constructor(key, read) {
     Object.assign(this, { name: `sketch.${key}`, read, tooLarge: false, sendSoon: debounced(() => this.send(), REST) });
     this.revision = browser.get(this.name) ?? 0;
+    document.addEventListener("visibilitychange", () => { if (document.hidden) this.sendRest(); });
   }
+
+  /** When something was changed last that the server may not know, in ms; 0 if it knows all. */
+  get unsent() { return browser.get(`${this.name}.unsent`) ?? 0; }
+  set unsent(moment) { browser.set(`${this.name}.unsent`, moment || null); }
+
+  /** Something was changed here. */
+  touched() {
+    this.unsent = Date.now();
+    this.sendSoon();
+  }
+
+  sendRest() { if (this.unsent) this.send(); }
 
   /**
    * What another device has made of it meanwhile: its revision, and all that `read` has unless it was emptied; null if
@@ -26,7 +39,12 @@ export class SharedSketch {
   async newer() {
     try {
       const theirs = (await (versions ??= server.drafts()))[this.name];
-      if (!theirs || theirs.device === device || theirs.revision <= this.revision) return null;
+      const isTheirs = theirs && theirs.device !== device && theirs.revision > this.revision;
+      if (!isTheirs || this.unsent > theirs.changed * 1000) {
+        this.sendRest();
+        return null;
+      }
+      this.unsent = 0;
       const answer = await fetch(server.sketch(this.name));
       if (!answer.ok) return null;
       return { revision: theirs.revision, ...(await unpacked(await answer.blob())) };
@@ -36,15 +54,16 @@ export class SharedSketch {
   }
 
   async send() {
-    const sketch = await this.read(), packed = sketch ? pack(sketch) : new Blob([]);
+    const upTo = this.unsent, sketch = await this.read(), packed = sketch ? pack(sketch) : new Blob([]);
     const told = this.tooLarge;      // of this picture, after an earlier stroke
     this.tooLarge = packed.size > LARGEST;
     if (this.tooLarge && !told)
       notice("sketch", t("This picture is too large to follow you to other devices: it stays in this browser."));
-    if (this.tooLarge) return;
+    if (this.tooLarge) { this.unsent = 0; return; }
     try {
       const { revision, replaced } = await server.keepSketch(this.name, packed, { device, seen: this.revision });
       this.saw(revision);
+      if (this.unsent === upTo) this.unsent = 0;
       const said = "The picture was changed on another device meanwhile ({when}): what is here counts now.";
       if (replaced) notice("sketch", t(said, { when: when(replaced) }), 8);
     } catch { /* the browser keeps it, and the next stroke tries again */ }

@@ -81,7 +81,7 @@ export class Store {
   /** A change by the person: other devices learn of it. */
   change(how, prepared = null) {
     this.changed = true;
-    this.shared?.sendSoon();
+    this.shared?.touched();
     return this.write(how, prepared);
   }
 

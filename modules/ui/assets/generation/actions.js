@@ -2,7 +2,7 @@
 import { lookAgain } from "../core/choices.js";
 import { byId, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
-import { writeStyles } from "../styles/styles.js";
+import { writeStyles } from "../styles/write.js";
 import { interrogate } from "./interrogate.js";
 import { pasteInfotext } from "./paste.js";
 import { sendTo } from "./send_to.js";
@@ -33,12 +33,25 @@ const CLICKS = {
   interrogate,
   generate_menu: openMenu,
   style_apply: (tab) => writeStyles(tab.form),
-  wildcards: (tab) => tab.wildcards.open(),
-  styles_edit_button: (tab) => tab.styles.open(),
+  wildcards: openWildcards,
+  styles_edit_button: openStyles,
 };
 
 // A1111's names of buttons that do not begin with their tab's
 const NAMES = { paste: "txt2img_paste", interrogate: "img2img_interrogate" };
+
+/** Dialogs come when they are first opened, and stay. */
+async function openWildcards(tab) {
+  const { WildcardsDialog } = await import("../wildcards/wildcards.js");
+  tab.wildcards ??= new WildcardsDialog(tab.form);
+  tab.wildcards.open();
+}
+
+async function openStyles(tab) {
+  const { StylesDialog } = await import("../styles/styles.js");
+  tab.styles ??= new StylesDialog({ form: tab.form, newest: () => tab.newest() });
+  tab.styles.open();
+}
 
 /** Take a figure from the shown picture's generation data. */
 function reuse({ form, results }, key, field) {

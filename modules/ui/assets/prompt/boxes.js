@@ -4,7 +4,6 @@ import { server } from "../core/server.js";
 import { moveElement, reweigh } from "./attention.js";
 import { Colours } from "./colours.js";
 import { Completion } from "./completion.js";
-import { showReading } from "./reading.js";
 import { syntaxOf } from "./syntax.js";
 
 const COUNTERS = { prompt: "token_counter", negative_prompt: "negative_token_counter" };
@@ -60,8 +59,13 @@ async function countTokens(tab, form, name) {
     textContent: problem && wrong ? `${problem} · ${tokens}/${limit}` : `${tokens}/${limit}`,
     title: [problem, t("Tokens used, of those that fit before another part is begun. A click shows them.")]
       .filter(Boolean).join("\n"),
-    onclick: () => showReading(title, form.get(name) ?? "", stepsOf(form)),
+    onclick: () => read(title, form, name),
   })]);
+}
+
+async function read(title, form, name) {
+  const { showReading } = await import("./reading.js");
+  showReading(title, form.get(name) ?? "", stepsOf(form));
 }
 
 const stepsOf = (form) => Number(form.get("steps")) || 20;

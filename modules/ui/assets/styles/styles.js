@@ -1,29 +1,12 @@
-// The styles of a tab: chosen in a dialog, written into the prompts, saved and changed.
+// The styles of a tab in a dialog: chosen, saved and changed.
 import { offerAnew } from "../core/choices.js";
 import { dialogOf, opened, textButton } from "../core/dialog.js";
-import { byId, h, t } from "../core/dom.js";
-import { notice } from "../core/notices.js";
+import { h, t } from "../core/dom.js";
 import { reasonOf } from "../core/server.js";
 import { book } from "./book.js";
 import { StyleForm } from "./form.js";
 import { StyleList } from "./list.js";
-
-/** Writes the chosen styles' texts into the prompts; then none is chosen any more. */
-export async function writeStyles(form) {
-  const { prompt, negative_prompt, styles } = await form.now();
-  if (!styles?.length) return notice("styles", t("Choose styles first."));
-  try {
-    form.fill({ ...(await book.apply({ prompt, negative_prompt }, styles)), styles: [] });
-  } catch (error) {
-    notice("styles", reasonOf(error));
-  }
-}
-
-/** The list of styles has no label where it stands; it says itself what it is. */
-export function nameStylesList(tab) {
-  const list = byId(`${tab}_styles`)?.querySelector("input");
-  if (list) list.placeholder = t("Styles");
-}
+import { writeStyles } from "./write.js";
 
 export class StylesDialog {
   /** form: the tab's; newest(): the picture that it shows, as the server takes it */
@@ -44,7 +27,7 @@ export class StylesDialog {
     this.element = dialogOf({
       title: t("Styles"), kind: "styles-dialog", body: this.body, holds: () => this.unsaved(),
       foot: [
-        textButton(t("New style"), () => this.edit(null)), textButton(t("Import…"), () => this.chooser.click()),
+        textButton(t("New style"), () => this.begin()), textButton(t("Import…"), () => this.chooser.click()),
         this.chooser, this.trouble,
         textButton(t("Write into the prompts"), () => this.write()),
         textButton(t("Done"), () => { if (!this.unsaved()) this.element.close(); }, ".card-primary"),
@@ -55,8 +38,14 @@ export class StylesDialog {
   async open() {
     this.edit(undefined);
     const closed = opened(this.element);
-    await this.attempt(() => book.list());
+    this.listed = this.attempt(() => book.list());
     await closed;
+  }
+
+  /** A new style; its file is one of those that the list names. */
+  async begin() {
+    await this.listed;
+    this.edit(null);
   }
 
   /** style: null for a new one, undefined for none */
