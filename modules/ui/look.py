@@ -25,11 +25,11 @@ from modules.ui.document import FOR_GOOD
 ASSETS = Path(__file__).parent / "assets"
 # later ones win
 SHEETS = (
-    "variables", "page", "layout", "results", "viewer", "plots", "cards", "queue", "data", "prompt", "control",
-    "quick_list", "icons",
+    "variables", "page", "layout", "results", "viewer", "plots", "cards", "editor", "queue", "data", "prompt",
+    "control", "quick_list", "icons",
 )
 # of rooms whose scripts come later, and with them
-LATER_SHEETS = frozenset({"editor", "extensions", "library", "training"})
+LATER_SHEETS = frozenset({"extensions", "library", "training"})
 # scripts that run before gradio's, in this order
 BOOT = ("boot.js", "parts.js", "resting.js")
 PAGE_API = "api.js"         # what scripts of extensions import as "easel"
