@@ -124,15 +124,15 @@ class Assets:
         sheets, scripts: further elements; these scripts run after A1111's globals, before Easel's page starts
         """
         place = subpath + PLACE
-        named = f'<script type="importmap">{{"imports":{{"easel":"{place}/{PAGE_API}"}}}}</script>'
-        a1111 = f'{named}<script type="module" src="{place}/{self.a1111.name}"></script>' if self.a1111 else ""
+        api = f'<script type="importmap">{{"imports":{{"easel":"{place}/{PAGE_API}"}}}}</script>' if self.a1111 else ""
+        a1111 = f'<script type="module" src="{place}/{self.a1111.name}"></script>' if self.a1111 else ""
         a1111_sheet = f'<link rel="stylesheet" href="{place}/{self.a1111_sheet.name}">' if self.a1111_sheet else ""
         table = self.tables.get(facts.get("language", ""))
         words = f'<script src="{place}/{table.name}"></script>' if table else ""
         held = "".join(f'<link rel="stylesheet" disabled href="./assets/{name}">' for name in self.gradio)
         drawing = "".join(f'<link rel="modulepreload" href="./assets/{name}">' for name in self.drawing)
         return (
-            f'{drawing}{held}<script id="easel_facts" type="application/json">{embedded(facts)}</script>{words}'
+            f'{api}{drawing}{held}<script id="easel_facts" type="application/json">{embedded(facts)}</script>{words}'
             f'<script src="{place}/{self.boot.name}"></script><link rel="stylesheet" href="{place}/{self.sheet.name}">'
             f"{a1111_sheet}{sheets}{a1111}{scripts}"
             f'<script type="module" src="{place}/{self.main.name}"></script>'
