@@ -72,6 +72,12 @@ def test_a_style_sheet_says_the_same_without_comments_and_indentation():
     assert compact_sheet(sheet) == 'a {\ncolor: red; /* three */\n&::before { content: "/* four */"; }\n}\n'
 
 
+def test_keyframes_hold_steps_and_no_rules_which_a_browser_drops_there():
+    for path in ASSETS.glob("*.css"):
+        for steps in re.findall(r"@keyframes[^{]*\{(.*?)^\}", path.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE):
+            assert re.fullmatch(r"\s*(?:(?:from|to|[\d.]+%)(?:,\s*[\d.]+%)* \{[^{}]*\}\s*)+", steps), f"{path.name}: {steps}"
+
+
 @pytest.fixture
 def parts(folder):
     """A folder with two parts that share a module, one of which asks for the other; bundled, and what was published."""
