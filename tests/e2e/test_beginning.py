@@ -137,3 +137,16 @@ def test_a_prompt_grows_with_its_text_and_shrinks_again(page: Page) -> None:
     assert box.evaluate("(box) => box.scrollHeight <= box.clientHeight")
     box.fill("a fox")
     assert box.bounding_box()["height"] == empty
+
+
+def test_a_part_of_the_page_that_does_not_come_is_asked_for_again_after_a_while(page: Page, troubles: list[str]) -> None:
+    asked: list[Route] = []
+    part = "**/easel/page/training-*.js"
+    page.route(part, lambda route: (asked.append(route), route.abort()))
+    page.get_by_role("tab", name="Train", exact=True).click()
+    expect(page.get_by_text("This part of the page could not be loaded.")).to_be_visible()
+    page.wait_for_timeout(1000)
+    assert len(asked) == 1
+    page.unroute(part)
+    expect(page.locator("#training_page .training")).to_be_visible()
+    troubles.clear()

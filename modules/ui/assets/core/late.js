@@ -5,6 +5,7 @@ import { notice } from "./notices.js";
 const OURS = 'link[rel="stylesheet"][href*="/easel/page/page-"]';
 
 const LOST = "This part of the page could not be loaded. Is the server there? Reloading the page may help.";
+const AGAIN = 8;      // seconds for which that is said, and until what did not come is asked for once more
 
 /**
  * A function that resolves with a module by its name, once its files have come.
@@ -13,15 +14,23 @@ const LOST = "This part of the page could not be loaded. Is the server there? Re
  * place: their address
  */
 export const lateLoader = (modules, files, place) => {
-  const load = async (name) => {
+  const asked = new Map();      // by the module's name; the page asks again and again
+
+  const bringPart = async (name) => {
     try {
       const brought = await Promise.all((files[name] ?? []).map((file) => bring(new URL(file, place))));
       for (const part of brought) part.add?.(modules, load);
     } catch (error) {
-      notice("part", t(LOST), 8);
+      notice("part", t(LOST), AGAIN);
+      setTimeout(() => asked.delete(name), AGAIN * 1000);
       throw error;
     }
     return modules[name];
+  };
+
+  const load = (name) => {
+    if (!asked.has(name)) asked.set(name, bringPart(name));
+    return asked.get(name);
   };
   return load;
 };
