@@ -26,6 +26,7 @@ const LATER = {
   modelmerger_merge: async () => (await import("./tabs/merger.js")).startMerger(),
   settings_search: async () => (await import("./tabs/settings.js")).startSettings(),
   extensions_page: async () => (await import("./extensions/page.js")).startExtensions(),
+  pnginfo_image: async () => (await import("./tabs/png_info_page.js")).start(),
   training_page: async () => (await import("./training/page.js")).startTraining(),
 };
 const pictures = async () => (await import("./img2img/img2img.js")).startImages;
@@ -95,7 +96,6 @@ function watchPage() {
   const after = debounced(() => window.easel.tell("afterUpdate"), 200);
   const look = debounced((changes) => {
     describeControls();
-    pngInfo.start();
     startPageAnchors();
     for (const [id, start] of Object.entries(LATER)) if (byId(id)) start();
     beginTabs();

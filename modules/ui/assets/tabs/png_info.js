@@ -3,10 +3,7 @@ import { byId, openTab, pause } from "../core/dom.js";
 
 const page = () => import("./png_info_page.js");
 
-export const pngInfo = { start, take, startListening };
-
-/** Called again and again: gradio draws the tab once it is opened. */
-async function start() { if (byId("pnginfo_image")) (await page()).start(); }
+export const pngInfo = { take, startListening };
 
 async function take(files) { (await page()).take(files); }
 
