@@ -17,17 +17,18 @@ SPARED = re.compile(
     rb'<link rel="manifest"[^>]*>|<link rel="stylesheet" crossorigin [^>]*>'
     rb"|<script>(?:(?!</script>).)*iframeResizer\.contentWindow(?:(?!</script>).)*</script>", re.DOTALL,
 )
+FIRST_MODULE = b'<script type="module"'
 HEAD_END = b"</head>"      # gradio's scripts stand before it and run after ours, since they are modules
 
 
 class Document:
     """The application that inserts `head(scope)` into the document at `/`; all other paths are gradio's.
 
-    An unchanged document costs a 304, a file with a hash nothing.
+    An unchanged document costs a 304, a file with a hash nothing. first: stands before gradio's scripts
     """
 
-    def __init__(self, page: ASGIApp, head: Callable[[Scope], str]) -> None:
-        self.page, self.head = page, head
+    def __init__(self, page: ASGIApp, head: Callable[[Scope], str], first: str = "") -> None:
+        self.page, self.head, self.first = page, head, first
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         inside = scope.get("path", "").removeprefix(scope.get("root_path", ""))
@@ -37,6 +38,7 @@ class Document:
         reply = Reply()
         await self.page(scope, receive, reply.take)
         if reply.is_page:
+            reply.put_first(self.first.encode())
             reply.insert(self.head(scope).encode(), Headers(scope=scope).get("if-none-match", ""))
         await send(reply.start)
         await send({"type": "http.response.body", "body": reply.body})
@@ -69,6 +71,10 @@ class Reply:
         return self.start["status"] == 200 and Headers(raw=self.start["headers"]).get("content-type", "").startswith(
             "text/html"
         )
+
+    def put_first(self, element: bytes) -> None:
+        """Insert an element before the document's first module."""
+        self.body = self.body.replace(FIRST_MODULE, element + FIRST_MODULE, 1)
 
     def insert(self, head: bytes, known: str) -> None:
         """Insert the head into the document.

@@ -118,13 +118,17 @@ class Assets:
         built = (self.boot, self.sheet, self.main, self.a1111, self.a1111_sheet, *self.tables.values(), *self.later)
         return [*(each.route() for each in built if each), Mount(PLACE, Fresh(directory=ASSETS))]
 
+    def import_map(self, subpath: str) -> str:
+        """Return the element that names what scripts of extensions import; Firefox wants it before any module."""
+        imports = embedded({"imports": {"easel": f"{subpath}{PLACE}/{PAGE_API}"}})
+        return f'<script type="importmap">{imports}</script>' if self.a1111 else ""
+
     def head(self, subpath: str, facts: Mapping[str, Any], sheets: str = "", scripts: str = "") -> str:
         """Return the content of <head>: facts for the scripts, words, theme, remembered form, style sheet and scripts.
 
         sheets, scripts: further elements; these scripts run after A1111's globals, before Easel's page starts
         """
         place = subpath + PLACE
-        api = f'<script type="importmap">{{"imports":{{"easel":"{place}/{PAGE_API}"}}}}</script>' if self.a1111 else ""
         a1111 = f'<script type="module" src="{place}/{self.a1111.name}"></script>' if self.a1111 else ""
         a1111_sheet = f'<link rel="stylesheet" href="{place}/{self.a1111_sheet.name}">' if self.a1111_sheet else ""
         table = self.tables.get(facts.get("language", ""))
@@ -132,7 +136,7 @@ class Assets:
         held = "".join(f'<link rel="stylesheet" disabled href="./assets/{name}">' for name in self.gradio)
         drawing = "".join(f'<link rel="modulepreload" href="./assets/{name}">' for name in self.drawing)
         return (
-            f'{api}{drawing}{held}<script id="easel_facts" type="application/json">{embedded(facts)}</script>{words}'
+            f'{drawing}{held}<script id="easel_facts" type="application/json">{embedded(facts)}</script>{words}'
             f'<script src="{place}/{self.boot.name}"></script><link rel="stylesheet" href="{place}/{self.sheet.name}">'
             f"{a1111_sheet}{sheets}{a1111}{scripts}"
             f'<script type="module" src="{place}/{self.main.name}"></script>'

@@ -244,7 +244,7 @@ def document(app: App, assets: Assets, mounted: ASGIApp, standing: Mapping[str, 
             extension_head.extension_scripts(extensions, data_dir, subpath),
         )
 
-    return Document(mounted, head)
+    return Document(mounted, head, assets.import_map(app.flags.subpath))
 
 
 def facts(app: App, forms: Mapping[str, Form[Any]], making: Mapping[str, Form[Any]]) -> dict[str, Any]:

@@ -167,5 +167,6 @@ def test_only_a_page_with_extensions_loads_what_their_scripts_need_of_a1111s():
     added = {built.name for built in (extended.a1111, extended.a1111_sheet)}
     assert len(added) == 2 and all(f"/easel/page/{name}" in extended.head("", {}) for name in added)
     assert "a1111" not in plain.head("", {})
-    theirs = r'<script type="importmap">[^<]*</script>|<[^<]*a1111-[^>]*>(?:</script>)?'
+    assert plain.import_map("") == "" and '"easel":"/sub/easel/page/api.js"' in extended.import_map("/sub")
+    theirs = r'<[^<]*a1111-[^>]*>(?:</script>)?'
     assert "".join(re.split(theirs, extended.head("", {}))) == plain.head("", {})

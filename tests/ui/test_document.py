@@ -8,6 +8,7 @@ from modules.ui.document import FOR_GOOD, Document
 from tests.asynchronous import run
 
 PAGE = "<html><head><script>config = 1</script></head><body></body></html>"
+MODULES = '<head><script>config = 1</script><script type="module" src="a"></script><script type="module"></script></head>'
 MANIFEST = '<link rel="manifest" href="/manifest.json" />'
 
 
@@ -40,6 +41,20 @@ def test_the_head_stands_behind_gradios_description_of_the_page_and_a_manifest_t
         status, headers, text = asked("/", root=root)
         assert (status, text) == (200, PAGE.replace("</head>", "<meta alice></head>"))
         assert headers["content-length"] == str(len(text)) and headers["cache-control"] == "private, no-cache"
+
+
+def test_names_for_imports_stand_before_the_first_module_and_after_the_description():
+    async def gradio(scope, receive, send):
+        await HTMLResponse(MODULES)(scope, receive, send)
+
+    sent = []
+
+    async def keep(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "/", "root_path": "", "headers": []}
+    run(Document(gradio, lambda scope: "<meta>", "<first>")(scope, None, keep))
+    assert sent[1]["body"].decode() == MODULES.replace("<script t", "<first><script t", 1).replace("</head>", "<meta></head>")
 
 
 def test_an_unchanged_document_is_not_sent_again():
