@@ -12,7 +12,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from threading import Event, get_ident, local
+from threading import Event, get_ident
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -111,7 +111,6 @@ class Host:
         self.ready = Event()                # set once loading has ended
         self.in_hand: dict[int, CallInHand] = {}        # by thread, the innermost call
         self._scripts: dict[str, list[LoadedScript]] = {tab: [] for tab in SCRIPT_TABS}
-        self._calling = local()             # `.extension`: whose code this thread runs
         self._rules: list[CallbackRule] = []
 
     # --- loading ---
@@ -332,7 +331,8 @@ class Host:
     @property
     def calling(self) -> str:
         """The name of the extension whose code this thread runs; "" if it runs none's."""
-        return getattr(self._calling, "extension", "")
+        call = self.in_hand.get(get_ident())
+        return call.extension if call else ""
 
     # --- the door ---
 
@@ -376,12 +376,10 @@ class Host:
     @contextmanager
     def _inside(self, extension: str, moment: str = "") -> Iterator[None]:
         call = CallInHand(extension, moment, get_ident())
-        outer, self._calling.extension = self.calling, extension
         around, self.in_hand[call.thread] = self.in_hand.get(call.thread), call
         try:
             yield
         finally:
-            self._calling.extension = outer
             self.in_hand.pop(call.thread, None)
             if around:
                 self.in_hand[call.thread] = around
