@@ -249,7 +249,7 @@ class Host:
         state.why = f"{state.why} {why}".strip()
 
     def _register(self) -> None:
-        """Call what registers settings, then make the scripts of both tabs, always-on ones first."""
+        """Call what registers settings, then make the scripts of each tab, always-on ones first."""
         for native in self.natives():
             if native.declaration.setting_class:
                 self.told_call(native.folder, "settings", declare_settings, native, surface("shared"))
@@ -258,15 +258,17 @@ class Host:
             self.call_listeners(moment, [])         # attention and UNets are the engine's
         for moment in ("before_ui", "ui_settings"):
             self.call_listeners(moment)
-        a1111 = surface("scripts")
+        a1111, extras = surface("scripts"), surface("scripts_postprocessing").ScriptPostprocessing
         for path, (extension, module) in self.modules.items():
             for each in script_classes(module, a1111.Script):
                 for tab in TABS:
                     how = each, extension.name, path, tab, a1111.AlwaysVisible
                     loaded = self.told_call(extension.name, "script", instances, *how)
                     self._scripts[tab].extend(loaded or ())
-        for extension, kind in surface("scripts_postprocessing").script_classes(self):
-            self._scripts[EXTRAS_TAB].extend(self.told_call(extension, "script", extras_script, kind, extension) or ())
+        for extension, module in self.modules.values():
+            for each in script_classes(module, extras):
+                loaded = self.told_call(extension.name, "script", extras_script, each, extension.name)
+                self._scripts[EXTRAS_TAB].extend(loaded or ())
         self._scripts[EXTRAS_TAB].sort(key=lambda each: each.script.order)
         for listener in self.listeners("ui_settings"):
             if listener not in called:      # a script has registered it while it was made

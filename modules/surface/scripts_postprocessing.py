@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from modules.plugins.host import Host
 from modules.plugins.scripts import EXTRAS_TAB
 from modules.surface.binding import bound_host
 
@@ -63,23 +62,7 @@ class ScriptPostprocessingRunner:
 
     @property
     def scripts(self) -> list[ScriptPostprocessing]:
-        return [each for _, each in postprocessing_scripts()]
+        return [each.script for each in bound_host().scripts(EXTRAS_TAB)]
 
     def scripts_in_preferred_order(self) -> list[ScriptPostprocessing]:
         return self.scripts
-
-
-def script_classes(host: Host) -> list[tuple[str, type[ScriptPostprocessing]]]:
-    """Return the scripts of active extensions for the Extras tab, each with its extension's name."""
-    active = {state.name for state in host.active}
-    return [
-        (extension.name, each)
-        for extension, module in host.modules.values() if extension.name in active
-        for each in vars(module).values()
-        if isinstance(each, type) and issubclass(each, ScriptPostprocessing) and each is not ScriptPostprocessing
-    ]
-
-
-def postprocessing_scripts() -> list[tuple[str, ScriptPostprocessing]]:
-    """Return the scripts of the Extras tab in order, each with its extension's name and with its controls."""
-    return [(each.extension, each.script) for each in bound_host().scripts(EXTRAS_TAB)]

@@ -28,6 +28,7 @@ from modules.params.scripts import script_arguments
 from modules.pipelines.scripts.table import IMAGE_SCRIPTS
 from modules.plugins.host import CallInHand, Host, surface
 from modules.plugins.page_values import with_pictures
+from modules.plugins.scripts import EXTRAS_TAB
 from modules.requests.extension_scripts import ALWAYS_ON, EXTENSION_SCRIPT
 from modules.requests.own_sampling import fields_of_extensions
 from modules.requests.recorded import recorded_request
@@ -78,7 +79,7 @@ class Conductor:
         if self.host.active:
             self.watch.start()
         if spec.kind == EXTRAS_KIND and self.host.active and not Batch.recorded(spec.params):
-            return bool(surface("scripts_postprocessing").script_classes(self.host))
+            return bool(self.host.scripts(EXTRAS_TAB))
         if spec.kind not in CLASSES or not self.host.active:
             return False
         scripts = any(each.always_on for each in self.host.scripts(spec.kind))
