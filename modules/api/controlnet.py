@@ -27,7 +27,7 @@ from modules.imaging.control.maps import MAPS, MapOptions, rgb_on_white
 from modules.imaging.inputs import apply_orientation
 from modules.imaging.read import open_image
 from modules.imaging.save import saved
-from modules.library.annotators import find_annotator, is_run, missing_file, why_not
+from modules.library.annotators import find_annotator, is_run, missing_files, why_not
 from modules.library.library import Library
 from modules.library.model_kinds import ANNOTATOR
 from modules.params.map_request import MapRequest
@@ -112,12 +112,13 @@ def routes(app: App) -> APIRouter:
 
 def detail_of(preprocessor: Preprocessor, library: Library) -> dict[str, Any]:
     """Return a preprocessor's sliders, and under Easel's own keys what it needs that is not here, and that in words."""
-    lacking = why_not(library, preprocessor)
+    missing = missing_files(library, preprocessor)
+    problem = why_not(preprocessor, missing)
     return {
         "model_free": preprocessor.name in REFERENCE,
         "sliders": [slider_json(slider) for slider in preprocessor.sliders],
-        "needs": missing_file(library, preprocessor),
-        "why": [str(lacking), lacking.hint] if lacking else [],
+        "needs": " and ".join(missing),
+        "why": [str(problem), problem.hint] if problem else [],
     }
 
 

@@ -95,21 +95,18 @@ def not_run(own: Preprocessor) -> ModelMissing:
     )
 
 
-def why_not(library: Library, own: Preprocessor) -> ModelMissing | None:
-    """Return the error of a preprocessor that is a network and cannot run; None if it can, or is none."""
-    if not own.file:
+def missing_files(library: Library, own: Preprocessor) -> list[str]:
+    """Return what a preprocessor needs that is not here. One that Easel does not run needs its file."""
+    if not is_run(own.name):
+        return [own.file] if own.file else []
+    return lacking_files(own, annotator_files(own, library.of(ANNOTATOR.name).list()))
+
+
+def why_not(own: Preprocessor, missing: Sequence[str]) -> ModelMissing | None:
+    """Return the error of a preprocessor that cannot run, since files are missing; None if none are."""
+    if not missing:
         return None
-    if not is_run(own.name):
-        return not_run(own)
-    lacking = lacking_files(own, annotator_files(own, library.of(ANNOTATOR.name).list()))
-    return not_here_yet(own, lacking) if lacking else None
-
-
-def missing_file(library: Library, own: Preprocessor) -> str:
-    """Return what a preprocessor needs that is not here; "" if nothing. One that Easel does not run needs its file."""
-    if not is_run(own.name):
-        return own.file
-    return " and ".join(lacking_files(own, annotator_files(own, library.of(ANNOTATOR.name).list())))
+    return not_here_yet(own, missing) if is_run(own.name) else not_run(own)
 
 
 def annotator_files(own: Preprocessor, files: Sequence[ModelFile]) -> list[list[ModelFile]]:
