@@ -87,14 +87,19 @@ class ControlUnit:
         """True if the picture is a prompt for an IP-Adapter."""
         return self.preprocessor.name in IMAGE_PROMPT
 
+    @property
+    def own_pictures(self) -> tuple[str, ...]:
+        """The pictures that it looks at, in order."""
+        return tuple(filter(None, (self.image, *self.more_images)))
+
     def for_picture(self, number: int) -> ControlUnit:
         """Return the unit as it counts for the job's picture of that number, from 0: with one of its pictures.
 
         An IP-Adapter reads all of them as one prompt.
         """
-        pictures = [name for name in (self.image, *self.more_images) if name]
         if self.is_image_prompt or not any(self.more_images):
             return self
+        pictures = self.own_pictures
         return replace(self, image=pictures[number % len(pictures)], more_images=())
 
     @property

@@ -26,7 +26,7 @@ def image_prompt(
     """Return an IP-Adapter's control over the steps: the negative prompt's row is given tokens of no picture."""
     unit, model = planned.unit, planned.model
     assert model is not None
-    names, sha256 = tuple(filter(None, (unit.image, *unit.more_images))), model.sha256 or ""
+    names, sha256 = unit.own_pictures, model.sha256 or ""
     images = partial(prompt_pictures, planned, names, start)
     found = yield ReadPictures(pass_.weights, sha256, images, names)
     strengths = unit.group_strengths(found.places)

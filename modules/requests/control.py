@@ -92,7 +92,7 @@ def check_unit(unit: ControlUnit, place: int, from_picture: bool) -> None:
             f"(guidance_start {unit.guidance_start:g}).",
             "Let it end later.", field="control",
         )
-    if not unit.image and not any(unit.more_images) and not from_picture:
+    if not unit.own_pictures and not from_picture:
         raise Invalid(
             f"ControlNet unit {place} has no picture.", "Give it one in image, or turn the unit off.", field="control"
         )
