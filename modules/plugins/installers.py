@@ -70,8 +70,7 @@ def install_needs(host: Host, extension: Extension) -> InstallerReport:
         if isinstance(ended, Exception):
             failed = True
             notes.append(f"install.py: {error_text(ended.__cause__ or ended)}")
-    commit = repository_of(extension.folder).commit
-    return InstallerReport("failed" if failed else "done", commit, tuple(dict.fromkeys(notes)))
+    return InstallerReport("failed" if failed else "done", notes=tuple(dict.fromkeys(notes)))
 
 
 class Installers:
@@ -152,7 +151,6 @@ class Installers:
 
     def report_of(self, extension: Extension, report: InstallerReport) -> InstallerReport:
         """Keep a report, with the commit that the extension is at."""
-        self._folder.mkdir(parents=True, exist_ok=True)
         commit = repository_of(extension.folder).commit
         return write_report(self._report_path(extension.name), replace(report, commit=commit))
 

@@ -82,7 +82,7 @@ def find_extensions(root: Path) -> list[Extension]:
 def find_examples(folder: Path | None, taken: Collection[str]) -> list[Extension]:
     """Return the examples that come with the program and whose names are not taken by a person's own extensions."""
     found = find_extensions(folder) if folder else ()
-    return [each for each in found if each.is_example and each.name not in taken]
+    return [each for each in found if each.name not in taken and each.is_example]
 
 
 def read_metadata_ini(path: Path) -> configparser.ConfigParser:
