@@ -51,10 +51,10 @@ def run(
 ) -> str:
     """Run a command; a call of pip is made as `run_pip` makes it. Raises RuntimeError with its output."""
     words = shlex.split(command) if isinstance(command, str) else [str(word) for word in command]
-    if words[:3] == [sys.executable, "-m", "pip"]:
-        return run_pip(shlex.join(words[3:]), desc)
     if desc:
         say(desc)
+    if words[:3] == [sys.executable, "-m", "pip"]:
+        return run_pip(shlex.join(words[3:]))
     done = subprocess.run(words, capture_output=True, text=True, env={**os.environ, **(custom_env or {})}, check=False)
     if done.returncode:
         raise RuntimeError(f"{errdesc or 'Error running command'}: {shlex.join(words)}\n{done.stdout}\n{done.stderr}")

@@ -18,6 +18,7 @@ from modules.plugins import installers
 from modules.plugins.installers import InstallerReport, Installers, run_child, write_report
 from modules.plugins.manifest import Extension
 from modules.settings.flags import ROOT, Flags
+from modules.surface import launch_utils
 
 FAILING = """
 import subprocess, sys
@@ -51,6 +52,15 @@ def test_a_failing_installer_is_named_and_easel_stays_as_it_is(tmp_path):
     import PIL
 
     assert Path(PIL.__file__).is_file()
+
+
+def test_a_call_of_pip_is_told_in_the_words_that_it_was_given(monkeypatch, capsys):
+    monkeypatch.setattr(launch_utils, "bound_host", lambda: SimpleNamespace(installs=True))
+    monkeypatch.setattr(launch_utils, "install_packages", lambda words: [" ".join(words)])
+    monkeypatch.setattr(launch_utils, "install_notes", list)
+    assert launch_utils.run(f'"{sys.executable}" -m pip install one', "Installing one for some") == "one"
+    assert launch_utils.run_pip("install two", "two") == "two"
+    assert capsys.readouterr().out == "Installing one for some\nInstalling two\n"
 
 
 @pytest.fixture
