@@ -24,6 +24,7 @@ from modules.library.index import escaped
 
 Ids = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+FacetTable = dict[str, tuple[str, tuple[str, ...]]]
 MOST_KEPT = 64              # sets and orders
 MOST_FACET_VALUES, MOST_SUGGESTIONS = 100, 20
 MOST_PLACES = 1000          # of a facet: folders make a tree, and the names beside the list need all their numbers
@@ -287,12 +288,11 @@ def quoted_value(value: str) -> str:
     return f'"{value}"' if any(mark.isspace() for mark in value) else value
 
 
-def column_facets(names: Iterable[str]) -> dict[str, tuple[str, tuple[str, ...]]]:
+def column_facets(names: Iterable[str]) -> FacetTable:
     here = f"FROM pictures WHERE state = '{HERE}'"
     return {name: (f"SELECT {name} AS value, id AS picture {here}", ()) for name in names}
 
 
-FacetTable = dict[str, tuple[str, tuple[str, ...]]]
 # facet → statement that selects value and picture, and its values
 FACETS: FacetTable = {
     **column_facets(("root", "model", "sampler", "program", "kind", "rating")),
