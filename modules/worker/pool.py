@@ -156,6 +156,7 @@ class WorkerPool:
         self.homeless: dict[str, JobSpec] = {}      # jobs that no worker may have, until one joins
         self.shared: dict[str, SharedJob] = {}      # jobs that several workers make
         self.most_sharers = MOST_SHARERS
+        self._unwanted: list[tuple[PoolMember, str]] = []      # parts to be interrupted, once the lock is free
         self._lock = RLock()
         self._merge: dict[type, Callable[[PoolMember, Any], events.Event]] = {
             events.WorkerState: self._state,
@@ -305,6 +306,9 @@ class WorkerPool:
                 return
             self._note(member, event)
             told = self._told(member, event)
+            unwanted, self._unwanted = self._unwanted, []
+        for holder, job in unwanted:      # one whose process is not there answers at once
+            holder.worker.interrupt(job)
         for each in told:
             self.emit(each)
 
@@ -344,8 +348,7 @@ class WorkerPool:
         return (replace(event, lost=tuple(whole)), *told)
 
     def _interrupt_parts(self, job: SharedJob) -> None:
-        for member in list(job.holders):
-            member.worker.interrupt(job.spec.id)
+        self._unwanted += [(member, job.spec.id) for member in job.holders]
 
     def _go_on(self, job: SharedJob) -> Sequence[events.Event]:
         """Give out the parts that wait; return the job's end once there are no more."""
@@ -356,7 +359,7 @@ class WorkerPool:
         if job.holders:
             return ()
         del self.shared[job.spec.id]
-        if job.waiting:
+        if job.waiting and not job.end:
             self.homeless[job.spec.id] = job.spec_of(())
             return ()
         return () if job.closed else (job.outcome,)

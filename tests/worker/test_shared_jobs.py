@@ -235,6 +235,39 @@ def test_an_interrupted_job_ends_once_with_a_grid_of_what_there_is():
     assert studio.made() == Counter([4, GRID_NUMBER]) and studio.of(Ended) == [Ended("a", "interrupted")]
 
 
+def test_an_interrupted_job_whose_workers_have_all_gone_ends_and_does_not_wait():
+    studio = Studio("x", "x")
+    studio.pool.submit(job())
+    studio.workers[0].step()
+    studio.pool.interrupt("a")
+    for member in list(studio.pool.members):
+        studio.pool.remove(member, "it has left")
+    assert studio.of(Ended) == [Ended("a", "interrupted")] and not studio.pool.homeless and not studio.pool.shared
+
+
+def ends_when_interrupted(worker):
+    """Let a worker end its part at once, as one does whose process is not there."""
+    worker.interrupt = lambda name: worker.end(Ended(name, "interrupted"))
+
+
+def test_the_death_that_gives_a_job_up_is_told_though_another_part_ends_within_the_call():
+    studio = Studio("x", "x")
+    studio.pool.submit(job())
+    studio.workers[0].die()
+    assert studio.workers[0].given == [(0, 2), (0, 2)]
+    ends_when_interrupted(studio.workers[0])
+    studio.workers[1].die()
+    assert studio.of(WorkerDied)[-1].lost == ("a",) and not studio.of(Ended) and not studio.pool.shared
+
+
+def test_a_failure_is_told_once_though_another_part_ends_within_the_call():
+    studio = Studio("x", "x")
+    studio.pool.submit(job(params={"fails": (4,)}))
+    ends_when_interrupted(studio.workers[0])
+    studio.workers[1].step()
+    assert studio.of(Ended) == [Ended("a", "failed", {"error": "x"})] and not studio.pool.shared
+
+
 def test_a_part_that_fails_ends_the_job_with_its_error():
     studio = Studio("x", "x")
     studio.pool.submit(job(params={"fails": (5,)}))
