@@ -370,9 +370,10 @@ class JobRunner:
 
     def _failed(self, progress: JobProgress, index: int, error: BaseException) -> None:
         """A picture failed, and the job with it, unless grids show the others all the same."""
-        if progress.plan.grids.forgiving and (progress.left or progress.done or progress.spec.share):
+        forgiving, nothing = progress.plan.grids.forgiving, not (progress.left or progress.done)
+        if forgiving and (progress.spec.share or not nothing):      # other workers may have made something
             self._note(progress, f"Cell {index + 1} of the grid is empty. {sentence(error)}")
-        else:
+        if not forgiving or nothing:
             progress.error = error
 
     def _save(self, progress: JobProgress, picture: ImageTask[Result], result: Result) -> None:

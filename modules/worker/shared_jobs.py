@@ -82,9 +82,12 @@ class SharedJob:
         self.outputs.update(zip(self.spec.done, self.spec.paths, strict=False))
 
     def spec_of(self, part: tuple[int, ...]) -> JobSpec:
-        """Return the job as it is told to who makes a part of it; the files are for grids alone."""
+        """Return the job as it is told to who makes a part of it.
+
+        The files are for grids: whoever has the first part may have to make the job as a whole (worker/runner.py).
+        """
         done = tuple(sorted(self.outputs))
-        paths = tuple(self.outputs[index] for index in done) if part in ((), NO_PICTURES) else ()
+        paths = tuple(self.outputs[index] for index in done) if is_first_part(part) or part == NO_PICTURES else ()
         return replace(self.spec, share=part, done=done, paths=paths, alone=self.blamed > 0)
 
     def give_out(self, holder: Any) -> JobSpec:

@@ -25,7 +25,7 @@ from modules.engine.messages import (
 )
 from modules.pipelines.scripts.table import REQUEST_SCRIPTS
 from modules.worker.pool import Home, WorkerPool
-from modules.worker.runner import JobRunner
+from modules.worker.runner import JobProgress, JobRunner
 from modules.worker.shared_jobs import CELL_SCRIPTS, NO_PICTURES, XYZ_PLOT, share_of
 
 GRID_NUMBER = 100
@@ -142,6 +142,7 @@ def test_idle_workers_make_a_job_together_and_it_is_told_as_if_one_made_it():
     studio.pool.submit(job(9, done=(4,), paths=("/4",)))
     assert [worker.given for worker in studio.workers] == [[(0, 3)], [(1, 3)], [(2, 3)]]
     assert [len(each.jobs) for each in studio.pool.members] == [1, 1, 1]
+    assert [worker.spec.paths for worker in studio.workers] == [("/4",), (), ()]      # the first may have to make all
     studio.draw()
     assert studio.made() == Counter([0, 1, 2, 3, 5, 6, 7, 8, GRID_NUMBER]) and studio.of(Ended) == [Ended("a", "done")]
     assert studio.of(Started) == [Started("a", 9)] and studio.of(Warned) == [Warned("a", "It will be red.")]
@@ -283,6 +284,17 @@ def test_cells_of_a_plot_fail_alone_even_if_they_are_all_of_a_part(fails, state)
     studio.draw()
     assert [end.state for end in studio.of(Ended)] == [state]
     assert studio.made() == Counter([*range(4), GRID_NUMBER] if state == "done" else [])
+
+
+@pytest.mark.parametrize(("share", "notes"), [((), 0), ((1, 2), 1)])
+def test_a_part_of_which_no_cell_can_be_made_fails_and_tells_of_each(share, notes):
+    """So that the plot fails if no part has a cell, and each missing one is told of if another part has some."""
+    runner, events = JobRunner.__new__(JobRunner), []
+    runner.emit = events.append
+    plan = SimpleNamespace(grids=SimpleNamespace(forgiving=True))
+    progress = JobProgress(job(share=share), plan, left=set())
+    runner._failed(progress, 7, ValueError("x"))
+    assert progress.outcome.state == "failed" and len(events) == notes
 
 
 @pytest.mark.parametrize(("share", "given"), [((), True), ((0, 3), True), ((1, 3), False), ((2, 3), False), (NO_PICTURES, False)])
