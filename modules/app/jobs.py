@@ -393,7 +393,12 @@ class Jobs:
         else:
             self.unfinished.put_back(job, record.made)
             if job in event.blamed:
-                self.warn(job, [f"The worker died ({event.reason}); the job was begun again."])
+                self.warn(job, [begun_again(event)])
+
+
+def begun_again(death: events.WorkerDied) -> str:
+    """Return the words for the owner of a job that a worker died over."""
+    return f"The worker died ({death.reason}); the job was begun again."
 
 
 def output_of(made: events.Made) -> OutputRecord:

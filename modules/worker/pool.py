@@ -20,6 +20,7 @@ from threading import RLock
 from typing import Any
 
 from modules.app.fair_queue import DEVICE
+from modules.app.jobs import begun_again
 from modules.base.border import logged
 from modules.base.errors import UnknownName
 from modules.engine import messages as events
@@ -343,7 +344,7 @@ class WorkerPool:
                 self._interrupt_parts(job)
                 whole.append(name)
             elif job and blamed and not job.closed:
-                told.append(events.Warned(name, f"The worker died ({event.reason}); the job was begun again."))
+                told.append(events.Warned(name, begun_again(event)))
             told += self._go_on(job) if job else ()
         return (replace(event, lost=tuple(whole)), *told)
 

@@ -89,11 +89,7 @@ class ProcessWorker:
 
     def stop(self) -> None:
         """Let the step in hand finish; unfinished jobs stay recorded and are resumed at the next start."""
-        with self._changed:
-            self.stopping = True
-            child = self.child
-            self._changed.notify_all()
-        self._stopped.set()
+        child = self._start_no_more()
         if child:
             child.outbox.put(StopWork())
         self.thread.join(STOPPING_SECONDS)
@@ -102,13 +98,17 @@ class ProcessWorker:
 
     def abandon(self) -> None:
         """End at once: the process is on a machine that has gone."""
+        if child := self._start_no_more():
+            child.kill()
+
+    def _start_no_more(self) -> WorkerLink | None:
+        """Let no further process be started; return the one there is."""
         with self._changed:
             self.stopping = True
             child = self.child
             self._changed.notify_all()
         self._stopped.set()
-        if child:
-            child.kill()
+        return child
 
     def try_again(self) -> None:
         """Start the next process now instead of after the pause."""
@@ -173,28 +173,20 @@ class ProcessWorker:
         """
         child = outcome(self._launch)
         if isinstance(child, Exception):
-            if self.child:      # it was started, and not told its jobs
-                self.child.kill()
             return self._died(None, not_started(child))
-        problem = outcome(self._read, child)
+        problem = outcome(self._converse, child)
         if problem:
-            log.error("What the worker says cannot be read", exc_info=problem)
+            log.error("The worker cannot be told its jobs, or what it says cannot be read", exc_info=problem)
             child.kill()
         return self._died(child, *child.end())
-
-    def _read(self, child: WorkerLink) -> None:
-        for line in child.said:
-            try:
-                message = from_line(line)
-            except ValueError as error:
-                log.warning("A line of the worker is %s", error)
-                continue
-            self._take(child, message)
 
     def _launch(self) -> WorkerLink:
         told = {"faulted": self.faulted, **(self.launch.first if not self._launches else {})}
         self._launches += 1
-        child = self.connect(self.launch, told, self.clock)
+        return self.connect(self.launch, told, self.clock)
+
+    def _converse(self, child: WorkerLink) -> None:
+        """Tell a process its jobs, and read its messages until it ends."""
         with self._changed:
             self.child = child
             for spec in self.jobs.values():
@@ -202,7 +194,13 @@ class ProcessWorker:
             stopping = self.stopping
         if stopping:
             child.kill()
-        return child
+        for line in child.said:
+            try:
+                message = from_line(line)
+            except ValueError as error:
+                log.warning("A line of the worker is %s", error)
+                continue
+            self._take(child, message)
 
     def _take(self, child: WorkerLink, message: Message) -> None:
         if hear := self._hear.get(type(message)):

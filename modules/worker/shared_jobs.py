@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from modules.app.jobs import MOST_DEATHS
 from modules.engine import messages as events
 from modules.engine.messages import Ended, JobSpec
 from modules.params.scripts import PROMPTS_FROM_FILE
@@ -20,7 +21,6 @@ from modules.store.jobs import DONE, FAILED, IMAGE, INTERRUPTED
 
 XYZ_PLOT = "X/Y/Z plot"
 CELL_SCRIPTS = (PROMPTS_FROM_FILE, XYZ_PLOT, "Prompt matrix")      # make requests of a request
-MOST_BLAMED = 2           # deaths of workers over a job, after which it is given to nobody
 NO_PICTURES = (0, 0)      # the part of who makes the grids alone
 T = TypeVar("T")
 
@@ -100,7 +100,7 @@ class SharedJob:
         """Take a part back from one who died over it or has gone; return whether the whole job is given up."""
         part = self.holders.pop(holder, None)
         self.blamed += blamed
-        if self.blamed >= MOST_BLAMED and not self.closed:
+        if self.blamed >= MOST_DEATHS and not self.closed:
             self.waiting.clear()
             self.closed = True
             return True

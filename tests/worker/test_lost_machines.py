@@ -140,6 +140,24 @@ def test_a_worker_that_cannot_be_started_is_started_again_whatever_the_error(tri
     assert [health.deaths for health in shop.of(WorkerHealth)] == [1, 1]
 
 
+def test_a_process_that_cannot_be_told_its_jobs_is_ended_and_another_one_started(trial, monkeypatch):
+    give, told = ProcessWorker._give, []
+
+    def failing(worker, child, spec):
+        told.append(spec.id)
+        if len(told) == 1:
+            raise ValueError("a list that cannot be read")
+        give(worker, child, spec)
+
+    monkeypatch.setattr(ProcessWorker, "_give", failing)
+    host = SilentHost()
+    shop = trial(host)
+    assert shop.died() == (("a",), ()) and host.killed.is_set()
+    shop.links[0].outbox.thread.join(60)
+    assert not shop.links[0].outbox.thread.is_alive()
+    shop.until(lambda: shop.of(WorkerReady))
+
+
 def test_a_machine_that_takes_a_command_no_more_is_lost_though_its_messages_only_stand_still(trial):
     host = SilentHost()
     shop = trial(host)
