@@ -20,7 +20,6 @@ from modules.api.job_events import job_events
 from modules.api.routing import KnownFields, account, owner, router, sent_as, words_pattern
 from modules.app.app import App
 from modules.base.accounts import Account, Role
-from modules.base.errors import UnknownName
 from modules.base.limits import MAX_ITEMS, Id, Index, JsonList, JsonObject, Name
 from modules.engine.messages import HALF_MADE, NSFW_DETECTED, RETURNED, UNRETURNED, WITHHELD
 from modules.requests.form import read_submission
@@ -111,12 +110,12 @@ def routes(app: App) -> APIRouter:
 
         return EventResponse(app.streams, account_name, job_events(app.jobs.unfinished, found, look))
 
-    @api.get("/jobs/{job}/preview", **sent_as("image/jpeg"))
+    @api.get("/jobs/{job}/preview", **sent_as("image/jpeg", none="There is none yet, or none any more"))
     def preview(job: Id, request: Request) -> Response:
-        """The newest preview of the job, JPEG."""
+        """The newest preview of the job, JPEG; nothing before the first one and after the job's end."""
         live = app.jobs.unfinished.live.get(app.jobs.brief(job, owner(request)).id)
-        if live is None or not live.preview:
-            raise UnknownName("preview", job, [])
+        if live is None or not live.preview:      # asked for just as it ended: no error
+            return Response(status_code=204)
         return Response(live.preview, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
     @api.post("/jobs/{job}/interrupt", status_code=204)

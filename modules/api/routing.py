@@ -41,9 +41,16 @@ def router(tag: str, prefix: str, may: Role, route_class: type[APIRoute] | None 
                      dependencies=[Depends(Permission(may))])
 
 
-def sent_as(*kinds: str) -> dict[str, Any]:
-    """Return what a route declares whose body is no JSON: its class of responses, and the content types it sends."""
-    replies = {200: {"description": "The content", "content": {kind: {} for kind in kinds}}}
+def sent_as(*kinds: str, none: str = "") -> dict[str, Any]:
+    """Return what a route declares whose body is no JSON: its class of responses, and the content types it sends.
+
+    none: when there is nothing to send, which is no error
+    """
+    replies: dict[int | str, dict[str, Any]] = {
+        200: {"description": "The content", "content": {kind: {} for kind in kinds}}
+    }
+    if none:
+        replies[204] = {"description": none}
     return {"response_class": Response, "responses": replies}
 
 

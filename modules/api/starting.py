@@ -4,6 +4,7 @@
 RELOADING = "<script>setTimeout(() => location.reload(), 1000)</script>"
 STARTING = f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<link rel="icon" href="data:,">
 {RELOADING}<title>Easel is starting</title>
 <style>
   :root {{ color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }}

@@ -154,7 +154,7 @@ def outside(url: str, server: str) -> bool:
 
 
 def failed(response: Response) -> bool:
-    """A preview may be asked for just as its job ends, and a job may be refused; nothing else may be missing."""
+    """A job may be refused; nothing else may be missing."""
     return response.status >= 400 and not may_fail(response.url)
 
 
@@ -163,7 +163,7 @@ def complains(said: ConsoleMessage) -> bool:
 
 
 def may_fail(url: str) -> bool:
-    return "/preview" in url or url.endswith("/easel/v1/jobs")
+    return url.endswith("/easel/v1/jobs")
 
 
 @pytest.fixture
