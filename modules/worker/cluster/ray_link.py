@@ -127,7 +127,7 @@ class RayLink:
             self.lose(problem)
         elif problem:
             log.error("What a worker elsewhere says cannot be read", exc_info=problem)
-        self._finish("it ended", True)
+        self._finish(*self._end)
 
     def _feel_pulse(self) -> None:
         """Ask the machine now and then: one that is cut off, or a stream that stands still, tells nothing by itself."""
@@ -145,7 +145,7 @@ class RayLink:
         frame = unpacked_frame(content)
         code = exit_code_in(frame.line)
         if code is not None:
-            self._finish(death_of(code), True)
+            self._end = death_of(code), True      # it has ended once its stream has, else Ray is closed below that
             return
         self._heard.put(self._received(frame.line, frame.files) if self.courier else frame.line)
 
