@@ -18,7 +18,6 @@ from modules.engine.messages import READY
 from modules.settings.flags import parse_flags
 from modules.settings.told_flags import public_flags
 from modules.worker.cluster.ray_cluster import SLOT_RESOURCE
-from modules.worker.cluster.ray_token import AUTH_MODE
 from tests.servers import SETTLING_SECONDS, ended, serving, with_tiny_model
 
 pytestmark = pytest.mark.slow      # each worker loads torch and a model
@@ -40,15 +39,7 @@ class Machines:
 
 
 @pytest.fixture(scope="module")
-def without_token():
-    """A cluster within the test has no strangers, whatever token lies in the home directory."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(AUTH_MODE, "disabled")
-        yield
-
-
-@pytest.fixture(scope="module")
-def machines(tmp_path_factory, without_token):
+def machines(tmp_path_factory):
     found = Machines(tmp_path_factory.mktemp("machines"))
     found.first = found.join("first")
     yield found
@@ -117,7 +108,7 @@ def test_two_machines_make_one_plot_and_its_grid_shows_what_both_have_sent(serve
     pool = server.app.jobs.worker.pool
     machines.join("third")
     for _ in range(SETTLING_SECONDS):
-        if len([each for each in pool.listed() if each.phase == READY]) == 2:
+        if [each.phase for each in pool.listed()] == [READY, READY]:      # the first is no longer waited for
             break
         time.sleep(1)
     plot = {"script_name": "X/Y/Z plot", "script_args": [4, "2,3", [], 1, "1-20", []]}      # worth sending the model for
