@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Easel's one entry: `python3 webui.py [serve | generate | make | worker | users | data | backup | test | …]`.
 
-Needs a Python of 3.10 or newer and nothing else: the first start makes .venv beside this file and installs into it.
+Needs a Python of 3.11 or newer and nothing else: the first start makes .venv beside this file and installs into it.
 An older Python must still be able to read this file, to be told so: hence the plain syntax and the late imports.
 """
 
@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
-OLDEST = (3, 10)
+OLDEST = (3, 11)
 
 
 def too_old(version: tuple) -> str:

@@ -140,14 +140,14 @@ def installed(installed_once: tuple[Clone, str]) -> Iterator[Clone]:
 
 # --- an old Python ---
 
-@pytest.mark.parametrize("version", [(2, 7, 18), (3, 6, 15), (3, 9, 19)])
+@pytest.mark.parametrize("version", [(2, 7, 18), (3, 6, 15), (3, 10, 19)])
 def test_an_old_python_is_told_what_it_is_and_what_is_needed(version):
     said = webui.too_old(version)
     assert ".".join(map(str, version)) in said
-    assert "3.10" in said
+    assert "3.11" in said
 
 
-@pytest.mark.parametrize("version", [(3, 10, 0), (3, 11, 7), (4, 0, 0)])
+@pytest.mark.parametrize("version", [(3, 11, 0), (3, 13, 7), (4, 0, 0)])
 def test_a_newer_python_will_do(version):
     assert webui.too_old(version) == ""
 
@@ -162,14 +162,14 @@ def test_old_pythons_can_read_the_entry():
     assert [ast.unparse(node) for node in imports] == ["import os", "import sys", "from pathlib import Path"]
 
 
-@pytest.mark.parametrize("name", ["python3.6", "python3.7", "python3.8", "python3.9"])
+@pytest.mark.parametrize("name", ["python3.6", "python3.7", "python3.8", "python3.9", "python3.10"])
 def test_old_pythons_that_are_here_say_so_themselves(name):
     python = shutil.which(name)
     if not python or subprocess.run([python, "-c", ""], capture_output=True).returncode:
         pytest.skip(f"no {name} on this machine")
     ended = subprocess.run([python, str(ROOT / "webui.py")], capture_output=True, text=True)
     assert ended.returncode == 1
-    assert ended.stderr.startswith("Easel needs Python 3.10 or newer; this is " + name.removeprefix("python"))
+    assert ended.stderr.startswith("Easel needs Python 3.11 or newer; this is " + name.removeprefix("python"))
 
 
 # --- the command line, before anything is installed ---
@@ -232,7 +232,7 @@ def test_an_address_of_another_computer_is_refused_in_words(host):
 
 # --- requirements and stamps ---
 
-@pytest.mark.parametrize("version", [(3, 10), (3, 11), (3, 13)])
+@pytest.mark.parametrize("version", [(3, 11), (3, 12), (3, 13)])
 @pytest.mark.parametrize("name", REQUIREMENTS)
 def test_our_requirements_are_all_pinned(name, version):
     assert pins((ROOT / name).read_text(encoding="utf-8"), version)

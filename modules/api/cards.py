@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import asdict
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -161,7 +161,7 @@ def card_of(app: App, entry: IndexEntry, strength: float, model_family: str = ""
         "negative": entry.negative,
         "weight": entry.weight,
         "description": entry.description,
-        "modified": datetime.fromtimestamp(entry.modified / 1e9, timezone.utc).isoformat(timespec="seconds"),
+        "modified": datetime.fromtimestamp(entry.modified / 1e9, UTC).isoformat(timespec="seconds"),
         "size": entry.size,
         "problem": entry.problem,
     }

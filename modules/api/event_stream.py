@@ -58,7 +58,7 @@ def changes(known: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
 async def happened(changed: asyncio.Event) -> bool:
     try:
         await asyncio.wait_for(changed.wait(), QUIET_SECONDS)
-    except asyncio.TimeoutError:
+    except TimeoutError:
         return False
     return True
 

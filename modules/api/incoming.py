@@ -66,7 +66,7 @@ class IncomingBody:
         self._deadline = self._deadline or now + self.seconds
         try:
             return await asyncio.wait_for(self._receive(), max(self._deadline - now, 0.001))
-        except asyncio.TimeoutError as error:
+        except TimeoutError as error:
             self.pending = True
             raise TooSlow("The request's body comes too slowly.", "Send it at once.") from error
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from modules.base.errors import WebUIError
 from modules.base.files import write_atomically
 
-OLDEST, NEWEST = (3, 10), (3, 13)       # Pythons for which all of requirements.txt exists
+OLDEST, NEWEST = (3, 11), (3, 13)       # Pythons for which all of requirements.txt exists
 TOO_NEW = " If it found no version of a package, this Python may be too new: try python3.12 webui.py"
 MOVE = "Move Easel to a folder of your own, or change who may write there."
 PIN = re.compile(r'(?<![\w.-])([\w.-]+)==([\w.+-]+)(?:\s*;\s*python_version\s*(>=|<)\s*"(\d+)\.(\d+)")?')

@@ -73,7 +73,7 @@ class Database:
 
 def disk_error(path: Path, error: sqlite3.OperationalError) -> JobFailed | None:
     """Return an error with a reason in words if the disk kept the database from being written."""
-    primary = getattr(error, "sqlite_errorcode", 0) & 0xFF      # Python 3.10 has no code: see the text
+    primary = getattr(error, "sqlite_errorcode", 0) & 0xFF      # where it has none: see the text
     if primary == 13 or "disk is full" in str(error):
         return DiskFull(f"No space left to write {path.name}.", f"Free some space on the disk of {path.parent.name}/.")
     if primary in (8, 10, 14) or "readonly" in str(error) or "disk I/O" in str(error) or "unable to open" in str(error):

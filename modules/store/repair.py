@@ -99,7 +99,7 @@ def damage_of(path: Path) -> str:
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Return whether the error means damage; Python 3.10 has no code, so the text decides."""
+    """Return whether the error means damage; where it has no code, the text decides."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     return code in DAMAGED_CODES or "malformed" in str(error) or "not a database" in str(error)
 

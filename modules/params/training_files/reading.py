@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import asdict
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ from modules.params.training_files.native import read_native
 from modules.params.training_files.others import read_a1111_settings, read_onetrainer
 from modules.params.training_files.plan_draft import PlanDraft
 
-TOML_READER = "tomllib" if sys.version_info >= (3, 11) else "tomlkit"      # which comes with gradio
 LARGEST_TRAINING_FILE = 2**20              # bytes of a configuration file
 DEEPEST_CONFIG = 30                 # nesting of its values
 LINES_LOOKED_AT = 200               # of a text whose kind is not known
@@ -112,7 +110,7 @@ def read_json_config(data: dict[str, Any], name: str) -> PlanDraft:
 def toml_tables(text: str, name: str) -> dict[str, Any]:
     """Return a TOML file's tables. Raises Invalid, with a hint for Windows paths."""
     try:
-        return bounded_tables(dict(import_module(TOML_READER).loads(text)), name)
+        return bounded_tables(tomllib.loads(text), name)
     except (ValueError, RecursionError) as error:
         hint = "Write Windows paths in single quotes: 'C:\\pictures'." if "\\" in text else "Compare it with TOML's rules."
         raise Invalid(f"{name}: {error}.", hint) from error
