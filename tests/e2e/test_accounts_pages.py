@@ -42,15 +42,16 @@ def log_in(page, name, password):
 
 
 def fits(page):
-    """Does nothing stand out at the side?"""
-    return page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    """Nothing stands out at the side, once the page is laid out."""
+    return bool(page.wait_for_function("document.documentElement.scrollWidth <= innerWidth"))
 
 
 def ends_flush(page):
-    """Does the row of quick settings end with the account's button?"""
-    right = "(id) => document.getElementById(id).getBoundingClientRect().right"
-    button = page.locator("#easel_account summary").bounding_box()
-    return abs(page.evaluate(right, "quicksettings") - button["x"] - button["width"]) < 1
+    """The row of quick settings ends with the account's button, once it is laid out."""
+    return bool(page.wait_for_function("""() => {
+        const [row, button] = ["#quicksettings", "#easel_account summary"].map((each) => document.querySelector(each));
+        return row && Math.abs(row.getBoundingClientRect().right - button.getBoundingClientRect().right) < 1;
+    }"""))
 
 
 def tabs(page):

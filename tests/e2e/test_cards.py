@@ -120,7 +120,7 @@ def page(page: Page, shelf: Shelf) -> Iterator[Page]:
     page.route("**/easel/v1/cards**", shelf.answer)
     page.route("**/easel/v1/cards/**", shelf.answer)
     yield page
-    page.unroute_all()
+    page.unroute_all(behavior="wait")
 
 
 def opened(page: Page, tab: str = "Lora") -> Locator:

@@ -135,7 +135,7 @@ def test_regions_are_drawn_and_masked_by_hand(page: Page) -> None:
     fold.get_by_role("button", name="Paint its mask").click()
     dialog = page.locator(".paint-dialog")
     expect(dialog.get_by_role("button", name="Use this mask")).to_be_disabled()
-    stroke(page, dialog.locator(".editor-stage"), (0.45, 0.3), (0.55, 0.7))
+    stroke(page, dialog.locator(".editor-filled .editor-stage"), (0.45, 0.3), (0.55, 0.7))
     with page.expect_response("**/easel/v1/inputs"):
         dialog.get_by_role("button", name="Use this mask").click()
     expect(dialog).to_have_count(0)
@@ -152,7 +152,7 @@ def test_a_scribble_becomes_the_units_picture_white_on_black_and_can_be_gone_on_
     opened(page, "controlnet")
     unit, dialog = page.locator(f"#{UNIT}"), page.locator(".paint-dialog")
     unit.get_by_role("button", name="Draw a scribble").click()
-    stage, use = dialog.locator(".editor-stage"), dialog.get_by_role("button", name="Use this scribble")
+    stage, use = dialog.locator(".editor-filled .editor-stage"), dialog.get_by_role("button", name="Use this scribble")
     expect(use).to_be_disabled()
     stroke(page, stage, (0.45, 0.35), (0.55, 0.65))
     expect(use).to_be_enabled()
@@ -187,7 +187,7 @@ def test_a_scribble_that_the_server_did_not_take_changes_nothing_of_the_unit_and
     full = {"error": "NoSpace", "errors": "The disk is full."}
     page.route("**/easel/v1/inputs", lambda route: route.fulfill(status=507, json=full))
     unit.get_by_role("button", name="Draw a scribble").click()
-    stroke(page, dialog.locator(".editor-stage"), (0.45, 0.35), (0.55, 0.65))
+    stroke(page, dialog.locator(".editor-filled .editor-stage"), (0.45, 0.35), (0.55, 0.65))
     use = dialog.get_by_role("button", name="Use this scribble")
     use.click()
     expect(page.get_by_text("The disk is full.").first).to_be_visible()
@@ -300,7 +300,7 @@ def test_the_effective_region_is_painted_over_the_units_picture_and_both_come_ba
     unit.locator("input[type=file]").first.set_input_files(SHAPES)
     expect(page.locator(f"#{UNIT}_enabled")).to_be_checked()
     unit.get_by_role("button", name="Paint the effective region").click()
-    stroke(page, dialog.locator(".editor-stage"), (0.5, 0.4), (0.5, 0.6))
+    stroke(page, dialog.locator(".editor-filled .editor-stage"), (0.5, 0.4), (0.5, 0.6))
     with page.expect_response("**/easel/v1/inputs"):
         dialog.get_by_role("button", name="Use this mask").click()
     expect(dialog).to_have_count(0)

@@ -157,7 +157,7 @@ def test_a_picture_whose_file_is_gone_is_told_in_drawer_and_results_and_stops_no
     job(page, "an owl that was deleted").first.locator(".queue-title").click()
     expect(page.locator("#txt2img_prompt textarea")).to_have_value("an owl that was deleted")
     page.goto("/easel/v1/state")      # after it nothing more is asked for
-    page.unroute_all()
+    page.unroute_all(behavior="wait")
     troubles.clear()      # the browser tells of what it cannot fetch
 
 
@@ -171,7 +171,7 @@ def test_on_a_phone_the_drawer_is_folded_covers_the_page_and_makes_room_for_what
     try:
         page.locator("#easel_queue button").click()
         expect(page.locator("#easel_drawer")).to_be_visible()
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
         page.keyboard.press("Escape")
         expect(page.locator("#easel_drawer")).to_be_hidden()
         expect(page.locator("#easel_queue button")).to_be_focused()

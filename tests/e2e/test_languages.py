@@ -28,8 +28,10 @@ TEXTS = """() => {
     for (const each of document.querySelectorAll(`[${name}]`)) if (seen(each)) found.add(each.getAttribute(name));
   return [...found];
 }"""
+# gradio draws tabs a second time, out of sight, to measure them
 CUT = """() => [...document.querySelectorAll("button, summary, h2, h3, legend, [role=tab], [data-testid=block-info]")]
   .filter((e) => e.checkVisibility({ visibilityProperty: true }) && getComputedStyle(e).fontSize !== "0px")
+  .filter((e) => !e.closest(".visually-hidden"))
   .filter((e) => getComputedStyle(e).overflowX !== "visible" && e.clientWidth > 0 && e.scrollWidth > e.clientWidth + 1)
   .map((e) => e.textContent.trim())"""
 

@@ -93,7 +93,7 @@ def test_on_a_phone_rows_are_as_high_as_a_finger(phone: Page) -> None:
             .map((it) => `${it.className} in ${it.parentElement.closest("[id]").id}`)
     """)
     assert low == []
-    assert phone.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    phone.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_a_very_wide_window_is_used(page: Page) -> None:

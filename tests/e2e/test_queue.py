@@ -166,7 +166,7 @@ def test_many_jobs_are_listed_a_page_at_a_time_on_a_phone(
     for count in (100, 120):
         page.get_by_role("button", name="Show more").click()
         expect(titles(page)).to_have_count(count)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
     press(page, "number 119", "Move up")
     expect(titles(page).nth(118)).to_have_text("number 119")
     page.close()
@@ -188,11 +188,11 @@ def test_a_worker_that_is_left_alone_is_told_in_words_and_the_administrator_star
         told = page.locator(".worker-down")
         expect(told).to_contain_text("Next try in 240 s.")
         expect(told.get_by_role("status")).to_have_text(words)
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
         expect(told.get_by_role("button")).to_be_visible(visible=may)
         if may:
             with page.expect_response("**/easel/v1/worker/try_again") as asked:
                 told.get_by_role("button", name="Try again now").click()
             assert asked.value.status == 204
-        page.unroute_all()
+        page.unroute_all(behavior="wait")
         expect(told).to_have_count(0)
