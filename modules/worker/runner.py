@@ -193,7 +193,7 @@ class JobRunner:
             self.engine.skip(job)
 
     def keep_loaded(self, checkpoint: str) -> None:
-        self.engine.between(lambda: self._keep_loaded(checkpoint))
+        self.engine.between(lambda: self._told_of_failure(lambda: self._keep_loaded(checkpoint)))
 
     def _begin(self, progress: JobProgress) -> None:
         spec, plan, left = progress.spec, progress.plan, in_drawing_order(progress)
@@ -242,24 +242,24 @@ class JobRunner:
 
     def _load_first(self) -> None:
         """Have the usual model ready before it is asked for."""
-        if checkpoint := self.config.first():
-            self._load(lambda: self.config.library.checkpoints.hashed(checkpoint).sha256 or "")
-        else:
-            self._tell_model("", "")
+        def load() -> None:
+            if checkpoint := self.config.first():
+                self.device.ready(Weights(self.config.library.checkpoints.hashed(checkpoint).sha256 or ""))
+            else:
+                self._tell_model("", "")
+
+        self._told_of_failure(load)
 
     def _keep_loaded(self, checkpoint: str) -> None:
         if checkpoint:
-            self._load(lambda: checkpoint)
+            self.device.ready(Weights(checkpoint))
         elif not self.engine.running:      # what a picture needs would be loaded again at its next step
             self.device.unload()
 
-    def _load(self, checkpoint: Callable[[], str]) -> None:
-        """Have a checkpoint in memory before it is asked for; a broken one is told, and ends nothing.
-
-        checkpoint: returns its SHA-256
-        """
-        error = outcome(lambda: self.device.ready(Weights(checkpoint())))
-        if isinstance(error, Exception):
+    def _told_of_failure(self, load: Callable[[], None]) -> None:
+        """Load models before they are asked for; a broken one is told, and must not end the engine."""
+        error = outcome(load)
+        if error:
             log.warning("A model could not be loaded: %s", sentence(error), exc_info=unforeseen(error))
             self._emit(events.WorkerState("", error=sentence(error)))
 

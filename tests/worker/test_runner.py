@@ -15,7 +15,7 @@ from PIL import Image
 
 from modules.base.accounts import LOCAL_OWNER
 from modules.base.errors import DiskFull, Invalid, NotANumber
-from modules.engine.messages import Ended, JobSpec, Made, Preview, Progress, Started, Warned
+from modules.engine.messages import Ended, JobSpec, Made, Preview, Progress, Started, Warned, WorkerState
 from modules.models.device import Placement
 from modules.params import infotext
 from modules.params.txt2img import Txt2Img
@@ -38,7 +38,7 @@ WITHOUT_GRIDS = Settings(return_grid=False, grid_save=False)
 class Shop:
     """A worker and everything it told."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, first=lambda: None):
         models = GOLDEN / "models/Stable-diffusion"
         self.outputs, self.cache = folder / "outputs", folder / "cache"
         self.events, self.changed = [], threading.Condition()
@@ -48,7 +48,7 @@ class Shop:
             library(models),
             lambda: load_tokenizer(GOLDEN / "models/tiny-clip"),
             lambda: Placement.choose(cpu=True),
-            lambda: None,
+            first,
         )
         self.worker = ThreadWorker(config, self.hear)
         self.worker.start()
@@ -86,6 +86,42 @@ def shop(tmp_path):
 
 def pixels(made):
     return np.asarray(Image.open(made.path).convert("RGB"), int)
+
+
+def told_of_and_drawn_after(shop):
+    """What the worker told of a model that it could not get ready, and how a job after that ended."""
+    shop.until(lambda: [event for event in shop.of("", WorkerState) if event.error])
+    return [event.error for event in shop.of("", WorkerState) if event.error], shop.make("after")[0].state
+
+
+def test_a_first_model_that_cannot_be_chosen_is_told_and_the_worker_draws(tmp_path):
+    def unreadable():
+        raise OSError("the folder of models cannot be read")
+
+    shop = Shop(tmp_path, unreadable)
+    try:
+        [told], state = told_of_and_drawn_after(shop)
+        assert told and state == "done"
+    finally:
+        shop.worker.stop()
+
+
+def test_a_model_that_is_not_here_is_told_and_the_worker_draws(shop):
+    shop.make("before")
+    shop.worker.keep_loaded("0" * 64)
+    [told], state = told_of_and_drawn_after(shop)
+    assert "000" in told and state == "done"
+
+
+def test_memory_that_cannot_be_freed_is_told_and_the_worker_draws(shop, monkeypatch):
+    def full():
+        raise RuntimeError("the device does not answer")
+
+    shop.make("before")
+    monkeypatch.setattr(shop.worker.runner.result().device, "unload", full)
+    shop.worker.keep_loaded("")
+    [told], state = told_of_and_drawn_after(shop)
+    assert told and state == "done"
 
 
 def test_pictures_are_numbered_dated_and_tell_how_they_were_made(shop):
