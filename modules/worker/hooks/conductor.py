@@ -117,18 +117,22 @@ class Conductor:
 
     # --- calls that do not come back: `CallsWatched` ---
 
+    def _job_of(self, call: CallInHand) -> HookedJob | ExtrasRun | None:
+        """Return the job that a call is made for; None for one that is not in the extensions' thread."""
+        return self.host.generation if call.thread == self.thread.ident else None
+
     def quiet_since(self, call: CallInHand) -> float | None:
-        job = self.host.generation if call.thread == self.thread.ident else None
+        job = self._job_of(call)
         if job is None:
             return call.began
         return None if job.desk.waits else max(call.began, job.desk.answered)
 
     def interrupted_since(self, call: CallInHand) -> float | None:
-        job = self.host.generation if call.thread == self.thread.ident else None
+        job = self._job_of(call)
         return self.stops.get(job.spec.id) if job else None
 
     def tell_slow(self, call: CallInHand) -> None:
-        job = self.host.generation if call.thread == self.thread.ident else None
+        job = self._job_of(call)
         told = f"The extension {call.extension} has been busy in {call.moment} for {SLOW_SECONDS:.0f} seconds"
         log.warning("%s.", told)
         if job:

@@ -83,13 +83,8 @@ class HeardPicture:
         return latent
 
     def saved(self, path: Path, infotext: str) -> Sequence[str]:
-        notes, value = list[str](), SavedPicture(path, infotext, self.plan)
-        for participant, listener in self.participants.heard[moments.saved.name]:
-            try:
-                call = participant.answer, listener, value
-                self.participants.timed(participant.native.folder, moments.saved, notes.append, *call)
-            except CallFailed as error:
-                notes.append(str(error))
+        notes: list[str] = []
+        self.participants.call(moments.saved, SavedPicture(path, infotext, self.plan), notes.append)
         return notes
 
     def finished(self, making: Task[Result]) -> Task[Result]:

@@ -62,12 +62,16 @@ class Participants:
         return bool(self.heard[moment.name])
 
     def call(self, moment: Moment[V], value: V, note: TellOwner) -> V:
-        """Return the value as the moment's listeners leave it, one after another; one that fails changes nothing."""
+        """Return the value as the moment's listeners leave it, one after another.
+
+        One that fails, or only looks, changes nothing.
+        """
         for participant, listener in self.heard[moment.name]:
             try:
-                value = self.timed(participant.native.folder, moment, note, participant.answer, listener, value)
+                answer = self.timed(participant.native.folder, moment, note, participant.answer, listener, value)
+                value = value if moment.looks else answer
             except CallFailed as error:
-                note(without_it(error))
+                note(str(error) if moment.looks else without_it(error))
         return value
 
     def timed(self, folder: str, moment: Moment[Any], note: TellOwner, function: Callable[..., T], *how: Any) -> T:
