@@ -91,13 +91,14 @@ class RayCluster:
             "scheduling_strategy": NodeAffinitySchedulingStrategy(machine.id, soft=False),
         }
         actor: Any = ray.remote(self.actor).options(**options).remote(setup, machine.shared)
-        host, late = RemoteHost(actor), self.late.pop(machine.id, 0)
+        host, late = RemoteHost(actor), self.late.get(machine.id, 0)
         try:
             host.call("begun", seconds=START_SECONDS * 2**late)
         except HostLost as error:
             self.late[machine.id] = min(late + 1, MOST_DOUBLED)
             outcome(host.kill)      # else it would keep the machine's slot, should it come up yet
             raise OSError(f"{machine.name}: {error}") from error
+        self.late.pop(machine.id, None)
         return host
 
     def close(self) -> None:
