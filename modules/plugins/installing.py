@@ -184,10 +184,13 @@ def run_installer(words: Iterable[str]) -> None:
         limit = Timer(PIP_SECONDS, end)
         limit.start()
         assert pip.stdout
-        for line in pip.stdout:
-            say(line.rstrip())
-            said.append(line)
-    limit.cancel()
+        try:
+            for line in pip.stdout:
+                say(line.rstrip())
+                said.append(line)
+            pip.wait()
+        finally:
+            limit.cancel()
     if late.is_set():
         raise NotInstalled("pip did not end.", "Look at the network connection.")
     if pip.returncode:
