@@ -100,7 +100,7 @@ def _english(composition: Composition, stream: np.random.Generator) -> str:
     if composition.background.english != "on a white background" or stream.random() < 0.4:
         words += f" {composition.background.english}"
     parts = [words]
-    if stream.random() >= NO_STYLE:
+    if stream.random() >= NO_STYLE and composition.style:
         parts.append(f"{composition.style} style")
     if stream.random() < PRAISE:
         parts.append(PRAISES[int(stream.integers(len(PRAISES)))])
@@ -159,6 +159,6 @@ def _chinese(composition: Composition, stream: np.random.Generator) -> str:
     parts = [f"{NUMBERS[number][1]}个{name}" if number > 1 else name if not others else f"{name}和{others[0][0]}"]
     if composition.background.english != "on a white background" or stream.random() < 0.4:
         parts.append(composition.background.chinese)
-    if stream.random() >= NO_STYLE:
+    if stream.random() >= NO_STYLE and composition.style:
         parts.append(f"{composition.style}风格")
     return "，".join(parts)

@@ -12,7 +12,8 @@ import numpy as np
 from PIL import Image
 
 from .backgrounds import Background, any_background
-from .colours import HUES, Colour, held_out, recoloured
+from .colours import HUES, PLAIN, Colour, held_out, recoloured
+from .shapes import SHAPES, shape_sprite
 from .sources import Concept, fitted_sprite
 
 USUAL_SIZE = 0.82  # of the picture's side, in the middle, upright: where nothing is varied
@@ -45,7 +46,7 @@ class Composition:
     """All of a picture: its things from back to front, how the second stands to the first, its style and background."""
 
     things: tuple[Thing, ...]
-    style: str
+    style: str  # empty for a plain shape
     background: Background
     relation: str | None = None  # of `RELATIONS`; None with one thing, or with several of one noun
 
@@ -58,7 +59,9 @@ class Mix:
     dyed: float = 0.4  # things in a colour that the caption names
     pairs: float = 0.2  # two different things
     several: float = 0.1  # two to four of one noun
+    shapes: float = 0.0  # a plain shape in one colour
     mirrored: float = 0.5  # things the other way round
+    turned: float = 1.0  # how far things are turned, if they leave the usual places
 
 
 Sprites = Mapping[tuple[str, int, str], Image.Image]  # noun, number of the drawing, style
@@ -76,7 +79,17 @@ def composed(concepts: Sequence[Concept], styles: Sequence[str], mix: Mix, strea
         return Composition(_related(first, _thing(others, mix, stream), relation, stream), style, background, relation)
     if kind < mix.pairs + mix.several:
         return Composition(_in_a_row(first, int(stream.integers(2, 5)), stream), style, background)
+    if kind < mix.pairs + mix.several + mix.shapes:
+        return Composition((_shape(background, mix, stream),), "", background)
     return Composition((first,), style, background)
+
+
+def _shape(behind: Background, mix: Mix, stream: np.random.Generator) -> Thing:
+    concept = SHAPES[int(stream.integers(len(SHAPES)))]
+    colours = [
+        colour for colour in PLAIN if colour.name not in behind.english.split() and not held_out(concept.noun, colour)
+    ]
+    return Thing(concept, 0, _place(mix, stream), colours[int(stream.integers(len(colours)))])
 
 
 def _thing(concepts: Sequence[Concept], mix: Mix, stream: np.random.Generator) -> Thing:
@@ -97,7 +110,7 @@ def _place(mix: Mix, stream: np.random.Generator) -> Place:
     size = stream.uniform(USUAL_SIZE - 0.32 * jitter, USUAL_SIZE + 0.12 * jitter)
     free = max(0.0, 1 - size) / 2 + (0.12 * jitter if stream.random() < 0.05 else 0)
     x, y = 0.5 + free * jitter * stream.uniform(-1, 1, 2)
-    turn, mirrored = 14 * jitter * stream.uniform(-1, 1), stream.random() < mix.mirrored
+    turn, mirrored = 14 * jitter * mix.turned * stream.uniform(-1, 1), stream.random() < mix.mirrored
     return Place(float(x), float(y), float(size), float(turn), bool(mirrored))
 
 
@@ -142,9 +155,15 @@ def drawn(composition: Composition, sprites: Sprites, side: int, stream: np.rand
     """The picture, RGB, `side` pixels square."""
     picture = composition.background.drawn(side, stream)
     for thing in composition.things:
-        sprite = sprites[thing.concept.noun, thing.drawing, composition.style]
-        _paste(picture, sprite if thing.colour is None else recoloured(sprite, thing.colour), thing.place)
+        _paste(picture, _sprite(thing, composition.style, sprites), thing.place)
     return picture
+
+
+def _sprite(thing: Thing, style: str, sprites: Sprites) -> Image.Image:
+    if thing.concept in SHAPES and thing.colour:
+        return shape_sprite(thing.concept.noun, thing.colour)
+    sprite = sprites[thing.concept.noun, thing.drawing, style]
+    return recoloured(sprite, thing.colour) if thing.colour else sprite
 
 
 def _paste(picture: Image.Image, sprite: Image.Image, place: Place) -> None:
