@@ -20,7 +20,8 @@ from modules.worker.cluster.machines import ClusterWorkers
 from modules.worker.cluster.ray_cluster import ClusterMachine, RayCluster
 from modules.worker.cluster.ray_link import Exchange, RayLink
 from modules.worker.link import Launch
-from modules.worker.pool import Home, WorkerPool
+from modules.worker.pool import WorkerPool
+from modules.worker.pool_member import Home
 from modules.worker.process import ProcessWorker
 
 DEVICE_SECONDS = 0.5      # of one job

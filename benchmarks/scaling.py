@@ -18,7 +18,8 @@ from modules.params.txt2img import Txt2Img
 from modules.requests.submit import Submission, submit
 from modules.settings.flags import parse_flags
 from modules.store.jobs import DONE
-from modules.worker.pool import Home, WorkerPool
+from modules.worker.pool import WorkerPool
+from modules.worker.pool_member import Home
 
 STEPS = 20
 INFOTEXT = "a red fox\nSteps: 20, Sampler: Euler, CFG scale: 7, Seed: 1, Size: 512x512"

@@ -23,6 +23,7 @@ from modules.training.lessons import Lessons
 from modules.training.lora import Lora, LoraShape
 from modules.training.run import run_course
 from modules.training.student import TEXT_ENCODER, UNET
+from modules.worker.training.measuring import Meter, forget_peak, peak_memory, used_memory
 from tests.golden_data import GOLDEN
 from tests.training.conftest import draw_zorbs
 from tests.training.runs import SEED, Follower, carried_out, course_of, data_of, lessons_of
@@ -33,12 +34,13 @@ LARGE = 1024      # pixels of a picture that the data path reads
 
 
 def run() -> None:
-    """A LoRA's step ÷ its bare forward and backward passes; what a picture takes beside a run ÷ alone; pictures a
-    second that are read, cropped and captioned.
+    """A LoRA's step ÷ its bare forward and backward passes; a run's memory ÷ what three measured steps tell of it; what
+    a picture takes beside a run ÷ alone; pictures a second that are read, cropped and captioned.
     """
     torch.set_num_threads(1)
     with TemporaryDirectory() as folder:
         steps_against_bare(draw_zorbs(Path(folder) / "small", SIDE))
+        memory_against_estimate(Path(folder) / "small")
         data_path(draw_zorbs(Path(folder) / "large", LARGE))
         drawing_beside(Path(folder))
 
@@ -69,6 +71,19 @@ def bare_passes(model: LoadedModel) -> None:
             text = networks.networks[TEXT_ENCODER](tokens).last_hidden_state
             loss = F.mse_loss(networks.networks[UNET](x, t, text, return_dict=False)[0], x)
             torch.autograd.grad(loss, tensors, allow_unused=True)
+
+
+def memory_against_estimate(pictures: Path) -> None:
+    device = ready_device(random_model())
+    lessons = lessons_of(device, WEIGHTS, data_of(pictures, BATCH, side=SIDE))
+    course = course_of(WEIGHTS, lambda model: Lora(model, LoraShape(8), SEED), 4 * STEPS)
+    before, peaks = used_memory(), list[int]()
+    for watcher in (Meter(), Follower()):
+        forget_peak()
+        carried_out(device, run_course(course, lessons, watcher))
+        peaks.append(peak_memory() - before)
+    estimate, peak = peaks
+    print(f"  memory: a run {peak / 1e6:.0f} MB ÷ three measured steps {estimate / 1e6:.0f} MB = {peak / estimate:.2f}")
 
 
 def data_path(pictures: Path) -> None:

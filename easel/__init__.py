@@ -16,14 +16,17 @@ from easel.declared import DeclarationError
 from easel.extension import API_VERSION, Extension
 from easel.moments import Conditioning, Picture, Plan, Step, draw, upscale
 from easel.pages import Page
+from easel.scripts import Drawing, DrawingGrid, HeadingPart
+from modules.base.errors import Invalid
 from modules.base.fields import Checkbox, Choice, Number, Param, Radio, Slider, Text
 
 if TYPE_CHECKING:
     from modules.commands.easel import Easel, Generated
 
 __all__ = [
-    "API_VERSION", "Checkbox", "Choice", "Conditioning", "DeclarationError", "Easel", "Extension", "Generated",
-    "Number", "Page", "Param", "Picture", "Plan", "Radio", "Slider", "Step", "Text", "draw", "moments", "upscale",
+    "API_VERSION", "Checkbox", "Choice", "Conditioning", "DeclarationError", "Drawing", "DrawingGrid", "Easel",
+    "Extension", "Generated", "HeadingPart", "Invalid", "Number", "Page", "Param", "Picture", "Plan", "Radio", "Slider",
+    "Step", "Text", "draw", "moments", "upscale",
 ]
 
 

@@ -17,7 +17,7 @@ from easel.moments import Moment, V
 from easel.pages import Page
 from modules.base.fields import Param, declared_params
 
-API_VERSION = (1, 1)        # a moment or a field is never removed within a major version
+API_VERSION = (1, 2)        # a moment or a field is never removed within a major version
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 LONGEST_NAME = 60
 VERSION_CLAUSE = re.compile(r"(>=|<=|==|>|<)\s*(\d{1,4})(?:\.(\d{1,4}))?")
@@ -41,6 +41,21 @@ class MomentListener:
     moment: Moment[Any]
     function: Callable[..., Any]
     takes_arguments: bool
+    where: str                          # file and line, for errors
+
+
+@dataclass(frozen=True)
+class DeclaredScript:
+    """A script that a request may choose instead of being drawn once.
+
+    function: given the request as a Plan and the arguments, it returns a DrawingGrid
+    """
+
+    title: str
+    argument_class: type[Any]
+    about: str
+    kinds: Sequence[Literal["txt2img", "img2img"]]
+    function: Callable[..., Any]
     where: str                          # file and line, for errors
 
 
@@ -80,6 +95,7 @@ class Extension:
     argument_class: type[Any] | None = field(default=None, init=False, repr=False)
     setting_class: type[Any] | None = field(default=None, init=False, repr=False)
     listeners: list[MomentListener] = field(default_factory=list, init=False, repr=False)
+    scripts: list[DeclaredScript] = field(default_factory=list, init=False, repr=False)
     route_list: list[Route] = field(default_factory=list, init=False, repr=False)
     tabs: dict[str, Callable[[Page], None]] = field(default_factory=dict, init=False, repr=False)
     commands: dict[str, Callable[..., Any]] = field(default_factory=dict, init=False, repr=False)
@@ -158,6 +174,31 @@ class Extension:
             return function
 
         return listen
+
+    def script(self, title: str, arguments: type[Any], about: str = "") -> Callable[[F], F]:
+        """Add a script to those that a form's Script list and the API's `script_name` offer.
+
+            @ext.script("Weights", Weights, "Draws the prompt at several weights.")
+            def weights(request: Plan, a: Weights) -> DrawingGrid:
+
+        arguments: a class as for `arguments`, in the order of `script_args`; about: one sentence for people
+        The function says which pictures are drawn in the request's place. It is called when a request comes, to refuse
+        what cannot be by `Invalid`, and again when it is drawn: it computes what is small, and is pure.
+        Raises DeclarationError.
+        """
+        declared = declared_class(arguments)
+        if "styles" in declared_params(declared):
+            where = place_of(arguments)
+            raise DeclarationError(f"{where}: a script's styles are the request's. Call the argument otherwise.")
+
+        def add(function: F) -> F:
+            where = place_of(function)
+            if len(inspect.signature(function).parameters) != 2:
+                raise DeclarationError(f"{where}: {function.__name__} is given the request and the arguments.")
+            self.scripts.append(DeclaredScript(title, declared, about, self.kinds, function, where))
+            return function
+
+        return add
 
     def route(self, method: Method, path: str) -> Callable[[F], F]:
         """Add an address below /easel/x/<name>: a function as for FastAPI. Login, limits and schema come with it."""

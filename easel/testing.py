@@ -25,6 +25,7 @@ from PIL import Image
 from easel import moments
 from easel.extension import Extension
 from easel.moments import Conditioning, EncodedText, Moment, Picture, Plan, Step, V
+from easel.scripts import DrawingGrid
 from modules.plugins.native import plain_arguments
 
 if TYPE_CHECKING:
@@ -94,6 +95,16 @@ class Studio:
     def redraw(self, image: Image.Image, prompt: str, arguments: Any = None, **fields: Any) -> Drawn:
         """Draw from a picture, as img2img does; otherwise as `draw`."""
         return self._drawn(lambda words, **how: self.easel.img2img(image, words, **how), prompt, arguments, fields)
+
+    def draw_script(self, prompt: str, title: str, *arguments: Any, **fields: Any) -> list[Drawn]:
+        """Draw a script's pictures in the place of a request's, their grid last; otherwise as `draw`.
+
+        arguments: the script's, in their order; what is left out is at its default
+        """
+        usual = {"steps": STEPS, "seed": SEED, "width": SIDE, "height": SIDE, "sampler_name": "Euler"}
+        made = self.easel.txt2img(prompt, **{**usual, "script_name": title, "script_args": arguments, **fields})
+        texts = zip(made.images, made.infotexts, strict=True)
+        return [Drawn(image.convert("RGB"), text, made.warnings) for image, text in texts]
 
     def _drawn(self, make: Callable[..., Any], prompt: str, arguments: Any, fields: Mapping[str, Any]) -> Drawn:
         usual = {"steps": STEPS, "seed": SEED, "width": SIDE, "height": SIDE, "sampler_name": "Euler"}
@@ -200,6 +211,13 @@ class FakeEngine:
                 value = self.run(answer, value) if isinstance(answer, Generator) else answer
                 assert isinstance(value, moment.value), f"{listener.where}: it returned {type(value).__name__}."
         return value
+
+    def script(self, extension: Extension, title: str, request: Plan, **arguments: Any) -> DrawingGrid:
+        """Return what a script makes of a request. arguments: what is not at its default"""
+        declared = next(each for each in extension.scripts if each.title == title)
+        found = declared.function(request, declared.argument_class(**arguments))
+        assert isinstance(found, DrawingGrid), f"{declared.where}: it returned {type(found).__name__}."
+        return found
 
     def run(self, flow: Generator[Any, Any, V], about: Any) -> V:
         """Answer a flow's questions, and return its result. about: the picture that it is about"""

@@ -135,7 +135,7 @@ OUTSIDE = {"ru_maxrss"}      # the operating system's
 def words_of_the_code() -> frozenset[str]:
     files = [
         path
-        for folder in ("modules", "tests", "benchmarks")
+        for folder in ("modules", "easel", "tests", "benchmarks")
         for end in ("py", "js")
         for path in (ROOT / folder).rglob(f"*.{end}")
     ]
@@ -167,9 +167,9 @@ OTHERS = {      # curl's, pytest's, those of `users`, of `data`, of `train`, `wo
     "--json", "--data-binary", "--dist", "--help", "--role",
     "--list", "--write", "--stop", "--pause", "--watch", "--fresh",
     "--value", "--unset", "--author", "--rating", "--replace", "--regex", "--part", "--dry-run",
-    "--rows", "--passes", "--lanes", "--table",      # of `bench attacks`
+    "--rows", "--passes", "--lanes", "--table", "--people", "--minutes",      # of `bench attacks` and `bench server`
     # of tools.stickers
-    "--pictures", "--jitter", "--dyed", "--pairs", "--several", "--nouns", "--mirrored", "--concepts",
+    "--pictures", "--jitter", "--turned", "--dyed", "--pairs", "--several", "--shapes", "--nouns", "--mirrored", "--concepts",
 }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 import numpy as np
@@ -33,6 +32,7 @@ from modules.library.model_kinds import ANNOTATOR
 from modules.params.map_request import MapRequest
 from modules.params.preprocessors import (
     CONTROL_TYPES,
+    FILLS_HOLE,
     INPAINTING,
     PREPROCESSORS,
     REFERENCE,
@@ -40,7 +40,8 @@ from modules.params.preprocessors import (
     Preprocessor,
     find_preprocessor,
 )
-from modules.requests.control_lists import lists_of_type, model_titles
+from modules.requests.control_lists import TypeLists, lists_of_type, model_titles, titles_that_fit
+from modules.requests.model_choice import checkpoint_named
 from modules.requests.submit import Submission, submit
 from modules.store.jobs import JobRecord
 
@@ -92,10 +93,12 @@ def routes(app: App) -> APIRouter:
         return {"module_list": names, "module_detail": details}
 
     @api.get("/control_types")
-    def control_types() -> dict[str, Any]:
-        """What each control type offers, and what choosing it chooses."""
+    def control_types(checkpoint: str = "") -> dict[str, Any]:
+        """What each control type offers, and what choosing it chooses for a checkpoint, else for the settings'."""
+        name = checkpoint or app.settings.current.sd_model_checkpoint or ""
+        fits = titles_that_fit(app.models, checkpoint_named(app, name))
         titles = model_titles(app.models)
-        return {"control_types": {name: type_json(name, titles) for name in CONTROL_TYPES}}
+        return {"control_types": {name: type_json(lists_of_type(name, titles, fits)) for name in CONTROL_TYPES}}
 
     @api.post("/detect")
     async def detect(body: DetectRequest, request: Request) -> DetectReply:
@@ -128,8 +131,7 @@ def slider_json(slider: MapSlider) -> dict[str, Any]:
     }
 
 
-def type_json(control_type: str, titles: Sequence[str]) -> dict[str, Any]:
-    found = lists_of_type(control_type, titles)
+def type_json(found: TypeLists) -> dict[str, Any]:
     return {
         "module_list": found.modules,
         "model_list": found.models,
@@ -148,10 +150,13 @@ def annotating_job(app: App, body: DetectRequest, caller: Account) -> str:
         return ""
     find_annotator(app.models, preprocessor.name)
     check_images(body)
-    contents = [decode_base64(each) for each in body.controlnet_input_images]
-    images = tuple(keep_input(app, caller, content) for content in contents)
+    check_masks(body, preprocessor)
+    images, masks = (
+        tuple(keep_input(app, caller, decode_base64(each)) for each in sent)
+        for sent in (body.controlnet_input_images, body.controlnet_masks if preprocessor.name == FILLS_HOLE else ())
+    )
     asked = MapRequest(
-        images=images, module=preprocessor.name, processor_res=body.controlnet_processor_res,
+        images=images, masks=masks, module=preprocessor.name, processor_res=body.controlnet_processor_res,
         threshold_a=body.controlnet_threshold_a, threshold_b=body.controlnet_threshold_b,
     )
     return submit(app, Submission("control_map", asked, save=False), caller).job
@@ -168,15 +173,20 @@ def check_images(body: DetectRequest) -> None:
         raise Invalid("No image selected", "Send pictures in controlnet_input_images.", "controlnet_input_images")
 
 
-def detected(body: DetectRequest) -> list[str]:
-    """Return the maps as PNG files in base64. Raises Invalid or InvalidImage."""
-    preprocessor = runnable_preprocessor(body.controlnet_module)
-    check_images(body)
+def check_masks(body: DetectRequest, preprocessor: Preprocessor) -> None:
+    """Raise Invalid unless each picture has the mask that the preprocessor asks for."""
     if preprocessor.name in INPAINTING and len(body.controlnet_masks) != len(body.controlnet_input_images):
         raise Invalid(
             f"Preprocessor {preprocessor.name} requires `controlnet_masks` param.", "Send a mask for each picture.",
             "controlnet_masks",
         )
+
+
+def detected(body: DetectRequest) -> list[str]:
+    """Return the maps as PNG files in base64. Raises Invalid or InvalidImage."""
+    preprocessor = runnable_preprocessor(body.controlnet_module)
+    check_images(body)
+    check_masks(body, preprocessor)
     resolution, a, b = preprocessor.effective(
         body.controlnet_processor_res, body.controlnet_threshold_a, body.controlnet_threshold_b
     )

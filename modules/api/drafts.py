@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -33,10 +34,14 @@ def routes(app: App) -> APIRouter:
 
     @api.get("/drafts")
     def drafts(request: Request) -> dict[str, Any]:
-        """The newest version of each of your drafts, sketches too, by name: its revision, moment and device."""
+        """The newest version of each of your drafts, sketches too, by name: its revision, moment, age and device.
+
+        `age` is in seconds, by the server's clock alone: a browser's may go wrong.
+        """
         if account(request).is_local:
             return {}
-        return {name: asdict(each) for name, each in drafts_of(app, account(request)).versions().items()}
+        now, versions = time.time(), drafts_of(app, account(request)).versions()
+        return {name: {**asdict(each), "age": max(0.0, now - each.changed)} for name, each in versions.items()}
 
     @api.get("/drafts/{name}")
     def draft(name: FormDraft, request: Request) -> dict[str, Any]:

@@ -23,9 +23,9 @@ FOLDERS: Mapping[str, str] = {      # code and style sheets → how long a brows
     "/static/": "private, no-cache",
     "/easel/page/": "private, no-cache",
 }
-# of a request
+# of a request; gradio is not told what is taken compressed, or it does that itself, and worse than compression.py
 PASSED_HEADERS = frozenset(
-    {b"host", b"accept", b"accept-encoding", b"accept-language", b"user-agent", b"if-none-match", b"if-modified-since"}
+    {b"host", b"accept", b"accept-language", b"user-agent", b"if-none-match", b"if-modified-since"}
 )
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
@@ -14,22 +13,17 @@ from modules.api.replies import failure
 from modules.api.routing import account, router
 from modules.api.waiting import ended
 from modules.app.app import App
-from modules.app.kept_inputs import keep_input
-from modules.base.accounts import Account, Role, account_folder
-from modules.base.errors import Invalid, JobFailed, ModelMissing, UnknownName
+from modules.base.accounts import Account, Role
+from modules.base.errors import Invalid, ModelMissing, UnknownName
 from modules.base.limits import MAX_NAME, EncodedPicture
 from modules.library.captioners import find_captioner
-from modules.params.interrogation import CAPTION_FOLDER, Interrogation
+from modules.params.interrogation import Interrogation
+from modules.requests.captions import caption_request, written_caption
 from modules.requests.submit import Submission, submit
-from modules.store.jobs import INTERRUPTED, JobRecord
+from modules.store.jobs import JobRecord
 
 CLIP_NAMES, DEEPBOORU_NAMES = ("clip",), ("deepdanbooru", "deepbooru")
 DEEPBOORU_FILE = "models/torch_deepdanbooru/model-resnet_custom_v3.pt"
-# A1111's settings → fields, with the limits that these have
-CAPTION_SETTINGS = {
-    "interrogate_clip_num_beams": ("num_beams", 16), "interrogate_clip_min_length": ("min_length", 128),
-    "interrogate_clip_max_length": ("max_length", 256),
-}
 
 
 class InterrogateRequest(BaseModel):
@@ -76,22 +70,11 @@ def kept_request(app: App, image: str, caller: Account) -> Interrogation:
     """
     if not image:
         raise Invalid("There is no picture to put into words.", "Send the file's bytes in base64.", field="image")
-    foreign = app.data_of(caller.name).settings.foreign
-    return Interrogation(image=keep_input(app, caller, decode_base64(image)), **caption_lengths(foreign))
-
-
-def caption_lengths(foreign: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields that A1111's settings give, within their limits."""
-    return {
-        name: int(min(most, max(1, foreign[setting]))) for setting, (name, most) in CAPTION_SETTINGS.items()
-    }
+    return caption_request(app, decode_base64(image), caller)
 
 
 def caption_of(app: App, record: JobRecord, asked: Interrogation) -> str:
     """Return the caption that a job has written. Raises its error, or JobFailed if it was interrupted."""
     if record.error:
         raise failure(record.error)
-    if record.state == INTERRUPTED:
-        raise JobFailed("The job was interrupted.", "Ask again.")
-    path = app.flags.paths.cache / CAPTION_FOLDER / account_folder(record.owner) / asked.file_name
-    return path.read_text(encoding="utf-8")
+    return written_caption(app, record, asked)

@@ -12,11 +12,11 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from modules.api.audit_log import note_own
-from modules.api.interrogation import CAPTION_SETTINGS
 from modules.api.routing import account, owner, router
 from modules.app.app import App
 from modules.base.accounts import LOCAL_OWNER, Account, Role
 from modules.base.limits import JsonObject
+from modules.requests.captions import CAPTION_SETTINGS
 from modules.requests.model_choice import standing_checkpoint
 from modules.requests.settings_change import change_defaults
 from modules.settings.file import SettingsFile

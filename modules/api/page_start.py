@@ -16,7 +16,7 @@ from modules.base.accounts import Role
 from modules.base.errors import UnknownName
 from modules.base.limits import JsonObject, Name
 from modules.requests.choices import choices_now, file_problems, missing_folder
-from modules.requests.model_choice import checkpoint_named, form_start, standing_choice
+from modules.requests.model_choice import FormStarts, checkpoint_named, standing_choice
 from modules.requests.own_defaults import save_own_defaults
 from modules.settings.options import Settings
 
@@ -37,16 +37,22 @@ class FormDefaults(KnownFields):
 
 
 def routes(app: App) -> APIRouter:
-    api = router("page", "/easel/v1", Role.GUEST)
+    api, starts = router("page", "/easel/v1", Role.GUEST), FormStarts(app)
 
     @api.get("/state")
-    def state(request: Request, checkpoint: Annotated[str, Query(max_length=500)] = "") -> dict[str, Any]:
+    def state(
+        request: Request, checkpoint: Annotated[str, Query(max_length=500)] = "",
+        seen: Annotated[str, Query(max_length=64)] = "",
+    ) -> dict[str, Any]:
         """The model in memory, the queue, and the forms' defaults with that checkpoint, or with the caller's.
 
         `worker.retry` is the number of seconds until a crashed worker is started again; 0 if none waits. `keeper`: the
-        caller may do that at once. `sound` is the volume of the sound at a job's end, from 0 to 1.
+        caller may do that at once. `sound` is the volume of the sound at a job's end, from 0 to 1. `form` is the
+        version of `defaults` and `examples`, which are left out for who has `seen` that one.
         """
         state, choice = app.jobs.status.state, standing_choice(app, owner(request))
+        named = checkpoint_named(app, checkpoint or choice["sd_model_checkpoint"] or "")
+        start = starts.of(owner(request), named)
         return {
             "model": {"loading": state.loading, "loaded": state.loaded, "error": state.error},
             "worker": {"phase": app.jobs.status.health.phase, "retry": math.ceil(app.jobs.status.retry_in)},
@@ -56,7 +62,8 @@ def routes(app: App) -> APIRouter:
             "queue_mode": app.jobs.mode,
             "sound": sound_volume(app, app.data_of(owner(request)).settings.current),
             "choice": choice,
-            **form_start(app, checkpoint_named(app, checkpoint or choice["sd_model_checkpoint"] or ""), owner(request)),
+            "form": start.version,
+            **(start.values if start.version != seen else {"edits": start.values["edits"]}),
         }
 
     @api.post("/choice", status_code=204)

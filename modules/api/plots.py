@@ -68,7 +68,7 @@ def routes(app: App) -> APIRouter:
     def plot(job: Id, request: Request) -> dict[str, Any]:
         """The axes of a plot or a matrix with their values, which cells are drawn, and votes."""
         record = app.jobs.get(job, owner(request))
-        return plot_json(record, mapped_cells(record))
+        return plot_json(record, mapped_cells(app, record))
 
     @api.get("/jobs/{job}/pictures/{index}/infotext")
     def infotext(job: Id, index: Index, request: Request) -> dict[str, str]:
@@ -93,7 +93,7 @@ def routes(app: App) -> APIRouter:
     def export(job: Id, form: Literal["csv", "html"], request: Request) -> Response:
         """The plot as a table: csv with each cell's values, data and votes, or a page with the pictures in it."""
         record = app.jobs.get(job, owner(request))
-        cells = mapped_cells(record)
+        cells = mapped_cells(app, record)
         headers = {"Content-Disposition": f'attachment; filename="plot.{form}"'}
         if form == "csv":
             return Response(csv_text(record, cells), media_type="text/csv; charset=utf-8", headers=headers)
@@ -111,8 +111,8 @@ def all_values(axis: Axis, lists: Lists) -> str | None:
     return join_values([value or "None" for value in values])
 
 
-def mapped_cells(record: JobRecord) -> CellMap:
-    cells = cell_map(record)
+def mapped_cells(app: App, record: JobRecord) -> CellMap:
+    cells = cell_map(record, app.extensions)
     if cells is None:
         raise UnknownName("plot", record.id, [])
     return cells

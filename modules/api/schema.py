@@ -32,6 +32,8 @@ OPTIONS_PATH = "/sdapi/v1/options"
 LINKED = (
     ("/easel/v1/jobs", "post", "job", "/job"),
     ("/easel/v1/jobs", "get", "job", "/0/id"),
+    ("/agent-scheduler/v1/queue/txt2img", "post", "job", "/task_id"),
+    ("/agent-scheduler/v1/queue/img2img", "post", "job", "/task_id"),
     ("/easel/v1/library", "get", "picture", "/pictures/0/id"),
     ("/easel/v1/library/albums", "post", "album", "/id"),
     ("/easel/v1/library/folders", "get", "folder", "/0/id"),

@@ -16,7 +16,8 @@ from modules.app.app import App
 from modules.base.accounts import Role
 from modules.base.fields import Choice, Choices, Param, Slider, declared_params, defaults
 from modules.params.img2img import Img2Img
-from modules.params.scripts import SCRIPTS, GenerationKind, Script
+from modules.params.scripts import GenerationKind, Script
+from modules.plugins.native_scripts import all_scripts
 from modules.plugins.scripts import LoadedScript
 from modules.requests.choices import Lists, lists_of
 from modules.requests.extension_scripts import control_label
@@ -61,7 +62,7 @@ def routes(app: App) -> APIRouter:
         own = [
             describe_script(lists, script, kind)
             for kind in GENERATION_KINDS
-            for script in SCRIPTS
+            for script in all_scripts(app.extensions)
             if kind in script.kinds
         ]
         own += [
@@ -75,7 +76,7 @@ def routes(app: App) -> APIRouter:
 
 
 def script_names(app: App, kind: GenerationKind) -> list[str]:
-    own = [script.name.lower() for script in SCRIPTS if kind in script.kinds]
+    own = [script.name.lower() for script in all_scripts(app.extensions) if kind in script.kinds]
     extensions = [each.title.lower() for each in app.extensions.scripts(kind)]
     return list(dict.fromkeys([*own, *own_always_on(kind), *extensions]))
 

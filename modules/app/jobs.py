@@ -125,6 +125,7 @@ class Jobs:
             events.WorkerState: self.status.hear_state,
             events.WorkerHealth: self.status.hear_health,
             events.WorkerMemory: self.status.hear_memory,
+            events.ExtensionOut: lambda event: self.hooks.extension_out(event.name, event.why),
         }
 
     def attach(self, worker: Worker, resume: bool = True) -> None:
@@ -393,10 +394,10 @@ class Jobs:
         else:
             self.unfinished.put_back(job, record.made)
             if job in event.blamed:
-                self.warn(job, [begun_again(event)])
+                self.warn(job, [begun_again_note(event)])
 
 
-def begun_again(death: events.WorkerDied) -> str:
+def begun_again_note(death: events.WorkerDied) -> str:
     """Return the words for the owner of a job that a worker died over."""
     return f"The worker died ({death.reason}); the job was begun again."
 

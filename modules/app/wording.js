@@ -45,11 +45,11 @@ window.wording = (() => {
     return parts.length > 1 ? parts.map(told).join(" ") : text;
   }
 
-  /** What stands in the gaps; a word or a sentence of ours among them is translated, too. */
+  /** What stands in the gaps; a word, a reason or a sentence of ours among them is translated, too. */
   const gapsOf = ({ names }, found) =>
-    Object.fromEntries(names.map((name, at) => [name, inGap(found[at + 1])]));
+    Object.fromEntries(names.map((name, at) => [name, inGap(name, found[at + 1])]));
 
-  const inGap = (text) => (/[.!?]$/.test(text) ? told(text) : table[text] ?? text);
+  const inGap = (name, text) => (name === "reason" || /[.!?]$/.test(text) ? told(text) : table[text] ?? text);
 
   /** The page's language, and its words; of several tables the last one counts. */
   function use(language, ...tables) {

@@ -29,8 +29,14 @@ def hires_work(params: Mapping[str, Any]) -> float:
     """Return the work of hires fix: a larger picture, a fraction of the steps."""
     if not params.get("enable_hr"):
         return 0.0
-    width, height, scale = params["width"], params["height"], float(params["hr_scale"])
-    wide, high = params.get("hr_resize_x") or 0, params.get("hr_resize_y") or 0
-    pixels = (wide or high) * (high or wide) if wide or high else width * height * scale**2
     steps = params.get("hr_second_pass_steps") or params["steps"]
-    return float(pixels * steps * params["denoising_strength"] / 1e6)
+    return float(hires_pixels(params) * steps * params["denoising_strength"] / 1e6)
+
+
+def hires_pixels(params: Mapping[str, Any]) -> float:
+    """Return the pixels of the second pass of a request that has one."""
+    width, height = params["width"], params["height"]
+    wide, high = params.get("hr_resize_x") or 0, params.get("hr_resize_y") or 0
+    if not wide and not high:
+        return float(width * height * params["hr_scale"] ** 2)
+    return float((wide or high * width / height) * (high or wide * height / width))

@@ -16,7 +16,7 @@ class WorkerStatus:
 
     health: for /internal/ready and refusals
     retry_at: time.monotonic() of a dead worker's restart
-    device: empty until it is known
+    device: empty until it is known; memory: its bytes, 0 until then
     warm: the first model is loaded, or there is none
     gpu_memory: of a worker outside this process
     """
@@ -27,6 +27,7 @@ class WorkerStatus:
         self.health = events.WorkerHealth("")
         self.retry_at = 0.0
         self.device: Mapping[str, str] = {}
+        self.memory = 0
         self.warm = False
         self.gpu_memory: Mapping[str, Any] = {}
 
@@ -51,7 +52,8 @@ class WorkerStatus:
             self.hooks.model_loaded(event.loaded)
 
     def hear_ready(self, event: events.WorkerReady) -> None:
-        self.device, self.health = event.device, events.WorkerHealth("", events.READY)
+        self.device, self.memory = event.device, event.memory
+        self.health = events.WorkerHealth("", events.READY)
 
     def hear_health(self, event: events.WorkerHealth) -> None:
         self.health, self.retry_at = event, time.monotonic() + event.retry_in

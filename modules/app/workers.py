@@ -22,6 +22,7 @@ def only_worker(app: App) -> WorkerInfo:
     return WorkerInfo(
         ONLY_WORKER, status.device.get("device", ""), status.health.phase, status.health.deaths, status.state.loading,
         tuple(filter(None, [status.state.loaded])), len(app.jobs.unfinished.live), reason=status.health.reason,
+        precision=status.device.get("unet", ""), memory=status.memory,
     )
 
 

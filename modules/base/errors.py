@@ -35,6 +35,7 @@
         ├── DiskFull        disk_full     507
         ├── Unwritable      unwritable    507   a file that may not be written
         ├── PicturesRefused refused       422   the safety checker refused all of its pictures
+        ├── NoWorkerFits    no_worker     507   of several workers none has what it needs
         ├── WorkerCrashed   worker_crashed      the program died over it, twice
         └── TimedOut        timeout       504   it was begun twice, and came to a standstill twice
 """
@@ -232,6 +233,10 @@ class Unwritable(JobFailed):
 
 class PicturesRefused(JobFailed):
     code, status = "refused", 422
+
+
+class NoWorkerFits(JobFailed):
+    code, status = "no_worker", 507
 
 
 class WorkerCrashed(JobFailed):

@@ -43,4 +43,5 @@ class Hooks:
     app_started: Hook[...] = field(default_factory=Hook)      # (app, fastapi): routes may still be added
     # (the checkpoint's title); called in the worker's thread, as the next is
     model_loaded: Hook[...] = field(default_factory=Hook)
+    extension_out: Hook[...] = field(default_factory=Hook)    # (name, why): it failed in a worker's own process
     image_saved: Hook[...] = field(default_factory=Hook)      # (path, infotext): in the outputs folder, and recorded

@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import sys
+from pathlib import Path
+
+import psutil
 
 # tcmalloc's, and glibc's where that is not loaded
 RELEASING = (("MallocExtension_ReleaseFreeMemory", ()), ("malloc_trim", (0,)))
+
+# what a container may have, by its control group: memory, and swap beside it
+GROUP_LIMITS = ("memory.max", "memory.swap.max")
+CONTROL_GROUPS = Path("/sys/fs/cgroup")
+
+
+def system_memory(groups: Path = CONTROL_GROUPS) -> int:
+    """Return the bytes of memory and swap that this process may have, by the system and its container."""
+    there = psutil.virtual_memory().total, psutil.swap_memory().total
+    return sum(map(min, there, [group_limit(groups / name) for name in GROUP_LIMITS]))
+
+
+def group_limit(path: Path) -> float:
+    """Return a limit of a control group; infinity if there is none."""
+    with contextlib.suppress(OSError, ValueError):
+        return int(path.read_text())      # ValueError: "max"
+    return float("inf")
 
 
 def release_memory() -> None:

@@ -81,7 +81,8 @@ def checked(flags: Flags, folder: Path) -> Checked:
         if packages.is_dir():
             Path(data, "extensions-site").symlink_to(packages)
         words = ["extension", "check", "--alone", str(folder), "--data-dir", data, "--skip-install"]
-        words += ["--models-dir", str(flags.paths.models)]
+        if flags.paths.models.is_dir():
+            words += ["--models-dir", str(flags.paths.models)]
         command = [sys.executable, str(flags.paths.root / "webui.py"), *words]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_CHECK, check=False, cwd=data)

@@ -54,6 +54,8 @@ def carry_out(app: App, submission: Submission) -> int:
         app.jobs.interrupt(submitted.job)
     record = app.jobs.wait(submitted.job)
     app.jobs.stop_worker()
+    for warning in record.warnings:
+        print(warning, file=sys.stderr)
     for output in record.outputs:
         print(output.path)
     if record.error:

@@ -218,6 +218,7 @@ async def live(app: App, api: FastAPI, page: RootPage, address: str, stop: async
                 await stack.enter_async_context(mounted.router.lifespan_context(mounted))
             if wants_browser(app.flags):
                 await asyncio.to_thread(webbrowser.open, address)
+        app.hooks.extension_out.add(app.extensions.fail_elsewhere)
         # without it the page and the model cards still work, and the log has the reason
         await asyncio.to_thread(logged, start_worker, app, failure="The worker could not be started")
         app.hooks.app_started(app, api)

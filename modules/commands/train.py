@@ -35,7 +35,7 @@ from modules.store.jobs import DONE, INTERRUPTED
 from modules.store.run_folder import PAUSE, STOP
 
 FOLLOW_SECONDS = 0.5      # between two looks at a run that another process carries out
-ANSWER_SECONDS = 30.0
+ANSWER_SECONDS, MEASURE_SECONDS = 30.0, 1800.0
 
 
 def train(flags: Flags, arguments: Sequence[str]) -> int:
@@ -45,7 +45,8 @@ def train(flags: Flags, arguments: Sequence[str]) -> int:
     if path:
         return write_plan(plan_of_draft(draft_of(given)), path)
     if dry:
-        return dry_run(plan_of_draft(draft_of(given)))
+        read = plan_of_draft(draft_of(given))
+        return dry_run(read) or measure(flags, read.plan)
     with terminal_process(flags.paths) as held:
         app = assemble(flags, held)
         for name, act in ACTIONS.items():
@@ -61,11 +62,26 @@ def train(flags: Flags, arguments: Sequence[str]) -> int:
             print("Its folder is below", app.data_of(LOCAL_ACCOUNT.name).paths.runs, file=sys.stderr)
 
 
+def measure(flags: Flags, plan: Training) -> int:
+    """Print what three real steps take in time and memory; nothing is kept of them. Returns the exit code."""
+    if address := server_of(flags):
+        told = server_json(f"{address}/easel/v1/train/measure", changed_fields(plan), MEASURE_SECONDS)["told"]
+        print(*told, sep="\n")
+        return 0
+    with terminal_process(flags.paths) as held:
+        app = assemble(flags, held)
+        if app.models.checkpoints.default() is None:
+            print("Time and memory are not measured: there is no checkpoint to train on.")
+            return 0
+        return carry_out(app, Submission("measure_training", plan))
+
+
 def train_parser() -> ArgumentParser:
     """Return the parser: a folder or files, what to do with runs, and every field of a plan as a flag."""
     parser = ArgumentParser(prog="webui.py train", allow_abbrev=False)
     parser.add_argument("sources", nargs="*", help="A folder with pictures, or plans of any tool; later ones win.")
-    parser.add_argument("--dry-run", action="store_true", help="Show what training would see, and train nothing.")
+    parser.add_argument("--dry-run", action="store_true",
+                        help="Show what training would see, and measure three steps of which nothing is kept.")
     parser.add_argument("--write", metavar="FILE", help="Write the resolved plan as a .toml, and train nothing.")
     parser.add_argument("--list", action="store_true", help="Show all runs.")
     for name, told in (("stop", "End a run, with a state."), ("pause", "Have a run wait, with a state."),
@@ -75,9 +91,9 @@ def train_parser() -> ArgumentParser:
     kinds = get_type_hints(Training)
     for name, param in declared_params(Training).items():
         if kinds[name] in (bool, bool | None):
-            parser.add_argument(
-                flag_of(name), f"--{name}", action=BooleanOptionalAction, default=None, help=param.label
-            )
+            # argparse would take a flag that begins so for another one's opposite
+            action: Any = "store_true" if name.startswith("no_") else BooleanOptionalAction
+            parser.add_argument(flag_of(name), f"--{name}", action=action, default=None, help=param.label)
         elif name != "datasets":
             nargs = "*" if isinstance(defaults(Training)[name], tuple) else None
             told = param.help.replace("%", "%%")
@@ -188,14 +204,17 @@ def server_of(flags: Flags) -> str:
 
 def train_there(app: App, address: str, request: Training) -> int:
     """Give the run to a server, and follow it; returns the exit code. Raises JobFailed with the server's words."""
-    changed = {name: value for name, value in asdict(request).items() if value != defaults(Training)[name]}
-    job = server_json(f"{address}/easel/v1/train", changed)["job"]
+    job = server_json(f"{address}/easel/v1/train", changed_fields(request))["job"]
     print(f"The server at {address} trains: job {job}.", file=sys.stderr)
     try:
         return follow_there(f"{address}/easel/v1/jobs/{job}")
     except KeyboardInterrupt:
         print("\nThe run goes on. Stop it with: webui.py train --stop NAME", file=sys.stderr)
         return STOPPED
+
+
+def changed_fields(request: Training) -> dict[str, Any]:
+    return {name: value for name, value in asdict(request).items() if value != defaults(Training)[name]}
 
 
 def follow_there(job: str) -> int:
@@ -212,11 +231,13 @@ def follow_there(job: str) -> int:
         time.sleep(FOLLOW_SECONDS)
 
 
-def server_json(address: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def server_json(
+    address: str, body: Mapping[str, Any] | None = None, patience: float = ANSWER_SECONDS
+) -> dict[str, Any]:
     """Return the server's JSON. Raises JobFailed."""
     content = None if body is None else json.dumps(body).encode()
     try:
-        with urlopen(Request(address, content, {"Content-Type": "application/json"}), timeout=ANSWER_SECONDS) as reply:
+        with urlopen(Request(address, content, {"Content-Type": "application/json"}), timeout=patience) as reply:
             found: dict[str, Any] = json.load(reply)
             return found
     except HTTPError as error:

@@ -16,7 +16,7 @@ from modules.settings.flag_types import port_number
 from modules.settings.flags import ROOT, Flags, Parser, unknown_argument
 from modules.settings.told_flags import public_flags
 from modules.worker.cluster.machine_files import KEEP_GIGABYTES
-from modules.worker.cluster.ray_cluster import RAY_ENVIRONMENT, SHARED_RESOURCE, SLOT_RESOURCE
+from modules.worker.cluster.ray_cluster import RAY_ENVIRONMENT, SHARED_RESOURCE, SLOT_RESOURCE, ray_patience
 from modules.worker.cluster.ray_token import AUTH_MODE, WITH_TOKEN, auth_mode, made_token, token_file
 
 HEAD_PORT = 6379      # Ray's usual one
@@ -81,6 +81,7 @@ def environment_of(flags: Flags, chosen: argparse.Namespace) -> Mapping[str, str
     """Return what all that Ray starts on this machine inherits. Raises Invalid if no token can be kept."""
     return {
         **RAY_ENVIRONMENT,
+        **ray_patience(os.environ),
         **(made_token(os.environ) if chosen.head else auth_mode(os.environ)),
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])),
         MACHINE_FLAGS: json.dumps(public_flags(flags)),

@@ -20,7 +20,7 @@ from modules.base.gpu_memory import UNAVAILABLE, gpu_memory
 from modules.base.logs import start_log
 from modules.commands.assemble import cached_tokenizer
 from modules.commands.workers import placement
-from modules.engine.messages import WorkerMemory
+from modules.engine.messages import ExtensionOut, WorkerMemory
 from modules.engine.wire import FaultDone, Submit
 from modules.library.catalog import ModelFile
 from modules.library.library import Library, find_models
@@ -68,9 +68,14 @@ class HostedWorker:
         host = Host(flags.paths.extensions, "worker", flags.paths.examples)
         settings, tokenizer = SettingsFile(flags.paths.settings_file), cached_tokenizer(flags.paths.configs / "clip")
         mine = SimpleNamespace(style_files=StyleFiles(flags.paths.styles_files))
+        host.on_failed = self.tell_extension_out
+        host.load_parts(flags, settings.foreign)
         told = {"settings": settings, "models": self.library, "tokenizer": tokenizer, "data_of": lambda owner: mine}
         host.load(SimpleNamespace(flags=flags, **told))
         return host
+
+    def tell_extension_out(self, name: str, why: str) -> None:
+        self.outbox.put(ExtensionOut("", name, why))
 
     def tell_fault(self, job: str) -> None:
         self.outbox.put(FaultDone(job))

@@ -14,6 +14,7 @@ from modules.app.app import App
 from modules.base.errors import Invalid, WebUIError
 from modules.base.faults import read_fault
 from modules.engine.messages import Emit, Event, Worker, WorkerState
+from modules.library.control_models import control_model_named
 from modules.library.library import Library
 from modules.requests.model_choice import checkpoint_named, first_checkpoint
 from modules.settings.flag_types import CPU_DEVICE
@@ -26,6 +27,7 @@ from modules.worker.cluster.ray_link import Exchange, RayLink
 from modules.worker.cluster.returned_files import ReturnedFiles
 from modules.worker.config import WorkerConfig, nobody_notes
 from modules.worker.link import Launch
+from modules.worker.needs import job_needs
 from modules.worker.pool import WorkerPool
 from modules.worker.process import ProcessWorker
 from modules.worker.thread import ThreadWorker
@@ -65,7 +67,8 @@ def worker_of(app: App, emit: Emit) -> Worker:
 
 def several_workers(app: App, make: Sequence[Callable[[Emit], Worker]], emit: Emit) -> WorkerPool:
     identify, behind = partial(checkpoint_identity, app), app.jobs.unfinished.waiting_pictures
-    return WorkerPool(make, emit, partial(models_kept, app), identify, behind)
+    needs = partial(job_needs, partial(checkpoint_named, app), partial(control_model_named, app.models))
+    return WorkerPool(make, emit, partial(models_kept, app), identify, behind, needs)
 
 
 def cluster_workers(app: App, emit: Emit) -> ClusterWorkers:

@@ -124,6 +124,8 @@ class WorkerReady(Event):
     # images of one owner that it works on side by side; more are not handed over, so that they can still be moved
     at_once: int = 16
     workers: int = 1      # devices, each of which carries out jobs of its own
+    kind: str = ""        # of device: "cpu", "gpu"
+    memory: int = 0       # bytes that the device has for models and pictures; 0: unknown
 
 
 # phases of a worker
@@ -164,6 +166,14 @@ class WorkerMemory(Event):
     cuda: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class ExtensionOut(Event):
+    """An extension is out of use in a worker outside the server's process. why: as a sentence"""
+
+    name: str
+    why: str
+
+
 Emit = Callable[[Event], None]
 
 
@@ -191,6 +201,7 @@ class WorkerInfo:
     phase: as in `WorkerHealth`; loading: a model that is being loaded; models: checkpoints of its last jobs
     jobs, pictures: given to it and not done; draining: it is given no more; near: it sees the server's files
     reason: how its process died, until another one is there
+    precision: of the UNet; memory: bytes of its device; both "" or 0 until it has told them
     """
 
     name: str
@@ -204,6 +215,8 @@ class WorkerInfo:
     draining: bool = False
     near: bool = True
     reason: str = ""
+    precision: str = ""
+    memory: int = 0
 
 
 @runtime_checkable

@@ -82,7 +82,7 @@ WIRE_MESSAGES = {
     for cls in (
         Submit, Interrupt, Skip, KeepLoaded, StopWork, InHand, FaultDone, FilesMade, messages.JobSpec, messages.Started,
         messages.Progress, messages.Preview, messages.Made, messages.Warned, messages.Advanced, messages.Ended,
-        messages.WorkerState, messages.WorkerReady, messages.WorkerMemory,
+        messages.WorkerState, messages.WorkerReady, messages.WorkerMemory, messages.ExtensionOut,
     )
 }
 

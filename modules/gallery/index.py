@@ -276,10 +276,7 @@ class PictureIndex:
         return [value for (value,) in rows]
 
     def read(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
-        with self.database.reading() as db:
-            cursor = db.execute(sql, values)
-            cursor.row_factory = None
-            return cursor.fetchall()
+        return self.database.rows(sql, values)
 
     # Parents ---------------------------------------------------------------------------------------
 

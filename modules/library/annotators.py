@@ -22,7 +22,8 @@ ANNOTATOR_FOLDER = f"models/{ANNOTATOR.where[-1]}"
 OWN_FILE_ANNOTATORS = (
     "openpose", "openpose_hand", "openpose_face", "openpose_faceonly", "openpose_full", "hed", "hed_safe",
     "scribble_hed", "pidinet", "pidinet_safe", "pidinet_scribble", "pidinet_sketch", "lineart", "lineart_coarse",
-    "lineart_anime", "lineart_anime_denoise", "mlsd", "normal_bae",
+    "lineart_anime", "lineart_anime_denoise", "mlsd", "normal_bae", "softedge_teed", "softedge_anyline",
+    "depth_leres", "anime_face_segment", "inpaint_only+lama",
 )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ SMALL_COPY = 64 * 2**20      # bytes; larger files without a hash are not compar
 FEWEST_LETTERS = 3           # letters and digits in a part of a name that is enough to find a file
 # of a checkpoint's UNet: (width, channels it sees, 3, 3)
 FIRST_CONVOLUTION = "model.diffusion_model.input_blocks.0.0.weight"
+AVERAGED = "model_ema."      # begins the names of a checkpoint's second copy of its weights, which nobody loads
 PICTURE_AND_LATENT = 8       # channels that a UNet sees which edits pictures
 HASH_IN_TITLE = re.compile(r"\[([0-9a-f]{8,64})\]\Z")
 HASH_OF_NOTHING = hashlib.sha256(b"").hexdigest()      # some trainers write it into every file
@@ -101,6 +103,15 @@ class ModelFile:
         except (ModelError, OSError):
             return False
 
+    @cached_property
+    def weights(self) -> int:
+        """The number of a checkpoint's weights; 0 where only torch could tell, as of a file that is no safetensors."""
+        try:
+            shapes = {} if self.problem or not is_named_safetensors(self.path) else read_header(self.path).shapes
+        except (ModelError, OSError):
+            return 0
+        return sum(prod(shape) for name, shape in shapes.items() if not name.startswith(AVERAGED))
+
     @property
     def alias(self) -> str:
         """The name that its trainer gave it."""
@@ -172,15 +183,17 @@ class Catalog:
 
     def __init__(
         self, roots: Sequence[Path], hashes: HashCache, kind: ModelKind = CHECKPOINT,
-        first: Path | None = None, others: Sequence[Path] = (),
+        first: Path | None = None, others: Sequence[Path] = (), program: Sequence[Path] = (),
     ) -> None:
         """first: a file outside the folders, at the head of the list
 
         others: the folders of another kind that hold some files of this kind too
+        program: those of the folders that are the program's, so that nothing is written there
         """
         self.roots, self.hashes, self.kind, self.first = tuple(roots), hashes, kind, first
-        self.others = tuple(others)
+        self.others, self.program = tuple(others), tuple(program)
         self._files: tuple[ModelFile, ...] = ()
+        self._titles: tuple[Sequence[ModelFile], Mapping[str, Sequence[ModelFile]]] = (self._files, {})
         self._default: Path | None = None
         self.refresh()
 
@@ -312,16 +325,19 @@ class Catalog:
                 return found
         return []
 
+    def ships(self, file: ModelFile) -> bool:
+        """Return whether the file came with the program and lies outside the user's folders."""
+        return any(file.path.is_relative_to(folder) for folder in self.program)
+
     def named(self, name: str) -> ModelFile | None:
         """Return the first file of exactly that name, else one whose hash begins so."""
         return next(iter(self.all_named(name) or self.of_hash(name)), None)
 
     def _titled(self, name: str) -> Sequence[ModelFile]:
-        return [
-            file
-            for file in self._usable_first()
-            if name and name in (file.title, *file.names, file.flat_name, file.sha256, file.shorthash)
-        ]
+        files, titles = self._titles
+        if files is not self._files:
+            files, titles = self._titles = self._files, by_title(self._usable_first())
+        return titles.get(name, ())
 
     def hashed(self, file: ModelFile) -> ModelFile:
         """Return the file with its SHA-256, which the list then contains too.
@@ -342,6 +358,16 @@ class Catalog:
             ) from error
         self._files = tuple(full if other.path == full.path else other for other in self._files)
         return full
+
+
+def by_title(files: Iterable[ModelFile]) -> Mapping[str, Sequence[ModelFile]]:
+    """Return the files by each of their titles, names and hashes."""
+    found: dict[str, list[ModelFile]] = {}
+    for file in files:
+        titles = {file.title, *file.names, file.flat_name, file.sha256 or "", file.shorthash} - {""}
+        for title in titles:
+            found.setdefault(title, []).append(file)
+    return found
 
 
 def smallest_first(files: Iterable[ModelFile], limit: int) -> Iterator[ModelFile]:

@@ -6,10 +6,16 @@ from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
-from modules.base.errors import ModelCorrupt, UnknownName
-from modules.library.catalog import ModelFile, is_hash
+from modules.base.errors import ModelCorrupt, ModelError, UnknownName, WebUIError
+from modules.library.catalog import FIRST_CONVOLUTION, ModelFile, is_hash
+from modules.library.family_detection import context_widths
 from modules.library.library import Library
+from modules.library.safetensors_header import is_named_safetensors, read_header
 
+# the first weights of UNets and of their copies in ControlNets, as layouts name them
+FIRST_CONVOLUTIONS = (
+    FIRST_CONVOLUTION, "control_model.input_blocks.0.0.weight", "input_blocks.0.0.weight", "conv_in.weight",
+)
 OLD_HASH_AT, OLD_HASH_BYTES, OLD_HASH_DIGITS = 2**20, 2**16, 8
 
 
@@ -31,6 +37,30 @@ def control_title(file: ModelFile) -> str:
 def control_models(library: Library) -> Sequence[ModelFile]:
     """Return the usable files."""
     return [file for file in library.of("controlnet").list() if not file.problem]
+
+
+def fits_checkpoint(control: ModelFile, checkpoint: ModelFile) -> bool:
+    """Return whether a ControlNet is as wide as a checkpoint's UNet and reads text as wide, as far as headers show."""
+    pairs = zip(unet_widths(control), unet_widths(checkpoint), strict=True)
+    return all(one == other for one, other in pairs if one and other)
+
+
+def unet_widths(file: ModelFile) -> tuple[int, int]:
+    """Return the channels of a UNet's first convolution, and those of the text that it sees; 0: not shown."""
+    try:
+        shapes = read_header(file.path).shapes if is_named_safetensors(file.path) else {}
+    except (ModelError, OSError):
+        shapes = {}
+    first = next((shapes[name][0] for name in FIRST_CONVOLUTIONS if shapes.get(name)), 0)
+    return first, next(context_widths(shapes), 0)
+
+
+def control_model_named(library: Library, name: str) -> ModelFile | None:
+    """Return the same as `find_control_model`; None where that raises."""
+    try:
+        return find_control_model(library, name)
+    except WebUIError:
+        return None
 
 
 def find_control_model(library: Library, name: str) -> ModelFile:

@@ -9,7 +9,7 @@ text encoders are.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from modules.base.families import KNOWN_FAMILIES, WIDTHS, family_named
 
@@ -31,5 +31,9 @@ def family_of_tensors(shapes: TensorShapes) -> str:
     for family in KNOWN_FAMILIES:
         if any(mark in name for name in shapes for mark in family.marks):
             return family.name
-    widths = (shape[1] for name, shape in shapes.items() if len(shape) >= 2 and OVER_CONTEXT.search(name))
-    return next((WIDTHS[width] for width in widths if width in WIDTHS), "")
+    return next((WIDTHS[width] for width in context_widths(shapes) if width in WIDTHS), "")
+
+
+def context_widths(shapes: TensorShapes) -> Iterator[int]:
+    """Yield the widths of the text that cross-attention sees."""
+    return (shape[1] for name, shape in shapes.items() if len(shape) >= 2 and OVER_CONTEXT.search(name))

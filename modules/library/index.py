@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -100,8 +99,6 @@ class LibraryIndex:
     def __init__(self, path: Path) -> None:
         self.database = Database(path)
         self.full_text = self._has_full_text()
-        self._reader = sqlite3.connect(path, timeout=30, check_same_thread=False)
-        self._reading = threading.Lock()
 
     def _has_full_text(self) -> bool:
         """Return whether SQLite has FTS5 with trigrams; some builds lack them, and then every row is searched."""
@@ -131,7 +128,7 @@ class LibraryIndex:
 
     def stamps(self, kind: str) -> dict[str, str]:
         """Return id → stamp of all files of a kind."""
-        return dict(self._read("SELECT id, stamp FROM model_files WHERE kind = ?", (kind,)))
+        return dict(self.database.rows("SELECT id, stamp FROM model_files WHERE kind = ?", (kind,)))
 
     def get(self, key: str) -> IndexEntry | None:
         return self._first("id = ?", key)
@@ -149,7 +146,7 @@ class LibraryIndex:
     def all(self, kind: str) -> list[IndexEntry]:
         return [
             IndexEntry(*row)
-            for row in self._read(f"{SELECT_ENTRY} FROM model_files WHERE kind = ? ORDER BY file", (kind,))
+            for row in self.database.rows(f"{SELECT_ENTRY} FROM model_files WHERE kind = ? ORDER BY file", (kind,))
         ]
 
     def folders(self, kind: str) -> list[str]:
@@ -163,7 +160,7 @@ class LibraryIndex:
         direction = "DESC" if query.descending else "ASC"
         sql = f"{found} {SELECT_ENTRY}, (SELECT count(*) FROM model_files WHERE {where}) FROM model_files WHERE {where}"
         sql += f" ORDER BY {SORTS[query.sort]} {direction}, number {direction} LIMIT :limit OFFSET :offset"
-        rows = self._read(sql, values | {"limit": query.limit, "offset": query.offset})
+        rows = self.database.rows(sql, values | {"limit": query.limit, "offset": query.offset})
         if not rows and query.offset:           # beyond the last one
             return IndexPage(self.page(replace(query, offset=0, limit=1)).total, ())
         return IndexPage(rows[0][-1] if rows else 0, tuple(IndexEntry(*row[:-1]) for row in rows))
@@ -196,16 +193,13 @@ class LibraryIndex:
         return finds, others | {"words": " ".join(map(quoted, indexed))}
 
     def _first(self, where: str, *values: Any) -> IndexEntry | None:
-        rows = self._read(f"{SELECT_ENTRY} FROM model_files WHERE {where} ORDER BY number LIMIT 1", values)
+        rows = self.database.rows(f"{SELECT_ENTRY} FROM model_files WHERE {where} ORDER BY number LIMIT 1", values)
         return IndexEntry(*rows[0]) if rows else None
 
     def _distinct(self, column: str, kind: str) -> list[str]:
-        rows = self._read(f"SELECT DISTINCT {column} FROM model_files WHERE kind = ? ORDER BY {column}", (kind,))
+        sql = f"SELECT DISTINCT {column} FROM model_files WHERE kind = ? ORDER BY {column}"
+        rows = self.database.rows(sql, (kind,))
         return [value for (value,) in rows if value]
-
-    def _read(self, sql: str, values: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        with self._reading:
-            return self._reader.execute(sql, values).fetchall()
 
 
 def quoted(word: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from modules.base.errors import ModelCorrupt, ModelMissing, UnknownName
 from modules.library.catalog import QUICKLY_HASHED, Catalog, Meant, ModelFile, is_hash, meant_file, smallest_first
 from modules.library.face_restorers import FaceRestorer, find_face_files, present_restorers, refresh_restorers
-from modules.library.model_kinds import MODEL_KINDS, ModelKind, first_file, kind_folders
+from modules.library.model_kinds import MODEL_KINDS, ModelKind, first_file, kind_folders, program_folders
 from modules.library.safetensors_header import sniff
 from modules.library.upscalers import BUILT_IN, upscaler_files
 from modules.library.user_metadata import read_user_metadata, sidecar_files
@@ -80,6 +80,10 @@ class Library:
     def upscalers(self) -> list[str]:
         """Return the upscalers' names: those without a model, then the models there are now."""
         self.of("upscaler").refresh()
+        return self.listed_upscalers()
+
+    def listed_upscalers(self) -> list[str]:
+        """Return the same as of the last look into the folders."""
         return list(dict.fromkeys((*BUILT_IN, *upscaler_files(self.of("upscaler")))))
 
     def upscaler(self, name: str) -> str:
@@ -201,7 +205,10 @@ def find_models(flags: Flags, kinds: Sequence[ModelKind] = MODEL_KINDS) -> Libra
     """Return the model files in the folders that the flags name."""
     hashes, folders = HashCache(flags.paths.database), {kind.name: kind_folders(kind, flags) for kind in kinds}
     catalogs = {
-        kind.name: Catalog(folders[kind.name], hashes, kind, first_file(kind, flags), folders.get(kind.among, ()))
+        kind.name: Catalog(
+            folders[kind.name], hashes, kind, first_file(kind, flags), folders.get(kind.among, ()),
+            program_folders(kind, flags),
+        )
         for kind in kinds
     }
     return Library(catalogs, flags.paths.vae_approximations)

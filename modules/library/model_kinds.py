@@ -60,9 +60,15 @@ def kind_folders(kind: ModelKind, flags: Flags) -> tuple[Path, ...]:
     if kind.outside:
         own = sorted((data / kind.outside, found[-1]), key=lambda folder: not folder.is_dir())
         found[-1:] = own
-    if kind.shipped:
-        found += [ROOT / "models" / place for place in kind.where if not place.startswith(FLAG)]
-    return tuple(dict.fromkeys(filter(None, found)))
+    return tuple(dict.fromkeys(filter(None, (*found, *program_folders(kind, flags)))))
+
+
+def program_folders(kind: ModelKind, flags: Flags) -> tuple[Path, ...]:
+    """Return the folders with what ships of a kind; none where the models' folder is the program's."""
+    own = ROOT / "models"
+    if not kind.shipped or flags.paths.models == own:
+        return ()
+    return tuple(own / place for place in kind.where if not place.startswith(FLAG))
 
 
 def first_file(kind: ModelKind, flags: Flags) -> Path | None:
@@ -96,6 +102,7 @@ HYPERNETWORK = ModelKind(
     label="hypernetwork",
     endings=(".pt", ".safetensors"),
     where=("--hypernetwork-dir", "hypernetworks"),
+    shipped=True,
     page="hypernetworks",
     title="Hypernetworks",
     files="hypernetwork files",
@@ -118,7 +125,7 @@ CHECKPOINT = ModelKind(
 LORA = ModelKind(
     name="lora", label="LoRA", endings=(".safetensors", ".ckpt", ".pt"),
     where=("--lora-dir", "Lora", "--lyco-dir", "--lyco-dir-backcompat", "LyCORIS"),
-    page="lora", title="Lora", files="LoRA files", tag="lora", refresh="refresh-loras",
+    shipped=True, page="lora", title="Lora", files="LoRA files", tag="lora", refresh="refresh-loras",
 )
 VAE = ModelKind(
     name="vae", label="VAE", endings=(*VAE_ENDINGS, ".safetensors", ".ckpt", ".pt"), where=("--vae-dir", "VAE"),
@@ -145,7 +152,7 @@ SAFETY_CHECKER = ModelKind(
 )
 CONTROLNET = ModelKind(
     name="controlnet", label="ControlNet", endings=(".safetensors", ".ckpt", ".pth", ".bin", ".pt"),
-    where=("--controlnet-dir", "ControlNet"), chosen=True,
+    where=("--controlnet-dir", "ControlNet"), shipped=True, chosen=True,
 )
 CLIP_VISION = ModelKind(
     name="clip_vision", label="CLIP image encoder", endings=(".safetensors", ".bin", ".pth", ".pt"),

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from modules.base.errors import ModelError, OutOfMemory
-from modules.base.memory import release_memory
+from modules.base.memory import release_memory, system_memory
 from modules.library.catalog import ModelFile
 from modules.library.library import Library
 from modules.models.annotators.annotators import Annotators
@@ -25,6 +25,7 @@ from modules.models.checkpoint.loader import load_checkpoint, load_vae_file
 from modules.models.control.networks import ControlNetworks, adding
 from modules.models.control.residuals import AddControl
 from modules.models.control.row_attention import Attending, RowAttention
+from modules.models.control_learning import controlnet_to_train
 from modules.models.decoder_learning import learn_decoding
 from modules.models.detection.detectors import Detectors
 from modules.models.faces.restoring import FaceRestorers
@@ -94,6 +95,17 @@ class Placement:
             return cls(torch.device("cpu"), torch.float32, torch.float32, torch.float32, attention)
         low = torch.float16 if half else torch.float32
         return cls(torch.device("cuda", device_id or 0), low, low if half_vae else torch.float32, low, attention)
+
+    @property
+    def kind(self) -> str:
+        return "cpu" if self.device.type == "cpu" else "gpu"
+
+    @property
+    def memory(self) -> int:
+        """The bytes that models and pictures may take together; 0 if unknown."""
+        if self.device.type == "cuda":
+            return int(torch.cuda.get_device_properties(self.device).total_memory)
+        return system_memory() if self.kind == "cpu" else 0
 
     def described(self) -> dict[str, str]:
         """Return device and precisions for manifests."""
@@ -304,8 +316,10 @@ class Device:
 
     def prepared_student(self, ask: Prepare) -> Student:
         """Return what is to be trained of a model, and of the VAE that is chosen for it."""
-        model = trainable(self.loaded(ask.weights).model)
-        return ask.make(replace(model, vae=self.vae(ask.weights).module))
+        ready = self.ready(ask.weights.plain)      # copies of weights are without what somebody drew with last
+        ready.adapters.bring_texts(ask.weights.plain)
+        model, controlnet = ready.model, partial(controlnet_to_train, self.library, ready.model)
+        return ask.make(replace(trainable(model), vae=self.vae(ask.weights).module, controlnet=controlnet))
 
     def learnt(self, ask: Learn) -> Sequence[float]:
         """Return the losses of a student's examples, with the model's weights prepared."""

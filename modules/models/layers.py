@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import batch_norm, leaky_relu
+from torch.nn.functional import batch_norm, interpolate, leaky_relu
 
 RGB_CHANNELS = 3
 LEAKY_SLOPE = 0.2         # of the leaky ReLUs in ESRGAN's, GFPGAN's and CodeFormer's files
@@ -29,6 +29,11 @@ class FrozenNorm(nn.Module):
 
 def conv3x3(inputs: int, outputs: int) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, 3, padding=1)
+
+
+def twice_as_large(x: Tensor) -> Tensor:
+    """Return features (N, C, H, W) as (N, C, 2H, 2W); the corners stay the corners."""
+    return interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
 
 
 def leaky(x: Tensor) -> Tensor:

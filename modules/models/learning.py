@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from torch.nn import functional as F
 
 from modules.base.errors import ModelUnsupported
 from modules.models.checkpoint.loaded_model import LoadedModel
+from modules.models.control_learning import controlled_by
 from modules.models.lora.patcher import text_name
 from modules.models.text import PromptEmbeddings, TextReader, core, encoder_names
 from modules.models.unet import Row
@@ -21,6 +23,7 @@ from modules.sampling.cond_extras import UNetInputs
 from modules.sampling.parametrization import EPSILON, VELOCITY
 from modules.sampling.questions import Cond, Encode, Reading
 from modules.sampling.schedules import without_signal_at_the_end
+from modules.training.control_student import ControlStudent
 from modules.training.losses import element_loss, huber_limit, noise_weights
 from modules.training.noise import noise_at, perturbed, timestep_at
 from modules.training.optimizers import gradient_norm
@@ -55,10 +58,11 @@ def learn(model: LoadedModel, reader: TextReader, ask: Learn) -> list[float]:
     tensors = list(ask.student.tensors.values())
     places = () if ask.measures else tuple(example.place for example in ask.examples)
     scaled = LOSS_SCALE if ask.rules.precision == "fp16" else 1.0
+    networks = [model.unet, *([ask.student.network] if isinstance(ask.student, ControlStudent) else [])]
     with (
         torch.set_grad_enabled(not ask.measures),
         ask.student.attached(trainable(model), places),
-        checkpointed(model.unet, ask.rules.checkpointing and not ask.measures),
+        checkpointed(networks, ask.rules.checkpointing and not ask.measures),
     ):
         with computed_in(ask.rules.precision, next(model.unet.parameters()).device):
             losses = losses_of(model, reader, ask)
@@ -85,6 +89,8 @@ def losses_of(model: LoadedModel, reader: TextReader, ask: Learn) -> Tensor:
     conds = conditionings(reader, ask)
     rows = [Row(x, 0.0, float(time), cond, ()) for x, time, cond in zip(noisy, times, conds, strict=True)]
     given, named = model.family.denoiser.arguments(model.unet, UNetInputs(noisy), rows)
+    if isinstance(ask.student, ControlStudent):
+        given, named = controlled_by(ask.student, (given, named), ask.examples)
     out = model.unet(*given, **named)[0].float()
     snr = (signal / (1 - signal)).flatten()
     limit = huber_limit(rules.loss, torch.tensor(times, device=device), snr)
@@ -178,16 +184,16 @@ def improve(ask: Improve) -> float:
 
 
 @contextmanager
-def checkpointed(unet: nn.Module, wanted: bool) -> Iterator[None]:
+def checkpointed(networks: Sequence[nn.Module], wanted: bool) -> Iterator[None]:
     """Have activations computed again instead of kept, meanwhile. Chen et al. 2016, arXiv:1604.06174."""
-    if not wanted:
-        yield
-        return
-    unet.enable_gradient_checkpointing()      # type: ignore[operator]
+    chosen: Sequence[Any] = networks if wanted else ()
+    for network in chosen:
+        network.enable_gradient_checkpointing()
     try:
         yield
     finally:
-        unet.disable_gradient_checkpointing()      # type: ignore[operator]
+        for network in chosen:
+            network.disable_gradient_checkpointing()
 
 
 def computed_in(precision: str, device: torch.device) -> torch.autocast | nullcontext[None]:

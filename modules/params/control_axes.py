@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from modules.base.errors import Invalid
 from modules.base.fields import checker
-from modules.params.control import CONTROL_MODES, MAP_RESIZE_MODES, ControlUnit
+from modules.params.control import CONTROL_MODES, HIRES_OPTIONS, MAP_RESIZE_MODES, UNION_TYPES, ControlUnit
 from modules.params.control_dialects import READ
 from modules.params.image_prompts import WEIGHT_TYPES
 from modules.params.plot_axes import (
@@ -24,10 +24,12 @@ from modules.params.plot_axes import (
     plain_texts,
     to_truth,
     truth_texts,
+    truths,
 )
 from modules.params.plot_values import fractional_numbers, whole_numbers
 
 CONTROL_COST = 0.2      # another ControlNet is loaded
+TRUTHS = "False", "True"
 UNITS_LISTED = 3        # as many as forms show at first
 
 
@@ -60,6 +62,11 @@ def to_unit(name: str, unit: int, field: str) -> Apply:
     return apply
 
 
+def layer_weights_label(name: str, value: Sequence[float]) -> str:
+    """Return a list of weights as its axis reads it: 1/0.9/0.8."""
+    return f"{name}: {'/'.join(f'{weight:g}' for weight in value)}"
+
+
 def unit_axes(unit: int) -> tuple[Axis, ...]:
     """Return the axes of one unit, counted from 0, as the page does."""
     prefix = f"[ControlNet {unit}]" if unit else "[ControlNet]"
@@ -70,7 +77,7 @@ def unit_axes(unit: int) -> tuple[Axis, ...]:
 
     enabled = to_truth(to_unit(f"{prefix} Enabled", unit, "enabled"))
     return (
-        Axis(f"{prefix} Enabled", truth_texts, enabled, named_value, choices=("False", "True")),
+        Axis(f"{prefix} Enabled", truth_texts, enabled, named_value, choices=TRUTHS),
         axis("Model", "model", plain_texts, "control_models", CONTROL_COST),
         axis("Weight", "weight", fractional_numbers),
         axis("Guidance Start", "guidance_start", fractional_numbers),
@@ -82,6 +89,11 @@ def unit_axes(unit: int) -> tuple[Axis, ...]:
         axis("Pre Resolution", "processor_res", whole_numbers),
         axis("Pre Threshold A", "threshold_a", fractional_numbers),
         axis("Pre Threshold B", "threshold_b", fractional_numbers),
+        axis("Pixel Perfect", "pixel_perfect", truths, TRUTHS),
+        axis("Hires-Fix Option", "hr_option", plain_texts, HIRES_OPTIONS),
+        axis("Union Control Type", "union_control_type", plain_texts, UNION_TYPES),
+        axis("Crop", "inpaint_crop_input_image", truths, TRUTHS),
+        replace(axis("Layer Weights", "advanced_weighting", plain_texts), label=layer_weights_label),
     )
 
 

@@ -15,6 +15,7 @@ from modules.params.control import (
     MAP_RESIZE_MODES,
     NO_CONTROL_MODEL,
     STRETCH_MAP,
+    UNION_TYPES,
     ControlUnit,
 )
 from modules.params.image_prompts import WEIGHT_TYPES
@@ -23,7 +24,7 @@ from modules.params.preprocessors import NO_PREPROCESSOR, REFERENCE, find_prepro
 ALIASES: Mapping[str, str] = {
     "input_image": "image", "mask_image": "mask", "guidance": "guidance_end", "preprocessor": "module",
     "hr_options": "hr_option", "union_type": "union_control_type", "crop": "inpaint_crop_input_image",
-    "region": "effective_region_mask", "ip_adapter_weight_type": "weight_type",
+    "region": "effective_region_mask", "layer_weights": "advanced_weighting", "ip_adapter_weight_type": "weight_type",
 }
 OLD_RESIZE_MODES: Mapping[str, str] = {
     "scale to fit (inner fit)": CROP_MAP, "inner fit (scale to fit)": CROP_MAP,
@@ -100,12 +101,19 @@ def read_whole_number(value: Any) -> Any:
     return int(number) if number == number // 1 and abs(number) < 2**31 else -1
 
 
+def read_weights(value: Any) -> Any:
+    """Return weights of layers that are written in one text, 1/0.9/0.8."""
+    return [part for part in value.split("/") if part.strip()] if isinstance(value, str) else value
+
+
 READ: Mapping[str, Callable[[Any], Any]] = {
+    "advanced_weighting": read_weights,
     "module": read_module,
     "model": read_name,
     "resize_mode": chosen_of(MAP_RESIZE_MODES, OLD_RESIZE_MODES),
     "control_mode": chosen_of(CONTROL_MODES),
     "hr_option": chosen_of(HIRES_OPTIONS),
+    "union_control_type": chosen_of(UNION_TYPES),
     "weight_type": chosen_of(tuple(WEIGHT_TYPES)),
     "processor_res": read_whole_number,
 }

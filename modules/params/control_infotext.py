@@ -126,9 +126,6 @@ def unit_of(parts: Mapping[str, Any], place: int, notes: list[str]) -> dict[str,
     if str(named.get("enabled", True)).lower() == "false":
         return None
     ours = {PICTURE_KEYS[key]: str(value) for key, value in parts.items() if key in PICTURE_KEYS}
-    weights = named.pop("layer_weights", "")
-    if weights:
-        named["advanced_weighting"] = [part for part in str(weights).split("/") if part]
     if more := named.pop("more_images", ""):
         named["more_images"] = [part for part in str(more).split("/") if part]
     given = {name: value for name, value in named.items() if name.title().replace("_", " ") not in PICTURE_KEYS}

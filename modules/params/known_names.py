@@ -34,6 +34,7 @@ class KnownNames:
     settings: the declared class of settings; check: checks a `Variant`, raising UnknownName or Invalid
     extension_axes: returns the plot axes that extensions have added to a tab
     returns_grids: the account's standing setting, without the request's own
+    scripts: the registry of scripts, where extensions have added some; None: Easel's own
     """
 
     styles: Styles = field(default_factory=dict)
@@ -41,3 +42,4 @@ class KnownNames:
     check: Callable[[Any], None] = accept
     extension_axes: Callable[[str], Sequence[Any]] = no_axes
     returns_grids: bool = False
+    scripts: Any = None

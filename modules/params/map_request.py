@@ -14,11 +14,15 @@ from modules.params.preprocessors import NO_PREPROCESSOR, Preprocessor, find_pre
 
 @dataclass(frozen=True, kw_only=True)
 class MapRequest:
-    """The pictures, names of `imaging.inputs`, and the preprocessor with its values as in a ControlNet unit."""
+    """The pictures, names of `imaging.inputs`, and the preprocessor with its values as in a ControlNet unit.
+
+    masks: one for each picture, for a preprocessor that fills what they mark
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     images: Annotated[tuple[Name, ...], MaxLen(MAX_SENT)] = ()
+    masks: Annotated[tuple[Name, ...], MaxLen(MAX_SENT)] = ()
     module: Name = NO_PREPROCESSOR
     processor_res: Annotated[float, Ge(-1), Le(4096)] = -1.0
     threshold_a: Annotated[float, Ge(-1), Le(65_536)] = -1.0

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from modules.base.errors import UnknownName
 
 NO_PREPROCESSOR = "none"
-INPAINTING = ("inpaint", "inpaint_only", "inpaint_only+lama")      # a map of theirs has a mask too
+FILLS_HOLE = "inpaint_only+lama"
+INPAINTING = ("inpaint", "inpaint_only", FILLS_HOLE)      # a map of theirs has a mask too
 REFERENCE = ("reference_only", "reference_adain", "reference_adain+attn")      # they need no ControlNet
 # the picture is a prompt for an IP-Adapter, which itself says which image encoder reads it
 IMAGE_PROMPT = ("ip-adapter-auto", "ip-adapter_clip_sd15", "ip-adapter_clip_sdxl", "ip-adapter_clip_sdxl_plus_vith")
@@ -157,7 +158,7 @@ PREPROCESSORS = (
     Preprocessor("ip-adapter_clip_sdxl", ("IP-Adapter",), "ip-adapter_clip_g"),
     of_network("instant_id_face_keypoints", "Instant-ID", FACE_MODELS),
     of_network("instant_id_face_embedding", "Instant-ID", FACE_MODELS),
-    of_network("inpaint_only+lama", "Inpaint", "ControlNetLama.pth", resolution=UNUSED),
+    of_network(FILLS_HOLE, "Inpaint", "ControlNetLama.pth", resolution=UNUSED),
     Preprocessor("inpaint", ("Inpaint",), "inpaint_global_harmonious", resolution=UNUSED),
     of_network("dw_openpose_full", "OpenPose", POSES),
     of_network("depth_zoe", "Depth", "ZoeD_M12_N.pt"),

@@ -17,7 +17,6 @@ from modules.base.registry import Registry
 from modules.params.known_names import KnownNames, style_texts
 from modules.params.plots import XyzPlot, settled_plot
 from modules.params.prompt_lines import STYLES, parse_lines
-from modules.params.prompt_matrix import PROMPT_TYPES, PromptMatrix, read_matrices
 from modules.params.txt2img import Generation
 
 Request = TypeVar("Request", bound=Generation)
@@ -138,9 +137,7 @@ class Alternative:
     ] = False
 
 
-ScriptArguments = (
-    SdUpscale | Loopback | OutpaintingMk2 | PoorMansOutpainting | PromptsFromFile | Alternative | XyzPlot | PromptMatrix
-)
+ScriptArguments = SdUpscale | Loopback | OutpaintingMk2 | PoorMansOutpainting | PromptsFromFile | Alternative | XyzPlot
 
 
 # Reading --------------------------------------------------------------------------------------------
@@ -150,32 +147,33 @@ def resolve_script(params: Request, kind: GenerationKind, known: KnownNames) -> 
     """Return the request with its script's official name and resolved arguments. Raises Invalid naming the field."""
     if params.script_name in NO_SCRIPT:
         return replace(params, script_name="", script_args=())
-    script = find_script(params.script_name, kind)
+    script = find_script(params.script_name, kind, known.scripts or SCRIPTS)
     chosen = script.resolve(arguments(script, params.script_args), params, known)
     return replace(script.adapt(params, known), script_name=script.name, script_args=in_order(chosen))
 
 
-def styles_wait(params: Generation) -> bool:
+def styles_wait(params: Generation, known: KnownNames) -> bool:
     """Return whether the request's script adds the styles itself, after it has changed the prompts."""
-    script = SCRIPTS.get(params.script_name)
+    script = (known.scripts or SCRIPTS).get(params.script_name)
     return script is not None and script.styles_later
 
 
-def find_script(name: str, kind: str) -> Script:
+def find_script(name: str, kind: str, among: Registry[Script]) -> Script:
     """Return the script of that name, in any case. Raises Invalid, as A1111 answers 422."""
-    found = SCRIPTS.get(name)
+    found = among.get(name)
     if found is None or kind not in found.kinds:
-        hint = f"There are: {', '.join(script.name for script in SCRIPTS if kind in script.kinds)}."
+        hint = f"There are: {', '.join(script.name for script in among if kind in script.kinds)}."
         raise Invalid(f"There is no script called {name!r:.100} for {kind}.", hint, field="script_name")
     return found
 
 
-def script_arguments(params: Generation) -> ScriptArguments:
-    """Return the arguments of a resolved request. Raises Invalid."""
-    return arguments(SCRIPTS[params.script_name], params.script_args)
+def script_arguments(params: Generation) -> ScriptArguments | None:
+    """Return the arguments of a resolved request; None if its script is none of these. Raises Invalid."""
+    script = SCRIPTS.get(params.script_name)
+    return arguments(script, params.script_args) if script else None
 
 
-def arguments(script: Script, given: Sequence[Any]) -> ScriptArguments:
+def arguments(script: Script, given: Sequence[Any]) -> Any:
     """Return the arguments in order, with defaults for missing and null ones. Raises Invalid naming the argument."""
     names = [each.name for each in fields(script.arguments)]
     if len(given) > len(names):
@@ -222,12 +220,6 @@ def request_as_given(params: Request, known: KnownNames) -> Request:
 def cells_alone(params: Request, known: KnownNames) -> Request:
     """Return a plot's request: as in A1111, batches only where the account's settings return their grids."""
     return params if known.returns_grids else replace(params, batch_size=1)
-
-
-def settled_matrix(arguments: PromptMatrix, params: Generation, known: KnownNames) -> PromptMatrix:
-    """Return the arguments with the texts of the request's styles. Raises Invalid or UnknownName."""
-    read_matrices({name: getattr(params, name) for name in PROMPT_TYPES[arguments.prompt_type]})
-    return replace(arguments, styles=style_texts(params.styles, known.styles))
 
 
 def lines_settled(arguments: PromptsFromFile, params: Generation, known: KnownNames) -> PromptsFromFile:
@@ -324,14 +316,6 @@ SCRIPTS: Registry[Script] = Registry(
                 for letter in "XYZ" for what, name in (("Type", "type"), ("Values", "values"))
             } | {"More Axes": "more_axes"},
             adapt=cells_alone,
-            styles_later=True,
-        ),
-        Script(
-            "Prompt matrix",
-            PromptMatrix,
-            ("txt2img", "img2img"),
-            "Draws every combination of the parts of a prompt such as a cat|in winter|at night.",
-            settled_matrix,
             styles_later=True,
         ),
         Script(

@@ -25,7 +25,7 @@ from modules.params.training_course import (
 )
 from modules.params.training_data import DatasetOptions, TrainingDataset
 
-METHOD_NAMES = ("lora", "textual-inversion", "hypernetwork", "dreambooth", "fine-tune", "vae")
+METHOD_NAMES = ("lora", "textual-inversion", "hypernetwork", "dreambooth", "fine-tune", "vae", "controlnet")
 MOST_VECTORS = 75           # of an embedding: as many tokens as a text's chunk has
 FILE_KINDS = ("", "safetensors", "ckpt", "pt", "diffusers", "diffusers_safetensors")
 
@@ -39,7 +39,7 @@ class NetworkOptions:
     network_alpha: Annotated[float, Param("Alpha", Number(0, 100_000), "Scales the LoRA by alpha / rank; 0 is the rank.")] = 0.0
     network_dropout: Annotated[float, Param("Network drop-out", Number(0, 1), "The share of values left out at each step.")] = 0.0
     network_args: Annotated[NameValues, Param("Network arguments", Text(), "Such as conv_dim=8 conv_alpha=4 algo=lokr.")] = ()
-    network_weights: Annotated[str, Param("Begin with", Text(1, MAX_PATH), "A LoRA to go on from.")] = ""
+    network_weights: Annotated[str, Param("Begin with", Text(1, MAX_PATH), "A LoRA, hypernetwork or ControlNet to go on from.")] = ""
     dim_from_weights: Annotated[bool, Param("Rank of that file", Checkbox(), "Ranks are those of the file to begin with.")] = False
     network_train_unet_only: Annotated[bool, Param("UNet only", Checkbox(), "The text encoder is left alone.")] = False
     network_train_text_encoder_only: Annotated[bool, Param("Text encoder only", Checkbox(), "The UNet is left alone.")] = False
@@ -63,6 +63,7 @@ class NetworkOptions:
     add_layer_norm: Annotated[bool, Param("Layer normalization", Checkbox(), "In a hypernetwork.")] = False
     use_dropout: Annotated[bool, Param("Drop-out", Checkbox(), "In a hypernetwork.")] = False
     dropout_structure: Annotated[tuple[float, ...], MaxLen(50), Param("Drop-out structure", Text(), "A share for each of its layers.")] = ()
+    conditioning_preprocessor: Annotated[NameValues, Param("Maps by", Text(), "The preprocessor that makes the map of each picture for a ControlNet; of several one is drawn each time.")] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +132,7 @@ class Training(FileOptions, SampleOptions, NetworkOptions, LossOptions, CourseOp
     reg_data_dir: Annotated[str, Param("Class pictures", Text(1, MAX_PATH), "A folder with pictures of the class, likewise.")] = ""
     in_json: Annotated[str, Param("Metadata file", Text(1, MAX_PATH), "Captions of the folder's pictures in one JSON file.")] = ""
     dataset_repeats: Annotated[int, Param("Data set repeats", Number(1, 100_000), "For a metadata file.")] = 1
-    conditioning_data_dir: Annotated[str, Param("Mask folder", Text(1, MAX_PATH), "Pictures of the same names whose brightness weighs the loss.")] = ""
+    conditioning_data_dir: Annotated[str, Param("Mask or map folder", Text(1, MAX_PATH), "Pictures of the same names: their brightness weighs the loss, or a ControlNet learns to follow them.")] = ""
     datasets: Annotated[tuple[TrainingDataset, ...], MaxLen(100)] = ()
     class_prompt: Annotated[str, Param("Class prompt", Text(1, MAX_SETTING), "What class pictures are drawn by.")] = ""
     num_class_images: Annotated[int, Param("Class pictures to draw", Number(0, 100_000), "Drawn with the model itself where there are fewer; 0 draws none.")] = 0

@@ -113,7 +113,7 @@ class TrainingSubset(SubsetOptions):
     image_dir: Annotated[str, Param("Folder", Text(1, MAX_PATH), "Where the pictures are.")] = ""
     is_reg: Annotated[bool, Param("Class pictures", Checkbox(), "They show the class, not the subject, and keep its meaning.")] = False
     metadata_file: Annotated[str, Param("Metadata file", Text(1, MAX_PATH), "A JSON or JSON lines file with the captions.")] = ""
-    conditioning_data_dir: Annotated[str, Param("Mask folder", Text(1, MAX_PATH), "Pictures of the same names whose brightness weighs the loss.")] = ""
+    conditioning_data_dir: Annotated[str, Param("Mask or map folder", Text(1, MAX_PATH), "Pictures of the same names: their brightness weighs the loss, or a ControlNet learns to follow them.")] = ""
     custom_attributes: JsonObject | None = None
 
 

@@ -29,7 +29,7 @@ class Method:
     @property
     def drifts(self) -> bool:
         """True if it changes what the model makes of other words as well."""
-        return self.kind not in ("embedding", "vae")
+        return self.kind not in ("embedding", "vae", "controlnet")
 
     def steps(self, pictures: int) -> int:
         """Return the default number of steps for so many pictures."""
@@ -57,8 +57,15 @@ VAE_TRAINING = Method("vae", "VAE decoder", "vae", {
     **EVERY_METHOD, "learning_rate": "0.00001", "lr_scheduler": "constant", "save_every_n_steps": 500, "save_precision": "fp32",
     "allow_uncaptioned": True,
 }, 2_000, 2_000, 2_000)
+CONTROLNET_TRAINING = Method("controlnet", "ControlNet", "controlnet", {
+    **EVERY_METHOD, "learning_rate": "0.00001", "lr_scheduler": "constant", "save_every_n_steps": 1_000,
+    "conditioning_preprocessor": ("canny",),
+}, 100, 10_000, 100_000)
 TRAINING_METHODS: Mapping[str, Method] = {
-    each.name: each for each in (LORA_TRAINING, EMBEDDING_TRAINING, HYPERNETWORK_TRAINING, DREAMBOOTH_TRAINING, FINE_TUNING, VAE_TRAINING)
+    each.name: each for each in (
+        LORA_TRAINING, EMBEDDING_TRAINING, HYPERNETWORK_TRAINING, DREAMBOOTH_TRAINING, FINE_TUNING, VAE_TRAINING,
+        CONTROLNET_TRAINING,
+    )
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from modules.params.txt2img import Generation
 from modules.pipelines.grid_plan import Arrangement, GridPlan, GridSet
-from modules.pipelines.scripts.table import IMAGE_SCRIPTS, REQUEST_SCRIPTS
+from modules.pipelines.scripts.table import IMAGE_SCRIPTS
 from modules.settings.options import Settings
 
 
@@ -14,7 +14,7 @@ def batch_grids(params: Generation, settings: Settings, count: int, saved: bool)
     count: of its pictures
     """
     script, s = IMAGE_SCRIPTS.get(params.script_name), settings
-    without = params.script_name in REQUEST_SCRIPTS or (script and not script.batch_grid)
+    without = bool(params.script_name) and (script is None or not script.batch_grid)
     kept = s.return_grid or (s.grid_save and saved)
     if without or not count or not kept or not (saved or (script and script.grid_unsaved)):
         return GridSet()

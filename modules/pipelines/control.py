@@ -15,6 +15,7 @@ from modules.imaging.colour import to_lab, to_rgb
 from modules.imaging.control.recolouring import grown_and_blurred, with_intensity
 from modules.imaging.control.resampling import Levels
 from modules.params.control import UNION_TYPES, ControlUnit
+from modules.params.preprocessors import FILLS_HOLE
 from modules.pipelines.control_maps import StartPicture, levels_tensor, map_for_pass, shown_map
 from modules.pipelines.control_pictures import image_prompt, reference
 from modules.pipelines.plan import ImagePlan, Pass, PlannedUnit
@@ -37,7 +38,9 @@ def controlled_stage(pass_: Pass[Any], stage: Stage, start: StartPicture | None)
     """Return the stage with the control of the pass's units; itself if there are none."""
     if not pass_.control:
         return stage
-    timed, changes, references = [], [], []
+    timed, references = [], []
+    changes: list[EstimateChange] = []
+    filled: Tensor | None = None
     for planned in pass_.control:
         if planned.unit.is_reference:
             references.append((yield from reference(planned, pass_, stage, start)))
@@ -45,8 +48,11 @@ def controlled_stage(pass_: Pass[Any], stage: Stage, start: StartPicture | None)
             timed.append((yield from image_prompt(planned, pass_, start, region_of(planned))))
         elif planned.model:
             timed.append((yield from timed_control(pass_, planned, start)))
-        changes += yield from estimate_changes(pass_, planned, start)
-    timeline = ControlTimeline(tuple(timed), pass_.steps, tuple(changes), tuple(references))
+        own = yield from estimate_changes(pass_, planned, start)
+        if planned.unit.preprocessor.name == FILLS_HOLE:
+            filled = next((each.picture for each in own if isinstance(each, KeptAround)), None)
+        changes += own
+    timeline = ControlTimeline(tuple(timed), pass_.steps, tuple(changes), tuple(references), filled)
     return replace(stage, guidance=replace(stage.guidance, control=timeline))
 
 
@@ -113,8 +119,12 @@ def estimate_changes(
 
 
 def keeps_around(unit: ControlUnit, start: StartPicture | None) -> bool:
-    """Return whether the unit keeps its picture around what it paints; img2img's own mask does that already."""
-    return unit.preprocessor.name == "inpaint_only" and not (start and start.mask)
+    """Return whether the unit keeps its picture around what it paints.
+
+    img2img's own mask does that already; a unit that fills the hole does it all the same, as in A1111.
+    """
+    name = unit.preprocessor.name
+    return name == FILLS_HOLE or name == "inpaint_only" and not (start and start.mask)
 
 
 def finished_by_units(pass_: Pass[Any], pixels: np.ndarray, start: StartPicture | None) -> Task[np.ndarray]:

@@ -83,7 +83,7 @@ def continued(first: Pass, second: Pass, small: Tensor, extra: ExtraParams) -> T
         facts = yield second.facts
     except Interrupted:
         return first, small, False
-    making = sampled(resumed(second, facts, larger), stage, begun=larger)
+    making = sampled(resumed(second, facts, larger, stage), stage, begun=larger)
     return second, *(yield from drawn_latent(second, making))
 
 

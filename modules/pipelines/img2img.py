@@ -195,7 +195,7 @@ def sample_canvas(pass_: Pass[Img2Img], facts: ModelFacts, hole: Inpainting, sta
     """Return the painting's latent, and whether it is complete."""
     if not pass_.schedule_steps:
         return hole.picture, True
-    flow = resumed(pass_, facts, hole.picture)
+    flow = resumed(pass_, facts, hole.picture, stage)
     latent, complete = yield from drawn_latent(pass_, sampled(flow, stage))
     return hole.closed(latent), complete
 

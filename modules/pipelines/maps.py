@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from modules.imaging.control.maps import rgb_on_white
+from modules.imaging.control.maps import rgb_on_white, with_drawn_mask
 from modules.params.map_request import MapRequest
 from modules.pipelines.canvas import Load
 from modules.pipelines.result import ExtraParams, Result
@@ -24,7 +24,7 @@ POSE = "pose"      # in what is known of a map once it is made: openpose's JSON
 class MapPlan:
     """The plan of one map; it needs no checkpoint.
 
-    name: of the picture that `load` reads
+    name, mask: of the pictures that `load` reads, the mask's "" if there is none
     """
 
     passes: ClassVar[tuple[()]] = ()
@@ -33,6 +33,7 @@ class MapPlan:
     params: MapRequest
     settings: Settings
     name: str
+    mask: str
     load: Load
 
     def task(self) -> Task[Result]:
@@ -41,9 +42,11 @@ class MapPlan:
 
 
 def made(plan: MapPlan) -> Task[Result]:
-    resolution, a, b = plan.params.sliders
-    levels = np.ascontiguousarray(rgb_on_white(plan.load(plan.name)))
-    found = yield Annotate(NO_CHECKPOINT, levels, plan.params.preprocessor.name, max(1, int(resolution)), a, b)
+    name, (resolution, a, b) = plan.params.preprocessor.name, plan.params.sliders
+    levels = rgb_on_white(plan.load(plan.name))
+    if plan.mask:
+        levels = with_drawn_mask(levels, plan.load(plan.mask))
+    found = yield Annotate(NO_CHECKPOINT, np.ascontiguousarray(levels), name, max(1, int(resolution)), a, b)
     extra = ExtraParams()
     if found.pose is not None:
         extra[POSE] = json.dumps(found.pose)

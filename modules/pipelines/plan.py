@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+from modules.base.sizes import Size
+from modules.imaging.masks import Box
 from modules.library.catalog import ModelFile
 from modules.params.control import ControlUnit
 from modules.params.txt2img import Generation, counted_on
@@ -38,16 +40,28 @@ S = TypeVar("S")                        # the type of a task's input beside the 
 
 
 @dataclass(frozen=True)
+class PicturePart:
+    """A part of a larger picture. whole: the larger one's width and height"""
+
+    box: Box
+    whole: Size
+
+
+@dataclass(frozen=True)
 class PlannedUnit:
     """A ControlNet unit that takes part, with its model and what makes its map.
 
     frame: the request's width and height, which the map's resolution may follow
+    largest: those of hires fix's second pass, if there is one
+    tile: the part of a larger picture that is painted, which is the part of its own picture that the unit sees
     """
 
     unit: ControlUnit
     model: ModelFile | None      # None: the unit needs none
     maps: MapMaker
-    frame: tuple[int, int]
+    frame: Size
+    tile: PicturePart | None = None
+    largest: Size | None = None
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from math import inf
+from math import inf, sqrt
 
 import numpy as np
 from torch import Tensor
@@ -12,7 +12,7 @@ from torch import Tensor
 from modules.pipelines.plan import Pass, resolved_schedule
 from modules.sampling.euler_heun import begun_by_euler
 from modules.sampling.flows import Flow, Noise, Tuning
-from modules.sampling.guidance import When, never
+from modules.sampling.guidance import Stage, When, never
 from modules.sampling.latent import LatentFormat
 from modules.sampling.noise import ImageNoise, Variation, brownian, source
 from modules.sampling.questions import ModelFacts
@@ -23,9 +23,9 @@ OLD_RANGE = 0.1, 10.0      # of σ, in A1111's first versions
 MOST_STRENGTH = 0.999      # keeps at least one step of the schedule out
 
 
-def sampling(pass_: Pass, facts: ModelFacts, like: Tensor) -> Flow:
-    """Return the sampler's flow from this seed's noise, on the device of `like`."""
-    return start_from_noise(pass_, facts, like).flow()
+def sampling(pass_: Pass, facts: ModelFacts, stage: Stage) -> Flow:
+    """Return the sampler's flow from this seed's noise, on the device of the stage's conditioning."""
+    return start_from_noise(pass_, facts, stage).flow()
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,11 +55,19 @@ class PassStart:
         return noise_flow(self) if self.picture is None else picture_flow(self, self.picture)
 
 
-def start_from_noise(pass_: Pass, facts: ModelFacts, like: Tensor) -> PassStart:
-    """Return the start from this seed's noise, on the device of `like`."""
-    levels = noise_levels(pass_, trained_levels(pass_, facts))
-    noise = image_noise(pass_, facts.latent, like.device.type)
-    return PassStart(pass_, facts, levels, noise, noise.first().to(like.device))
+def start_from_noise(pass_: Pass, facts: ModelFacts, stage: Stage) -> PassStart:
+    """Return the start from this seed's noise, on the device of the stage's conditioning."""
+    levels, device = noise_levels(pass_, trained_levels(pass_, facts)), stage.guidance.negative.entries[0].text.device
+    noise = image_noise(pass_, facts.latent, device.type)
+    return PassStart(pass_, facts, levels, noise, with_filled(noise.first().to(device), facts.levels, stage))
+
+
+def with_filled(noise: Tensor, trained: ModelSigmas, stage: Stage) -> Tensor:
+    """Return a pass's first noise; with a picture whose hole is filled in it, as faint as at the last trained level."""
+    filled = stage.guidance.control.filled if stage.guidance.control else None
+    if filled is None or filled.shape != noise.shape:
+        return noise
+    return (filled.to(noise) + trained.highest * noise) / sqrt(1 + trained.highest ** 2)
 
 
 def noise_flow(start: PassStart) -> Flow:
@@ -93,17 +101,18 @@ def with_strength(pass_: Pass, strength: Strength) -> Pass:
     return replace(pass_, schedule_steps=strength.steps, steps=strength.back + 1)
 
 
-def resumed(pass_: Pass, facts: ModelFacts, picture: Tensor) -> Flow:
+def resumed(pass_: Pass, facts: ModelFacts, picture: Tensor, stage: Stage) -> Flow:
     """Return the sampler's flow from a noised picture (C, h, w): the last steps of the schedule."""
-    return start_from_picture(pass_, facts, picture).flow()
+    return start_from_picture(pass_, facts, picture, stage).flow()
 
 
-def start_from_picture(pass_: Pass, facts: ModelFacts, picture: Tensor) -> PassStart:
+def start_from_picture(pass_: Pass, facts: ModelFacts, picture: Tensor, stage: Stage) -> PassStart:
     """Return the start from a picture (C, h, w)."""
     levels = noise_levels(pass_, trained_levels(pass_, facts))
     noise = image_noise(pass_, facts.latent, picture.device.type)
-    first = noise.first().to(picture.device) * pass_.noise_multiplier
-    return PassStart(pass_, facts, levels, noise, first, picture)
+    first = noise.first().to(picture.device)
+    first = first if pass_.second else with_filled(first, facts.levels, stage)
+    return PassStart(pass_, facts, levels, noise, first * pass_.noise_multiplier, picture)
 
 
 def picture_flow(start: PassStart, picture: Tensor) -> Flow:

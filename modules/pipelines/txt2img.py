@@ -42,7 +42,7 @@ def from_noise(pass_: Pass, extra: ExtraParams) -> Task[tuple[Tensor, bool]]:
     """Sample a latent from noise; return it, and whether it is complete."""
     stage = yield from first_stage(pass_, extra, partial(grey_image, pass_))
     facts = yield pass_.facts
-    flow = sampling(pass_, facts, like=stage.guidance.negative.entries[0].text)
+    flow = sampling(pass_, facts, stage)
     return (yield from drawn_latent(pass_, sampled(flow, stage)))
 
 

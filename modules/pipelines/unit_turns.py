@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
+from modules.params.control import ControlUnit
 from modules.params.txt2img import Generation
 from modules.pipelines.plan import Files, ImagePlan, PlannedUnit, with_seeds
+from modules.settings.options import Settings
 
 RequestOfUnits = TypeVar("RequestOfUnits", bound=Generation)
 PlanOfImage = TypeVar("PlanOfImage", bound=ImagePlan[Any, Any])
@@ -19,10 +21,16 @@ def in_turn_each(plans: Sequence[PlanOfImage]) -> list[PlanOfImage]:
     If the settings say so, images of different pictures have the first one's seeds.
     """
     turns = [with_pictures_of(plan, number) for number, plan in enumerate(plans)]
-    if not turns or turns[0] is plans[0] or turns[0].settings.controlnet_increment_seed_during_batch:
+    if not turns or not have_one_seed([each.unit for each in plans[0].files.control], plans[0].settings):
         return turns
     first = turns[0].params
     return [cast(PlanOfImage, with_seeds(plan, first.seed, first.subseed)) for plan in turns]
+
+
+def have_one_seed(units: Sequence[ControlUnit], settings: Settings) -> bool:
+    """Return whether all images of a job have the first's seeds: if its units' pictures differ, as the settings say."""
+    differ = any(unit.for_picture(0) is not unit for unit in units)
+    return differ and not settings.controlnet_increment_seed_during_batch
 
 
 def with_pictures_of(plan: PlanOfImage, number: int) -> PlanOfImage:

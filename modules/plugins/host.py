@@ -7,7 +7,7 @@ import importlib
 import logging
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,7 +23,7 @@ from modules.plugins.callbacks import Callbacks, ExtensionListener
 from modules.plugins.importing import SURFACE, Importing
 from modules.plugins.installing import keep_pip_away, leave_site_folder, let_pip_in, use_site_folder
 from modules.plugins.loading_order import CallbackRule, callback_name, callback_rules, in_asked_order, loading_order
-from modules.plugins.manifest import Extension, find_examples, find_extensions
+from modules.plugins.manifest import Extension, find_examples, find_extensions, find_parts
 from modules.plugins.native import NativeExtension, declares, in_listening_order, load_native
 from modules.plugins.native_settings import declare_settings, with_settings
 from modules.plugins.scripts import (
@@ -35,7 +35,8 @@ from modules.plugins.scripts import (
     instances,
     script_classes,
 )
-from modules.plugins.switches import LoadingMarker, switched_off
+from modules.plugins.switches import LoadingMarker, switched_off, switched_off_by_name
+from modules.settings.flags import Flags
 from modules.settings.ui_config import UI_CONFIG, UiConfig
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,11 @@ class ExtensionState:
     @property
     def name(self) -> str:
         return self.extension.name
+
+
+def found_state(extension: Extension, why_not: str) -> ExtensionState:
+    """Return the state of an extension that is to be loaded, or not."""
+    return ExtensionState(extension, SWITCHED_OFF if why_not else IN_USE, why_not)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +114,7 @@ class Host:
         self.views: dict[str, Any] = {}     # what the surface has made for this host: opts, cmd_opts …
         self.generation: Any = None         # the job whose hooks are called (worker/hooks/hooked_job.py)
         self.installs = False               # whether this process runs an installer, so that packages may be installed
+        self.on_failed: Callable[[str, str], None] = lambda name, why: None      # is told what is out of use
         self.ready = Event()                # set once loading has ended
         self.in_hand: dict[int, CallInHand] = {}        # by thread, the innermost call
         self._scripts: dict[str, list[LoadedScript]] = {tab: [] for tab in SCRIPT_TABS}
@@ -117,16 +124,39 @@ class Host:
 
     def find(self, off: Callable[[Extension], str] = lambda extension: "") -> None:
         """List the folders of extensions. off: why one is not to be loaded, as a sentence; "" if it is"""
-        self.extensions = []
+        parts = [each for each in self.extensions if self.is_part(each.extension)]
         own = find_extensions(self.root)
-        for extension in (*own, *find_examples(self.examples, {each.name for each in own})):
-            why = off(extension)
-            self.extensions.append(ExtensionState(extension, SWITCHED_OFF if why else IN_USE, why))
+        found = (*own, *find_examples(self.examples, {each.name for each in own}))
+        self.extensions = [*(found_state(extension, off(extension)) for extension in found), *parts]
+
+    @property
+    def folders(self) -> list[Path]:
+        """The folders that extensions are in: a person's own, and those that come with Easel."""
+        return [each for each in (self.root, self.examples) if each]
+
+    @property
+    def in_use(self) -> list[ExtensionState]:
+        """All that is switched on and has not failed."""
+        return [each for each in self.extensions if each.state == IN_USE]
 
     @property
     def active(self) -> list[ExtensionState]:
-        """The extensions that are switched on and have not failed."""
-        return [each for each in self.extensions if each.state == IN_USE]
+        """The extensions in use that somebody has added or switched on: without one, the page is as ever."""
+        return [each for each in self.in_use if not self.is_part(each.extension)]
+
+    def is_part(self, extension: Extension) -> bool:
+        """Whether it is one of Easel's own parts that are extensions, and not a person's copy of one."""
+        return extension.is_part and extension.folder.parent == self.examples
+
+    def load_parts(self, flags: Flags, foreign: Mapping[str, Any]) -> None:
+        """Import the parts of Easel that are extensions. They need neither a page nor A1111's surface.
+
+        foreign: settings that are not Easel's own, such as which extensions are switched off
+        """
+        own = {each.name for each in find_extensions(self.root)}
+        for extension in find_parts(self.examples, own):
+            self.extensions.append(found_state(extension, switched_off_by_name(flags, foreign, extension)))
+        self._import_declarations(self.in_use)
 
     def load(self, program: Any, *, page: bool = False) -> None:
         """Import all active extensions, and make their scripts for each tab; an error is that extension's alone.
@@ -134,14 +164,15 @@ class Host:
         page: whether a page is built that draws the scripts' controls; `end_loading` is to be called after it
         """
         try:
-            if not self.extensions and (self.root.is_dir() or self.examples):
+            found = any(not self.is_part(each.extension) for each in self.extensions)
+            if not found and (self.root.is_dir() or self.examples):
                 self.marker = LoadingMarker(program.flags.paths.cache, self.process)
                 self.marker.learn()
                 self.find(switched_off(program.flags, program.settings.foreign, self.marker))
             if self.active:
                 self.bind(program)
                 self._take_flags()
-                self._import_declarations()
+                self._import_declarations(self.active)
                 self._import_scripts()
                 self._register()
         finally:
@@ -169,7 +200,9 @@ class Host:
         self.callbacks.remove()
         for each in (self.modules, self.views, self.options, self.owners, self.flags):
             each.clear()
-        self._scripts, self.native = {tab: [] for tab in SCRIPT_TABS}, ()
+        self._scripts = {tab: [] for tab in SCRIPT_TABS}
+        parts = {each.name for each in self.in_use if self.is_part(each.extension)}
+        self.native = tuple(each for each in self.native if each.folder in parts)
         self.importing.remove()
         leave_site_folder(self.program.flags.paths.data_dir)
         let_pip_in()
@@ -208,9 +241,9 @@ class Host:
         if rest:
             log.warning("No extension knows the flag %s", rest[0].partition("=")[0])
 
-    def _import_declarations(self) -> None:
+    def _import_declarations(self, states: Sequence[ExtensionState]) -> None:
         """Import what native extensions declare; one that cannot be is out of use, and says where it is wrong."""
-        for state in list(self.active):
+        for state in states:
             if not (path := declares(state.extension)):
                 continue
             try:
@@ -230,8 +263,8 @@ class Host:
     def _import_scripts(self) -> None:
         active = [state.extension for state in self.active]
         order, self._rules = loading_order(active), callback_rules(active)
-        for path, why in order.missing.items():
-            self.tell(path.parents[1].name, why)
+        for path, unmet in order.missing.items():
+            self.tell(path.parents[1].name, unmet)
         for file in order.files:
             name = file.extension.name
             try:
@@ -294,8 +327,8 @@ class Host:
         return with_settings(native, function, lambda: self.program.settings.foreign)
 
     def natives(self) -> list[NativeExtension]:
-        """Return the active extensions of Easel's own API, in the order of their listeners."""
-        names = {state.name for state in self.active}
+        """Return the extensions of Easel's own API that are in use, in the order of their listeners."""
+        names = {state.name for state in self.in_use}
         return [each for each in self.native if each.folder in names]
 
     def listeners(self, moment: str) -> list[ExtensionListener]:
@@ -374,6 +407,12 @@ class Host:
         state = self.state_of(extension)
         state.state, state.why = UNUSABLE, why
         log.error("The extension %s is not used: %s", extension, why)
+        self.on_failed(extension, why)
+
+    def fail_elsewhere(self, extension: str, why: str) -> None:
+        """Take an extension out of use that is out of use in the process that draws."""
+        if extension in {state.name for state in self.in_use}:
+            self.fail(extension, f"In the process that draws: {why}")
 
     @contextmanager
     def _inside(self, extension: str, moment: str = "") -> Iterator[None]:

@@ -97,6 +97,11 @@ class Importing:
     def has(self, file: str) -> bool:
         return file.startswith(self.roots)
 
+    def extension_of(self, file: str) -> str:
+        """Return the name of the extension that a file belongs to; "" for one of nobody's."""
+        root = next((root for root in self.roots if file.startswith(root)), "")
+        return file[len(root):].partition("/")[0] if root else ""
+
     @contextmanager
     def loading(self, folder: Path) -> Iterator[None]:
         """Look in an extension's folder first, in this thread, while the extension is loaded; later last, in all."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -74,10 +75,20 @@ def fetched(address: str) -> bytes:
     opener = urllib.request.build_opener(NoRedirects)
     try:
         with opener.open(address, timeout=INDEX_SECONDS) as answer:
-            content: bytes = answer.read(LARGEST_INDEX + 1)
+            content = read_in_time(answer)
     except (OSError, HTTPException, ValueError) as error:
         raise IndexUnreachable(f"The index could not be read: {error}", "Look at its address.") from error
     return checked_length(content)
+
+
+def read_in_time(answer: HTTPResponse) -> bytes:
+    """Return what is sent, a byte more than an index may have at most. Raises TimeoutError if that takes too long."""
+    content, until = bytearray(), time.monotonic() + INDEX_SECONDS
+    while len(content) <= LARGEST_INDEX and (part := answer.read1(LARGEST_INDEX)):
+        content += part
+        if time.monotonic() > until:
+            raise TimeoutError(f"it takes longer than {INDEX_SECONDS} seconds")
+    return bytes(content)
 
 
 def read_index_file(source: str, folder: Path) -> bytes:

@@ -38,7 +38,15 @@ class Extension:
     @property
     def is_example(self) -> bool:
         """Whether it is one of those that come with Easel: off until somebody switches it on."""
-        return self.metadata.get("Easel", "Example", fallback="").strip().lower() == "yes"
+        return self._says("Example")
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it says that it is a part of Easel that lives as an extension."""
+        return self._says("Part")
+
+    def _says(self, what: str) -> bool:
+        return self.metadata.get("Easel", what, fallback="").strip().lower() == "yes"
 
     def files(self, kind: str, *endings: str) -> list[Path]:
         """Return the files of one of its folders with one of these endings, by name."""
@@ -81,8 +89,16 @@ def find_extensions(root: Path) -> list[Extension]:
 
 def find_examples(folder: Path | None, taken: Collection[str]) -> list[Extension]:
     """Return the examples that come with the program and whose names are not taken by a person's own extensions."""
-    found = find_extensions(folder) if folder else ()
-    return [each for each in found if each.name not in taken and each.is_example]
+    return [each for each in find_bundled(folder, taken) if each.is_example]
+
+
+def find_parts(folder: Path | None, taken: Collection[str]) -> list[Extension]:
+    """Return the parts of the program that are extensions, but for those whose names are taken."""
+    return [each for each in find_bundled(folder, taken) if each.is_part]
+
+
+def find_bundled(folder: Path | None, taken: Collection[str]) -> list[Extension]:
+    return [each for each in (find_extensions(folder) if folder else ()) if each.name not in taken]
 
 
 def read_metadata_ini(path: Path) -> configparser.ConfigParser:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -17,6 +18,8 @@ from easel.extension import MomentListener
 from easel.moments import Moment
 from modules.base.errors import Invalid, UnknownName
 from modules.base.fields import checker, defaults
+from modules.params.scripts import SCRIPTS
+from modules.plugins.importing import HOME
 
 if TYPE_CHECKING:
     from modules.plugins.host import Host
@@ -36,6 +39,16 @@ class NativeExtension:
     @property
     def name(self) -> str:
         return self.declaration.name
+
+    @property
+    def titles(self) -> set[str]:
+        """The titles of its scripts, in small letters."""
+        return {each.title.lower() for each in self.declaration.scripts}
+
+    @property
+    def shapes_pictures(self) -> bool:
+        """Whether pictures may take it along: it listens to their making, or they carry its arguments."""
+        return bool(self.declaration.listeners or self.declaration.argument_class)
 
     def listeners(self, moment: Moment[Any]) -> list[MomentListener]:
         """Return its listeners of a moment, in the order of their declaration."""
@@ -90,14 +103,28 @@ def declaration_in(module: ModuleType) -> Declaration:
 
 def load_native(host: Host, extension: Extension, path: Path) -> NativeExtension:
     """Import a native extension's file. Raises what it raises, and DeclarationError."""
-    declaration = declaration_in(host.importing.load(path, extension.folder))
+    module = load_part(path) if host.is_part(extension) else host.importing.load(path, extension.folder)
+    declaration = declaration_in(module)
     made = NativeExtension(declaration, extension.name)
     for other in host.native:
         if other.name == made.name and other.folder != made.folder:
             raise DeclarationError(f"{DECLARING_FILE}: the name {made.name} is that of the folder {other.folder} too.")
         if other.folder != made.folder and (both := other.keys().keys() & made.keys().keys()):
             raise DeclarationError(f"{DECLARING_FILE}: {other.name} writes {min(both)!r} into generation data already.")
+    taken = {title for other in host.native if other.folder != made.folder for title in other.titles}
+    if both := made.titles & {*taken, *(each.name.lower() for each in SCRIPTS)}:
+        raise DeclarationError(f"{DECLARING_FILE}: there is a script called {min(both)!r} already.")
     return made
+
+
+def load_part(path: Path) -> ModuleType:
+    """Import the file of a part of Easel, as any module is; raises what it raises."""
+    full = f"{HOME}.{path.parent.name}.{path.stem}"
+    spec = importlib.util.spec_from_file_location(full, path)
+    assert spec and spec.loader
+    sys.modules[full] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def forget_modules(host: Host, folder: Path) -> None:
@@ -180,7 +207,7 @@ def read_pairs_of_extensions(natives: Sequence[NativeExtension], unknown: Mappin
     for name in (each.strip().partition(" ")[0] for each in told.split(",")[:100]):
         if name and name not in here:
             found.notes.append(f"The extension {name[:60]} took part in this picture, and is not here.")
-    for native in natives:
+    for native in (each for each in natives if each.shapes_pictures):
         given = {name: found.unknown.pop(key) for key, name in native.keys().items() if key in found.unknown}
         try:
             arguments = native.arguments(given)

@@ -60,6 +60,16 @@ def small_text(path: Path) -> str:
     return ""
 
 
+def switched_off_by_name(flags: Flags, foreign: Mapping[str, Any], extension: Extension) -> str:
+    """Return why an extension is off that a flag or the settings name; "" if none does.
+
+    A part of Easel is off only so: in A1111 it is no extension, and stays when all extensions are off.
+    """
+    if extension.name in flags.disable_extensions:
+        return "Easel was started without it."
+    return "It is switched off." if extension.name in foreign.get("disabled_extensions", ()) else ""
+
+
 def switched_off(flags: Flags, foreign: Mapping[str, Any], marker: LoadingMarker) -> Callable[[Extension], str]:
     """Return a function that says why an extension is not to be loaded; "" if it is.
 
@@ -70,12 +80,10 @@ def switched_off(flags: Flags, foreign: Mapping[str, Any], marker: LoadingMarker
     def why(extension: Extension) -> str:
         if flags.disable_all_extensions or flags.disable_extra_extensions:
             return "Easel was started without extensions."
-        if extension.name in flags.disable_extensions:
-            return "Easel was started without it."
         if foreign.get("disable_all_extensions", "none") != "none":
             return "The settings switch all extensions off."
-        if extension.name in foreign.get("disabled_extensions", ()):
-            return "It is switched off."
+        if by_name := switched_off_by_name(flags, foreign, extension):
+            return by_name
         if extension.is_example and extension.name not in foreign.get(ENABLED_EXAMPLES, ()):
             return "It is one of Easel's examples; switch it on to try it."
         if extension.name in crashed:

@@ -20,7 +20,7 @@ LARGEST_EDITED = 512 * 2**10      # bytes of a file
 MOST_OWN_FILES = 5_000            # of a folder
 DEEPEST_WILDCARD = 8
 LONGEST_FILE_PATH = 200           # characters
-FORBIDDEN_LETTERS = frozenset('<>:"|?*\\')
+FORBIDDEN_LETTERS = frozenset('<>:"|?*\\$')
 WILDCARD_TRASH = ".trash"          # below a folder
 
 
@@ -149,17 +149,19 @@ def file_revision(path: Path) -> str:
 def checked_path(path: str) -> PurePosixPath:
     """Return a path below a folder that is one on every system. Raises Invalid."""
     parts = path.split("/")
-    plain = all(
-        part.strip(" .") == part and part and part.isprintable() and not FORBIDDEN_LETTERS & set(part)
-        and part.partition(".")[0].casefold() not in WINDOWS_DEVICES for part in parts
-    )
-    if not plain or len(parts) > DEEPEST_WILDCARD or len(path) > LONGEST_FILE_PATH:
+    if not all(map(is_plain_part, parts)) or len(parts) > DEEPEST_WILDCARD or len(path) > LONGEST_FILE_PATH:
         raise Invalid(
             f"{path!r:.100} cannot be a file's name.", "Write letters, digits, spaces and / for folders.", "path"
         )
     if PurePosixPath(path).suffix not in (".txt", *STRUCTURED):
         raise Invalid(f"{path!r:.100} has no known ending.", f"Endings are .txt, {', '.join(STRUCTURED)}.", "path")
     return PurePosixPath(path)
+
+
+def is_plain_part(part: str) -> bool:
+    """Return whether a part of a path means just itself on every system."""
+    plain = bool(part) and part.strip(" .") == part and part.isprintable() and part[0] != "~"
+    return plain and not FORBIDDEN_LETTERS & set(part) and part.partition(".")[0].casefold() not in WINDOWS_DEVICES
 
 
 def check_wildcards(path: str, text: str) -> None:

@@ -9,7 +9,9 @@ from typing import Any
 from modules.app.app import App
 from modules.app.jobs import ResolvedRequest
 from modules.base.accounts import Account
-from modules.params.scripts import NO_SCRIPT, SCRIPTS
+from modules.base.registry import Registry
+from modules.params.scripts import NO_SCRIPT, Script
+from modules.plugins.native_scripts import all_scripts
 from modules.requests.check_limits import check_admission
 from modules.requests.expansion import as_templates, with_plain_prompts
 from modules.requests.kinds import JOB_KINDS
@@ -37,7 +39,7 @@ def run_again(app: App, record: JobRecord, account: Account, new_seed: bool, sav
         params = with_plain_prompts(app.data_of(account.name), as_templates(params), settings)
     check_admission(app, account, JOB_KINDS[record.kind], params, saved and settings.samples_save)
     resolved = ResolvedRequest(record.kind, params, settings, saved)
-    return app.jobs.submit(replace(resolved, pictures=picture_count(resolved)), account)
+    return app.jobs.submit(replace(resolved, pictures=picture_count(resolved, app.extensions)), account)
 
 
 def servers_settings(current: Settings) -> dict[str, Any]:
@@ -63,7 +65,7 @@ def recorded_form(app: App, record: JobRecord, account: Account) -> dict[str, An
         "kind": record.kind,
         "fields": {**shown, **usual_noise(shown, mine), **as_asked(params)},
         "settings": settings,
-        "script": script_of(params),
+        "script": script_of(params, all_scripts(app.extensions)),
         "extensions": params.get("extensions") or {},
         "inputs": len(names),
         "mask": len(names) - 1 if params.get("mask") else None,
@@ -85,10 +87,10 @@ def as_asked(params: Mapping[str, Any]) -> dict[str, Any]:
     return {"prompt": before["prompt"], "negative_prompt": before["negative_prompt"], "styles": styles}
 
 
-def script_of(params: Mapping[str, Any]) -> dict[str, Any] | None:
+def script_of(params: Mapping[str, Any], scripts: Registry[Script]) -> dict[str, Any] | None:
     """Return the script's name and its arguments by name."""
     name = params.get("script_name")
-    script = None if not name or name in NO_SCRIPT else SCRIPTS.get(name)
+    script = None if not name or name in NO_SCRIPT else scripts.get(name)
     if script is None:
         return None
     given = zip(fields(script.arguments), params["script_args"], strict=False)

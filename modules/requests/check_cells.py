@@ -18,6 +18,7 @@ from modules.params.known_names import KnownNames
 from modules.params.plot_axes import Variant
 from modules.params.txt2img import Generation
 from modules.plugins.native import known_arguments
+from modules.plugins.native_scripts import all_scripts
 from modules.requests.detailer import check_detectors
 from modules.requests.extension_axes import extension_axes
 from modules.requests.resolve import NO_FILE_NAMES, resolve_request
@@ -30,7 +31,7 @@ def known_names(app: App, mine: AccountData) -> KnownNames:
     standing = mine.settings.current
     return KnownNames(
         mine.styles(), Settings, partial(check_app_cell, app, standing), partial(extension_axes, app.extensions),
-        standing.return_grid,
+        standing.return_grid, all_scripts(app.extensions),
     )
 
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from modules.base.errors import Invalid, ModelMissing, WebUIError
+from modules.base.errors import Invalid, WebUIError
 from modules.imaging.control.maps import MAPS
 from modules.imaging.inputs import NAME
-from modules.library.annotators import find_annotator, is_run
+from modules.library.annotators import find_annotator, is_run, not_run
 from modules.library.control_models import control_title, find_control_model
 from modules.library.library import Library
 from modules.params.control import MOST_READ_PICTURES, NO_CONTROL_MODEL, UNIT_PICTURES, ControlUnit, enabled_units
@@ -81,11 +81,7 @@ def check_unit(unit: ControlUnit, place: int, from_picture: bool) -> None:
     """Raise the error of a unit that cannot take part, naming it."""
     own = unit.preprocessor
     if own.name not in MAPS and not unit.is_image_prompt and not is_run(own.name):
-        raise ModelMissing(
-            f"ControlNet unit {place}: the preprocessor {own.title} is a network of its own, {own.file}, which Easel "
-            "does not run.",
-            "Choose another, or give the finished map with the preprocessor none.",
-        )
+        raise not_run(own)
     if unit.guidance_start > unit.guidance_end:
         raise Invalid(
             f"ControlNet unit {place} would end (guidance_end {unit.guidance_end:g}) before it starts "

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
-from modules.library.control_models import control_models, control_title
+from modules.library.catalog import ModelFile
+from modules.library.control_models import control_models, control_title, fits_checkpoint
 from modules.library.library import Library
 from modules.params.control import NO_CONTROL_MODEL
 from modules.params.preprocessors import ALL_TYPES, of_type, usual_preprocessor
@@ -40,16 +42,26 @@ def model_titles(library: Library, update: bool = False) -> list[str]:
     return [NO_CONTROL_MODEL, *(control_title(file) for file in control_models(library))]
 
 
-def lists_of_type(control_type: str, titles: Sequence[str]) -> TypeLists:
-    """Return a control type's lists, of the titles that there are."""
+def titles_that_fit(library: Library, checkpoint: ModelFile | None) -> Callable[[str], bool]:
+    """Return the predicate of titles: may the model be for the checkpoint? A file's header is read when it is asked."""
+    files = {control_title(file): file for file in control_models(library)}
+
+    def fits(title: str) -> bool:
+        return checkpoint is None or title not in files or fits_checkpoint(files[title], checkpoint)
+
+    return cache(fits)
+
+
+def lists_of_type(control_type: str, titles: Sequence[str], fits: Callable[[str], bool]) -> TypeLists:
+    """Return a control type's lists, of the titles that there are; it chooses none that does not fit."""
     modules = [each.title for each in of_type(control_type)]
     if control_type == ALL_TYPES:
         return TypeLists(modules, titles, modules[0], NO_CONTROL_MODEL)
     models = [title for title in titles if title != NO_CONTROL_MODEL and is_of_type(title, control_type)]
-    chosen = next((title for title in models if NEWEST_SET in title.partition(" [")[0]), None)
+    preferred = sorted(models, key=lambda title: NEWEST_SET not in title.partition(" [")[0])
     return TypeLists(
         modules, [NO_CONTROL_MODEL, *models], usual_preprocessor(control_type).title,
-        chosen or next(iter(models), NO_CONTROL_MODEL),
+        next(filter(fits, preferred), NO_CONTROL_MODEL),
     )
 
 

@@ -72,7 +72,7 @@ def single_params(request: Img2ImgBatch, known: KnownNames, server: Settings) ->
 
 def styled_request(params: Params, known: KnownNames) -> Params:
     """Return the request with its styles in its prompts, unless its script adds them. Raises UnknownName."""
-    return params if styles_wait(params) else with_styles(params, known.styles)
+    return params if styles_wait(params, known) else with_styles(params, known.styles)
 
 
 def batch_params(app: App, request: Img2ImgBatch, mine: AccountData) -> dict[str, Any]:

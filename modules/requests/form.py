@@ -10,8 +10,10 @@ from modules.app.app import App
 from modules.base.accounts import Account
 from modules.base.errors import Invalid
 from modules.base.fields import form_defaults
+from modules.base.registry import Registry
 from modules.params import scripts
 from modules.params.txt2img import Generation
+from modules.plugins.native_scripts import all_scripts
 from modules.requests.kinds import JOB_KINDS, JobKind
 from modules.requests.model_choice import checkpoint_named, standing_checkpoint, suggested
 from modules.requests.read_fields import check_known, read_fields
@@ -35,17 +37,19 @@ def read_submission(
     begun = start_values(app, row, standing, settings_given(settings))
     request = read_fields(row.request, begun | dict(given))
     if script:
-        request = with_script(row, request, *script)
+        request = with_script(row, request, *script, all_scripts(app.extensions))
     return Submission(row.name, request, settings)
 
 
-def with_script(kind: JobKind, request: Any, name: str, arguments: Values) -> Any:
+def with_script(
+    kind: JobKind, request: Any, name: str, arguments: Values, among: Registry[scripts.Script] = scripts.SCRIPTS
+) -> Any:
     """Return the request with a script's arguments in the script's order. Raises Invalid naming the argument."""
     if not isinstance(request, Generation):
         raise Invalid(f"{kind.name} takes no script.", "Leave it out.", field="script")
     if name in scripts.NO_SCRIPT:
         return request
-    script = scripts.find_script(name, kind.name)
+    script = scripts.find_script(name, kind.name, among)
     check_known(arguments, list(script.params), "script.")
     chosen: Any = read_fields(script.arguments, arguments, "script.")
     return replace(request, script_name=script.name, script_args=scripts.in_order(chosen))

@@ -10,6 +10,7 @@ from modules.app.app import App
 from modules.base.errors import Invalid
 from modules.library.annotators import find_annotator, is_run
 from modules.params.map_request import MapRequest
+from modules.params.preprocessors import FILLS_HOLE
 from modules.requests.batch_inputs import check_inputs
 
 
@@ -23,6 +24,11 @@ def map_params(app: App, request: MapRequest, mine: AccountData) -> dict[str, An
         )
     if not request.images:
         raise Invalid("There is no picture to make a map of.", "Name some in images.", field="images")
+    if own.name == FILLS_HOLE and len(request.masks) != len(request.images):
+        raise Invalid(
+            f"The preprocessor {own.title} fills what a mask marks.", "Send a mask for each picture.", field="masks"
+        )
     find_annotator(app.models, own.name)
     check_inputs(mine.paths.inputs, request.images, "images")
+    check_inputs(mine.paths.inputs, request.masks, "masks")
     return asdict(request) | {"batch_size": len(request.images)}      # the queue counts a job's pictures by this

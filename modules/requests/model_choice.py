@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
+from operator import is_
 from typing import Any
 
 from modules.app.app import App
@@ -16,13 +20,15 @@ from modules.library.library import not_here
 from modules.library.safety_checkers import find_safety_checker
 from modules.params.hires import LATENT_MODES
 from modules.requests.kinds import JOB_KINDS, JobKind
-from modules.requests.own_defaults import own_defaults
+from modules.requests.own_defaults import own_defaults, own_values
 from modules.requests.resolve import ALWAYS_VAES, NO_FILE_NAMES
 from modules.settings.account_options import SAFETY_OFF
 from modules.settings.choices import MODEL_SETTINGS
 from modules.settings.options import Settings
 from modules.settings.safety_checking import SAFETY_SETTINGS
 from modules.settings.ui_config import field_values
+
+MOST_STARTS = 500      # accounts and checkpoints whose forms' start is kept
 
 
 def checkpoint_named(app: App, name: str) -> ModelFile | None:
@@ -143,4 +149,36 @@ def suggested(app: App, sidecar: Mapping[str, Any], kind: JobKind) -> dict[str, 
 
 
 def offered(app: App, upscaler: Any) -> bool:
-    return isinstance(upscaler, str) and (upscaler in LATENT_MODES or upscaler in app.models.upscalers())
+    """Return whether an upscaler is among the lists' of the page, which look into the folders themselves."""
+    return isinstance(upscaler, str) and (upscaler in LATENT_MODES or upscaler in app.models.listed_upscalers())
+
+
+@dataclass(frozen=True)
+class FormStart:
+    """What forms begin with, as `form_start` returns it. version: another one wherever that is different"""
+
+    values: Mapping[str, Any]
+    version: str
+    made_of: tuple[object, ...]
+
+
+class FormStarts:
+    """The forms' starts that were made last; one is made anew once something that it is made of is another object."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+        self._kept: OrderedDict[tuple[str, str], FormStart] = OrderedDict()
+
+    def of(self, owner: str, checkpoint: ModelFile | None) -> FormStart:
+        app, key = self.app, (owner, checkpoint.name if checkpoint else "")
+        made_of = (
+            checkpoint, own_values(app.data_of(owner)), app.extensions.ui_config.told, app.models.of("upscaler").state,
+        )
+        kept = self._kept.get(key)
+        if kept is None or not all(map(is_, kept.made_of, made_of)):
+            values = form_start(app, checkpoint, owner)
+            told = json.dumps(values, sort_keys=True).encode()
+            kept = self._kept[key] = FormStart(values, hashlib.sha256(told).hexdigest()[:16], made_of)
+            while len(self._kept) > MOST_STARTS:
+                self._kept.popitem(last=False)
+        return kept

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from modules.app.account_data import AccountData
@@ -16,6 +17,7 @@ from modules.requests.read_fields import check_known, read_fields
 from modules.settings.ui_config import UI_CONFIG, is_like, read_ui_config, ui_config_in, write_ui_config
 
 ONE_VALUE = bool | int | float | str
+NO_OWN_VALUES: Mapping[str, Any] = MappingProxyType({})
 
 
 def own_defaults_file(mine: AccountData) -> Path:
@@ -29,7 +31,7 @@ def config_key(kind: JobKind, label: str) -> str:
 
 def own_defaults(mine: AccountData, kind: JobKind) -> dict[str, Any]:
     """Return field → value, of the fields that the file has another value for than the program."""
-    told, usual = told_now(own_defaults_file(mine)), form_defaults(kind.request)
+    told, usual = own_values(mine), form_defaults(kind.request)
     found = {
         name: told[key]
         for name, param in declared_params(kind.request).items()
@@ -64,12 +66,12 @@ def told_before(path: Path) -> dict[str, Any]:
         raise Unwritable(f"{path.name} cannot be read: {sentence(error)}", "Mend it, or move it away.") from error
 
 
-def told_now(path: Path) -> Mapping[str, Any]:
-    """Return what the file says now."""
+def own_values(mine: AccountData) -> Mapping[str, Any]:
+    """Return what the account's file says now: the same object until it has changed."""
     try:
-        return read_unchanged(path)
+        return read_unchanged(own_defaults_file(mine))
     except OSError:
-        return {}
+        return NO_OWN_VALUES
 
 
 @kept_while_unchanged

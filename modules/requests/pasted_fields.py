@@ -56,10 +56,13 @@ def fields_from_pairs(
     missing: list[Missing] = []
     notes: list[str] = []
     fields = {**unsaid(values, cls), **told_fields(values, cls, notes), **sampling_names(values, FIRST_PASS, missing)}
-    fields["control"], fields["detailer"] = told_units(values, notes), told_tabs(values, notes)
+    standing = standing or Settings()
+    if standing.control_net_sync_field_args:
+        fields["control"] = told_units(values, notes)
+    fields["detailer"] = told_tabs(values, notes)
     fields["regions"] = told_regions(str(values.get(REGIONS_KEY, "")), notes)
     fields |= pasted_hires(values, fields, missing) if cls is Txt2Img else pasted_mask(values, notes)
-    settings = pasted_settings(values, cls, standing or Settings(), notes)
+    settings = pasted_settings(values, cls, standing, notes)
     return {
         "fields": fields,
         "settings": settings,

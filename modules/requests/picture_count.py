@@ -12,12 +12,13 @@ from modules.base.errors import WebUIError
 from modules.params.prompt_lines import parse_lines
 from modules.params.scripts import Loopback, PromptsFromFile, script_arguments
 from modules.params.txt2img import Generation
+from modules.plugins.host import Host
 from modules.requests.plot_jobs import cell_map, plotted_request
 from modules.store.jobs import JobRecord
 from modules.store.migrations import pictures_of
 
 
-def picture_count(asked: ResolvedRequest) -> int:
+def picture_count(asked: ResolvedRequest, host: Host) -> int:
     """Return the number of images that a request will have, with those that its script adds.
 
     The worker counts again: what cannot be read here is its to refuse.
@@ -27,7 +28,7 @@ def picture_count(asked: ResolvedRequest) -> int:
         return usual
     record = JobRecord("", "", asked.kind, asked.params, asdict(asked.settings), asked.save)
     try:
-        if cells := cell_map(record):
+        if cells := cell_map(record, host):
             return math.prod(cells.shape) * cells.each
         request = plotted_request(record)
         count = OTHER_COUNTS.get(type(arguments)) if request and (arguments := script_arguments(request)) else None

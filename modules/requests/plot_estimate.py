@@ -17,11 +17,10 @@ from modules.imaging.save import png
 from modules.params.batch import Img2ImgBatch
 from modules.params.plot_axes import Variant
 from modules.params.plots import Plot, XyzPlot, read_plot
-from modules.params.prompt_matrix import PromptMatrix
 from modules.params.scripts import script_arguments
 from modules.params.txt2img import Generation
 from modules.requests.batch_inputs import scaled_fields
-from modules.requests.plot_jobs import cell_map, earlier_cells, plotted_request
+from modules.requests.plot_jobs import CellMap, cell_map, earlier_cells, plotted_request
 from modules.requests.submit import Submission, resolved_submission
 from modules.settings.options import Settings
 from modules.store.jobs import JobRecord
@@ -61,7 +60,7 @@ def plot_estimate(app: App, asked: Submission, account: Account) -> PlotEstimate
     resolved, _ = resolved_submission(app, asked, account)
     settings, params = resolved.settings, resolved.params
     record = JobRecord("", account.name, resolved.kind, params, asdict(settings), resolved.save)
-    request, cells = plotted_request(record), cell_map(record)
+    request, cells = plotted_request(record), cell_map(record, app.extensions)
     arguments = script_arguments(request) if request and cells else None
     taken = len(earlier_cells(app, resolved, account))
     shape, each = (cells.shape, cells.each) if cells else ([pictures_of(params)], 1)
@@ -70,7 +69,7 @@ def plot_estimate(app: App, asked: Submission, account: Account) -> PlotEstimate
     if request and isinstance(arguments, XyzPlot):
         plot = read_plot(arguments, request, Settings)
         work, swaps = plot_work(plot, record, request) * each, swaps_of(plot, request, settings)
-    width, height = largest_grid(record, shape, arguments)
+    width, height = largest_grid(record, cells)
     share = (pictures - taken * each) / pictures if pictures else 0.0
     seconds = app.jobs.unfinished.throughput.seconds(work * share)
     return PlotEstimate(
@@ -115,11 +114,11 @@ def swaps_of(plot: Plot, request: Generation, settings: Settings) -> int:
     return sum(used[before] != used[after] for before, after in pairwise(plot.drawing_order))
 
 
-def largest_grid(record: JobRecord, shape: list[int], arguments: object) -> tuple[int, int]:
+def largest_grid(record: JobRecord, cells: CellMap | None) -> tuple[int, int]:
     """Return width and height of the grid of all X, Y and Z, without legends, of cells as large as the request says."""
     width, height = record.params.get("width", 0), record.params.get("height", 0)
-    if not isinstance(arguments, XyzPlot | PromptMatrix):
+    if cells is None:
         return 0, 0
-    columns, rows, depth = (*shape, 1)[:3]
-    margin = arguments.margin_size
+    columns, rows, depth = (*cells.shape, 1)[:3]
+    margin = cells.margin
     return depth * (columns * (width + margin) - margin), rows * (height + margin) - margin

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from easel.scripts import DrawingHeading
 from modules.app.app import App
 from modules.app.jobs import ResolvedRequest
 from modules.base.accounts import Account
@@ -16,9 +17,10 @@ from modules.engine.messages import TOLD, UNRETURNED
 from modules.params.img2img import Img2Img
 from modules.params.plot_axes import Variant
 from modules.params.plots import SEED_FIELDS_OF_CELLS, Plot, XyzPlot, read_plot
-from modules.params.prompt_matrix import PROMPT_TYPES, PromptMatrix, read_matrices
 from modules.params.scripts import script_arguments
 from modules.params.txt2img import Generation, Txt2Img
+from modules.plugins.host import Host
+from modules.plugins.native_scripts import NativeScript, native_script
 from modules.requests.recorded import recorded_request
 from modules.settings.options import Settings
 from modules.store.jobs import IMAGE, VOTES, JobRecord, OutputRecord
@@ -38,28 +40,29 @@ class MappedAxis:
 
 @dataclass(frozen=True)
 class CellMap:
-    """The cells of a job: X fastest; cell n is the picture n · each."""
+    """The cells of a job; X fastest; cell n is the picture n · each. margin: pixels between those of the grid"""
 
     script: str
     axes: list[MappedAxis]
     each: int = 1
+    margin: int = 0
 
     @property
     def shape(self) -> list[int]:
         return [len(axis.labels) for axis in self.axes]
 
 
-def cell_map(record: JobRecord) -> CellMap | None:
-    """Return the cells of a job; None if it is neither a plot nor a matrix, or cannot be read any more."""
+def cell_map(record: JobRecord, host: Host) -> CellMap | None:
+    """Return the cells of a job; None if it has no grid of cells, or cannot be read any more."""
     try:
         request = plotted_request(record)
         arguments = script_arguments(request) if request else None
         if request and isinstance(arguments, XyzPlot):
             plot = read_plot(arguments, request, Settings)
             axes = [MappedAxis(each.axis.name, each.labels, list(map(str, each.values))) for each in plot.axes]
-            return CellMap(request.script_name, axes, pictures_of_cell(record, request))
-        if request and isinstance(arguments, PromptMatrix):
-            return matrix_map(request, arguments)
+            return CellMap(request.script_name, axes, pictures_of_cell(record, request), arguments.margin_size)
+        if request and (script := native_script(host, request.script_name)):
+            return map_of_script(script, request)
     except WebUIError:      # recorded by another version, or naming what is not here any more
         return None
     return None
@@ -77,19 +80,17 @@ def pictures_of_cell(record: JobRecord, request: Generation) -> int:
     return request.pictures if record.save and record.settings.get("return_grid", True) else 1
 
 
-def matrix_map(request: Generation, arguments: PromptMatrix) -> CellMap:
-    matrices = read_matrices({name: getattr(request, name) for name in PROMPT_TYPES[arguments.prompt_type]})
-    return CellMap(request.script_name, [
-        MappedAxis("Prompt matrix", labels, labels) for labels in map(combinations_of, matrices.headings)
-    ])
+def map_of_script(script: NativeScript, request: Generation) -> CellMap:
+    """Return the cells of an extension's script. Raises Invalid or CallFailed."""
+    grid = script.grid(request, script.arguments(request))
+    named = ([heading_label(each) for each in headings] for headings in (grid.across, grid.down))
+    axes = [MappedAxis(request.script_name, labels, labels) for labels in named]
+    return CellMap(request.script_name, axes, margin=grid.margin)
 
 
-def combinations_of(parts: tuple[str, ...]) -> list[str]:
-    """Return what is in force in each combination; "–" where nothing is."""
-    return [
-        ", ".join(part for place, part in enumerate(parts) if number >> place & 1) or "–"
-        for number in range(2 ** len(parts))
-    ] if parts else [""]
+def heading_label(heading: DrawingHeading) -> str:
+    """Return what is in force of a heading, "–" if nothing is."""
+    return ", ".join(part.text for part in heading if part.in_force) or "–" if heading else ""
 
 
 # Cells of earlier plots -------------------------------------------------------------------------------

@@ -52,7 +52,7 @@ def submit(app: App, asked: Submission, account: Account) -> Submitted:
     Raises Invalid, UnknownName, Forbidden, OverQuota, InvalidImage, TooLarge or ModelError.
     """
     resolved, missing = resolved_submission(app, asked, account)
-    outputs, pictures = earlier_cells(app, resolved, account), picture_count(resolved)
+    outputs, pictures = earlier_cells(app, resolved, account), picture_count(resolved, app.extensions)
     job = app.jobs.submit(replace(resolved, outputs=outputs, pictures=pictures), account)
     app.jobs.warn(job, missing)
     unknown = sorted(name for name in settings_given(asked.settings) if name not in SETTING_NAMES)

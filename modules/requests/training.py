@@ -17,9 +17,13 @@ from modules.base.border import outcome
 from modules.base.errors import Invalid, NotFound
 from modules.base.fields import checker
 from modules.base.limits import MAX_PATH
+from modules.imaging.control.maps import MAPS
 from modules.imaging.dataset.dataset import TrainingData
+from modules.library.annotators import find_annotator, is_run
 from modules.library.catalog import Catalog, ModelFile
+from modules.library.library import Library
 from modules.params.merge import LONGEST_NAME
+from modules.params.preprocessors import IMAGE_PROMPT, INPAINTING, REFERENCE, find_preprocessor
 from modules.params.training import Training
 from modules.params.training_course import OPTIMIZER_PACKAGES, OPTIMIZERS
 from modules.params.training_methods import method_of, with_method_defaults
@@ -31,10 +35,14 @@ from modules.requests.training_data import NAMED_TEMPLATES, data_set_of
 REPEATS = re.compile(r"^[0-9]{1,6}_")       # before the words in a folder's name
 CREATED_KINDS = "embedding", "hypernetwork"  # of files that may be written before anything is learnt
 USUAL_SIDE = 512                            # of a model that is not loaded yet; only shapes depend on it here
+PLAN_FOLDERS = "train_data_dir", "reg_data_dir", "conditioning_data_dir", "output_dir", "logging_dir"
 # fields of other trainers that change what is learnt and that no method here obeys: a plan that uses one is refused
 NOT_OBEYED = ("block_lr", "face_crop_aug_range", "no_token_padding")
 # fields that only whole models' training obeys
 OF_WHOLE_MODELS = ("learning_rate_te", "learning_rate_te1", "learning_rate_te2")
+OF_CONTROLNETS = ("conditioning_preprocessor",)
+NO_TAUGHT_MAPS = (*INPAINTING, *REFERENCE, *IMAGE_PROMPT)      # preprocessors whose maps are no maps
+KINDS_TO_BEGIN_WITH = ("hypernetwork", "controlnet")      # of files that network_weights names, beside LoRAs
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,9 @@ def training_params(app: App, request: Training, mine: AccountData) -> dict[str,
     plan = with_method_defaults(request)
     method = method_of(plan)
     check_obeyed(plan)
+    check_map_makers(plan, app.models)
+    if plan.log_prefix:
+        check_file_name(plan.log_prefix, "log_prefix")
     plan = with_allowed_folders(mine, plan)
     pictures = checked_data(plan)
     found = checkpoint_to_train(app, plan, mine)
@@ -101,7 +112,7 @@ def with_output_file(plan: Training, name: str, base: ModelFile, catalog: Catalo
 def checkpoint_to_train(app: App, plan: Training, mine: AccountData) -> ModelFile:
     """Return the checkpoint that a plan names, else the chosen one, else the first. Raises UnknownName or Invalid."""
     checkpoint = plan.pretrained_model_name_or_path or mine.settings.current.sd_model_checkpoint
-    found = app.models.checkpoints.find(checkpoint) if checkpoint else next(iter(app.models.checkpoints.list()), None)
+    found = app.models.checkpoints.find(checkpoint) if checkpoint else app.models.checkpoints.default()
     if found is None:
         raise Invalid(
             "There is no checkpoint to train on.", "Put one into models/Stable-diffusion.",
@@ -113,8 +124,9 @@ def checkpoint_to_train(app: App, plan: Training, mine: AccountData) -> ModelFil
 def check_obeyed(plan: Training) -> None:
     """Raise Invalid, naming the field, if a plan asks for what would be left out without a word."""
     usual = Training()
-    whole = method_of(plan).kind == "checkpoint"
-    for name in NOT_OBEYED if whole else (*NOT_OBEYED, *OF_WHOLE_MODELS):
+    kind = method_of(plan).kind
+    others = {"checkpoint": OF_CONTROLNETS, "controlnet": OF_WHOLE_MODELS}.get(kind, OF_WHOLE_MODELS + OF_CONTROLNETS)
+    for name in (*NOT_OBEYED, *others):
         if getattr(plan, name) != getattr(usual, name):
             raise Invalid(f"Easel does not train with {name}.", "Leave it out of the plan.", name)
     if plan.num_class_images and not plan.class_prompt.strip():
@@ -125,14 +137,28 @@ def check_obeyed(plan: Training) -> None:
             raise Invalid("Easel trains networks at strength 1.", "Leave it out of the data set.", "network_multiplier")
 
 
+def check_map_makers(plan: Training, library: Library) -> None:
+    """Raise Invalid, UnknownName or ModelMissing for a preprocessor that cannot make a ControlNet's maps."""
+    for name in plan.conditioning_preprocessor:
+        own = find_preprocessor(name)
+        if own.name in NO_TAUGHT_MAPS or not (own.name in MAPS or is_run(own.name)):
+            raise Invalid(f"The preprocessor {own.title} makes no map that a ControlNet could learn.",
+                          "Choose another, such as canny.", "conditioning_preprocessor")
+        if own.name not in MAPS:
+            find_annotator(library, own.name)
+
+
 def with_known_networks(app: App, plan: Training) -> Training:
     """Return a plan whose networks have names of files that are here. Raises UnknownName or Invalid."""
-    known, kind = {name.lower() for name in OPTIMIZERS}, plan.optimizer_type
+    known, optimizer = {name.lower() for name in OPTIMIZERS}, plan.optimizer_type
     packages = {package.partition(".")[0] for package in OPTIMIZER_PACKAGES}
-    if kind.lower() not in known and kind.partition(".")[0] not in packages:
-        raise Invalid(f"There is no optimiser {kind!r:.80}.", f"There are: {', '.join(OPTIMIZERS)}.", "optimizer_type")
+    if optimizer.lower() not in known and optimizer.partition(".")[0] not in packages:
+        raise Invalid(
+            f"There is no optimiser {optimizer!r:.80}.", f"There are: {', '.join(OPTIMIZERS)}.", "optimizer_type"
+        )
     loras, embeddings = app.models.catalogs["lora"], app.models.catalogs["embedding"]
-    begun = app.models.catalogs["hypernetwork"] if method_of(plan).kind == "hypernetwork" else loras
+    kind = method_of(plan).kind
+    begun = app.models.catalogs[kind] if kind in KINDS_TO_BEGIN_WITH else loras
 
     def named(catalog: Catalog, given: str) -> str:
         return catalog.find(Path(given).stem if given.endswith(catalog.kind.endings) else given).name if given else ""
@@ -165,7 +191,7 @@ def recorded_training(params: dict[str, Any]) -> Training:
 
 def named_folders(plan: Training) -> Iterator[tuple[str, str]]:
     """Yield field and path of each folder that a plan reads from or writes to."""
-    for name in ("train_data_dir", "reg_data_dir", "conditioning_data_dir", "output_dir"):
+    for name in PLAN_FOLDERS:
         if folder := getattr(plan, name):
             yield name, folder
     for dataset in plan.datasets:
@@ -197,7 +223,7 @@ def with_allowed_folders(mine: AccountData, plan: Training) -> Training:
         for each in plan.datasets
     )
     plan = replace(plan, datasets=datasets)
-    plan = whole(plan, "train_data_dir", "reg_data_dir", "conditioning_data_dir", "output_dir")
+    plan = whole(plan, *PLAN_FOLDERS)
     absent = plan.num_class_images and plan.reg_data_dir and not Path(plan.reg_data_dir).is_dir()
     return replace(plan, reg_data_dir="") if absent else plan
 
@@ -224,10 +250,7 @@ def free_training_name(plan: Training, catalog: Catalog) -> str:
     """Return the name of the new file: the plan's, else from its pictures' folder. Raises Invalid."""
     folder = plan.train_data_dir or next((each.subsets[0].image_dir for each in plan.datasets if each.subsets), "")
     name = (plan.output_name or plan.token_string or REPEATS.sub("", Path(folder).name) or "training").strip()
-    if not is_new_name(name) or ELSEWHERE.search(name):
-        raise Invalid(
-            f"A file cannot be called {name[:80]!r}.", "Use letters, digits, spaces and -_.+() only.", "output_name"
-        )
+    check_file_name(name, "output_name")
     if len(name.encode()) > LONGEST_NAME:
         raise Invalid(f"The name {name[:40]!r} … is too long for a file.", "Choose a shorter one.", "output_name")
     if ending_there(plan, name, catalog) and not plan.overwrite:
@@ -237,6 +260,12 @@ def free_training_name(plan: Training, catalog: Catalog) -> str:
     return name
 
 
+def check_file_name(name: str, field: str) -> None:
+    """Raise Invalid, naming the field, if no new file can have that name."""
+    if not is_new_name(name) or ELSEWHERE.search(name):
+        raise Invalid(f"A file cannot be called {name[:80]!r}.", "Use letters, digits, spaces and -_.+() only.", field)
+
+
 def ending_there(plan: Training, name: str, catalog: Catalog) -> str:
     """Return the ending, without its dot, of the file of that name that is there; "" without one."""
     folder = model_folder(plan, catalog)
@@ -244,8 +273,14 @@ def ending_there(plan: Training, name: str, catalog: Catalog) -> str:
 
 
 def model_folder(plan: Training, catalog: Catalog) -> Path:
-    """Return where the new file goes."""
-    return Path(plan.output_dir).expanduser().resolve() if plan.output_dir else catalog.roots[0]
+    """Return where the new file goes: the plan's folder, that of the file which it replaces, else the kind's first.
+
+    A file that came with the program stays: one of its name goes into the user's own folder, and is found before it.
+    """
+    if plan.output_dir:
+        return Path(plan.output_dir).expanduser().resolve()
+    named = catalog.all_named(plan.output_name) if plan.overwrite and plan.output_name else []
+    return next((file.path.parent for file in named if not catalog.ships(file)), catalog.roots[0])
 
 
 def free_run(runs: Path, name: str) -> str:

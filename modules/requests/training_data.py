@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from modules.base.errors import Invalid
 from modules.imaging.dataset.buckets import LATENT_CELL, BucketRules
@@ -16,6 +17,7 @@ from modules.imaging.dataset.sources import Subset, divided_folder, read_caption
 from modules.imaging.folders import content_of
 from modules.params.training import Training
 from modules.params.training_data import TrainingDataset, TrainingSubset, option
+from modules.params.training_methods import CONTROLNET_TRAINING, method_of
 
 # what a word is trained with in place of captions
 OBJECT_TEMPLATES = (
@@ -162,17 +164,19 @@ def subset_of(plan: Training, dataset: TrainingDataset, subset: TrainingSubset, 
     metadata = Path(subset.metadata_file) if subset.metadata_file else folder / "metadata.jsonl"
     if subset.metadata_file and not metadata.is_file():
         raise Invalid(f"There is no file {subset.metadata_file}.", "Check its path.", field="metadata_file")
-    masks = subset.conditioning_data_dir
+    named, maps = subset.conditioning_data_dir, method_of(plan) is CONTROLNET_TRAINING
+    beside = folder_there(named, "conditioning_data_dir") if named else None
     return Subset(
         folder=folder,
         repeats=option("num_repeats", *levels),
         class_words=option("class_tokens", *levels),
         is_reg=subset.is_reg,
         caption_ending=dotted(option("caption_extension", *levels)),
-        caption_rules=caption_rules(plan, levels, steps),
+        caption_rules=caption_rules(plan, levels, steps, subset.custom_attributes or {}),
         captions=read_metadata_file(metadata) if metadata.is_file() else None,
         captions_file=metadata if metadata.is_file() else None,
-        masks=folder_there(masks, "conditioning_data_dir") if masks else None,
+        masks=None if maps else beside,
+        maps=beside if maps else None,
         alpha_mask=option("alpha_mask", *levels),
         flip=option("flip_aug", *levels),
         vary_colours=option("color_aug", *levels),
@@ -182,8 +186,10 @@ def subset_of(plan: Training, dataset: TrainingDataset, subset: TrainingSubset, 
     )
 
 
-def caption_rules(plan: Training, levels: tuple[object, ...], steps: int) -> CaptionRules:
-    """Return how a subset's captions vary."""
+def caption_rules(
+    plan: Training, levels: tuple[object, ...], steps: int, attributes: Mapping[str, Any]
+) -> CaptionRules:
+    """Return how a subset's captions vary; attributes: its own, whose texts stand for their names in a template."""
     warm_up = option("token_warmup_step", *levels)
     return CaptionRules(
         separator=option("caption_separator", *levels) or ",",
@@ -200,7 +206,8 @@ def caption_rules(plan: Training, levels: tuple[object, ...], steps: int) -> Cap
         warm_up_steps=int(warm_up * steps) if warm_up < 1 else int(warm_up),
         wildcards=option("enable_wildcard", *levels),
         templates=template_of_plan(plan),
-        words={"name": plan.token_string or plan.output_name},
+        words={"name": plan.token_string or plan.output_name}
+        | {name: text for name, text in attributes.items() if isinstance(text, str)},
     )
 
 

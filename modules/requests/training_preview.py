@@ -8,20 +8,27 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from PIL import Image
+
 from modules.app.account_data import AccountData
 from modules.app.app import App
 from modules.base.errors import Invalid, WebUIError
 from modules.base.streams import stream
+from modules.imaging.control.fitting import fitted_map
+from modules.imaging.control.maps import MAPS, MapOptions
 from modules.imaging.dataset.captions import tag_counts
 from modules.imaging.dataset.dataset import PictureGroup, PictureProblem, TrainingData, TrainingPicture
-from modules.imaging.dataset.samples import load_sample
+from modules.imaging.dataset.samples import PictureSample, load_sample
 from modules.imaging.save import saved
 from modules.library.family_detection import family_of_header
 from modules.library.safetensors_header import read_header
+from modules.params.control import STRETCH_MAP
+from modules.params.preprocessors import Preprocessor, find_preprocessor
 from modules.params.training import Training
 from modules.params.training_files.plan_draft import PlanDraft
 from modules.params.training_files.reading import likely_name, read_config_text, toml_of
-from modules.params.training_methods import method_of, with_method_defaults
+from modules.params.training_methods import CONTROLNET_TRAINING, method_of, with_method_defaults
 from modules.requests.datasets import Dataset
 from modules.requests.model_choice import checkpoint_named
 from modules.requests.training import USUAL_SIDE, with_allowed_folders
@@ -188,18 +195,36 @@ def batch_preview(app: App, mine: AccountData, draft: PlanDraft, step: int) -> d
     epoch, place = divmod(step, data.steps_per_epoch(accumulation))
     batches = data.batches(stream(seed, "order", epoch))[place * accumulation : (place + 1) * accumulation]
     pictures = [picture for batch in batches for picture in batch]
-    return {
-        "epoch": epoch + 1, "step": step,
-        "pictures": [seen_at(picture, seed, step, slot, epoch + 1) for slot, picture in enumerate(pictures)],
-    }
+    follows = method_of(plan) is CONTROLNET_TRAINING
+    makers = [find_preprocessor(name) for name in plan.conditioning_preprocessor] if follows else []
+    found = []
+    for slot, picture in enumerate(pictures):
+        sample = load_sample(picture, stream(seed, "picture", step, slot))      # the run draws from the same streams
+        map_ = map_at(sample, makers, stream(seed, "preprocessor", step, slot)) if follows else None
+        caption = picture.caption_at(stream(seed, "caption", step, slot), step, epoch + 1)
+        found.append(seen_at(picture, sample, caption) | {"map": map_ and jpeg_of_batch(map_)})
+    return {"epoch": epoch + 1, "step": step, "pictures": found}
 
 
-def seen_at(picture: TrainingPicture, seed: int, step: int, slot: int, epoch: int) -> dict[str, Any]:
-    """Return a picture as one step sees it, from the same streams as the run's."""
-    sample = load_sample(picture, stream(seed, "picture", step, slot))
+def map_at(sample: PictureSample, makers: Sequence[Preprocessor], draws: np.random.Generator) -> Image.Image | None:
+    """Return the map that a ControlNet sees with a picture; None if a network would have to make it."""
+    if sample.map or not makers:
+        return sample.map
+    own = makers[int(draws.integers(len(makers)))]
+    if own.name not in MAPS:
+        return None
+    _, a, b = own.effective(-1, -1, -1)
+    levels = MAPS[own.name](np.asarray(sample.image), MapOptions(min(sample.image.size), a, b))
+    return Image.fromarray(fitted_map(levels, sample.image.size, STRETCH_MAP))
+
+
+def seen_at(picture: TrainingPicture, sample: PictureSample, caption: str) -> dict[str, Any]:
+    """Return what is told of a picture as one step sees it."""
     return {
         "name": picture.path.name, "size": sample.image.size, "crop": sample.crop, "flipped": sample.flipped,
-        "caption": picture.caption_at(stream(seed, "caption", step, slot), step, epoch),
-        "image": b64encode(saved(sample.image, "JPEG", quality=BATCH_QUALITY)).decode(),
-        "masked": sample.mask is not None,
+        "caption": caption, "image": jpeg_of_batch(sample.image), "masked": sample.mask is not None,
     }
+
+
+def jpeg_of_batch(image: Image.Image) -> str:
+    return b64encode(saved(image, "JPEG", quality=BATCH_QUALITY)).decode()

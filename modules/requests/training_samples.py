@@ -11,7 +11,11 @@ from typing import Any
 from modules.app.app import App
 from modules.base.accounts import LOCAL_ACCOUNT, LOCAL_OWNER, Account, Role
 from modules.base.border import logged
-from modules.imaging.dataset.sources import find_caption, picture_files
+from modules.base.errors import NotFound
+from modules.imaging.dataset.dataset import like_named
+from modules.imaging.dataset.sources import Subset, find_caption, picture_files
+from modules.imaging.folders import content_of
+from modules.imaging.inputs import save_input
 from modules.params.training import Training
 from modules.requests.form import read_submission
 from modules.requests.submit import submit
@@ -52,6 +56,8 @@ def submit_samples(app: App, record: JobRecord, output: OutputRecord) -> None:
     for row, prompt in enumerate(sample_prompts(plan)):
         text = with_snapshot(prompt.text, str(output.facts["model_kind"]), stem, plan.token_string)
         fields = {"seed": (plan.seed + row) % SAMPLE_SEEDS, **prompt.fields, "prompt": text}
+        if output.facts["model_kind"] == "controlnet":
+            fields["control"] = [unit_to_follow(plan, row, stem, app.data_of(account.name).paths.inputs)]
         if plan.sample_sampler:
             fields.setdefault("sampler_name", plan.sample_sampler)
         submitted = submit(app, read_submission(app, account, "txt2img", fields, settings), account)
@@ -68,11 +74,31 @@ def with_snapshot(text: str, kind: str, stem: str, word: str) -> str:
     >>> with_snapshot("a zorb", "lora", "zorb-step00000100", "")
     'a zorb <lora:zorb-step00000100:1>'
     """
-    if kind in SETTINGS_OF_KINDS:
+    if kind == "controlnet" or kind in SETTINGS_OF_KINDS:
         return text
     if kind == "embedding":
         return text.replace(word, stem) if word and word in text else f"{stem} {text}"
     return f"{text} <{'hypernet' if kind == 'hypernetwork' else kind}:{stem}:1>"
+
+
+def unit_to_follow(plan: Training, row: int, stem: str, inputs: Path) -> dict[str, Any]:
+    """Return the unit of a sample drawn with a ControlNet, which follows one of the pictures that it learns from.
+
+    Raises NotFound if its folders have none any more.
+    """
+    pictures = list(followed_pictures(plan))
+    if not pictures:
+        raise NotFound("There is no picture to follow left in this training's folders.", "Put them back.")
+    picture, map_ = pictures[row % len(pictures)]
+    module = "none" if map_ else plan.conditioning_preprocessor[0]
+    image = save_input(inputs, content_of(map_ or picture))
+    return {"image": image, "module": module, "model": stem, "pixel_perfect": True}
+
+
+def followed_pictures(plan: Training) -> Iterator[tuple[Path, Path | None]]:
+    """Yield the pictures and, where they are files, their maps."""
+    for subset in subjects_of(plan):
+        yield from ((path, like_named(path, subset.maps)) for path in picture_files(subset.folder))
 
 
 def sample_prompts(plan: Training) -> list[SamplePrompt]:
@@ -96,11 +122,15 @@ def first_caption(plan: Training) -> str:
 
 def captions_of(plan: Training) -> Iterator[str]:
     """Yield the captions of the subjects' pictures."""
+    for subset in subjects_of(plan):
+        yield from (find_caption(path, subset).text.split("\n")[0] for path in picture_files(subset.folder))
+
+
+def subjects_of(plan: Training) -> Iterator[Subset]:
+    """Yield the folders of pictures that are no class pictures."""
     for dataset in datasets_of(plan):
-        for each in dataset.subsets:
-            subset = subset_of(plan, dataset, each, 0)
-            if not subset.is_reg:
-                yield from (find_caption(path, subset).text.split("\n")[0] for path in picture_files(subset.folder))
+        found = (subset_of(plan, dataset, each, 0) for each in dataset.subsets)
+        yield from (subset for subset in found if not subset.is_reg)
 
 
 def read_sample_prompt(line: str) -> SamplePrompt:

@@ -27,6 +27,7 @@ class Annotation:
 class Annotate:
     """Ask a preprocessor that is a network for the map of a picture (H, W, 3) uint8. Answer: an `Annotation`.
 
+    pixels: the picture; (H, W, 4) with its mask for a preprocessor that fills its hole
     name: the preprocessor's in `params.preprocessors`
     resolution: the shorter side of what it sees, in pixels; a, b: its two values
     """

@@ -73,12 +73,14 @@ class ControlTimeline:
     """The controls of a pass.
 
     steps: of the pass, which the shares are of
+    filled: (C, h, w), the latent of a picture whose hole a unit has filled, which the pass begins with
     """
 
     controls: tuple[TimedControl, ...]
     steps: int
     changes: tuple[EstimateChange, ...] = ()
     references: tuple[TimedReference, ...] = ()
+    filled: Tensor | None = None
 
     def changed(self, estimates: Sequence[Tensor], positive: int) -> list[Tensor]:
         """Return the rows' estimates, of which so many are of positive prompts, as the units change them."""

@@ -21,6 +21,8 @@ ATTENTION_BACKENDS = (  # A1111's names of attention backends, as in config.json
 )
 FIND_ORDERS = ("None", "Position (left to right)", "Position (center to edge)", "Area (large to small)")
 
+ANY_DEVICE = "any"      # of what there is
+
 
 @dataclass(frozen=True, kw_only=True)
 class DrawingSettings:
@@ -29,6 +31,14 @@ class DrawingSettings:
     sd_model_checkpoint: Annotated[str, Param("Stable Diffusion checkpoint", Choice("checkpoints"), "The model that draws.", section="sd")] = ""
     sd_checkpoints_limit: Annotated[int, Param("Checkpoints kept loaded", Slider(1, 10), "More are dropped from memory, oldest first.", section="sd", server=True)] = 1
     emphasis: Annotated[str, Param("Emphasis mode", Choice(("None", "Ignore", "Original", "No norm")), "What (word:1.2) does to the text's meaning.", "Emphasis", section="sd")] = "Original"
+    needed_device: Annotated[str, Param(
+        "Draw on", Choice((ANY_DEVICE, "GPU", "CPU")),
+        "Where several workers draw: the kind that your jobs wait for.", section="queue",
+    )] = ANY_DEVICE
+    needed_precision: Annotated[str, Param(
+        "Draw in", Choice((ANY_DEVICE, "float32", "float16")),
+        "Where several workers draw: the precision that your jobs wait for.", section="queue",
+    )] = ANY_DEVICE
     randn_source: Annotated[str, Param("Random number source", Choice(("GPU", "CPU", "NV")), "Whose noise a seed gives: this device's, the CPU's, or an NVIDIA GPU's on any device.", "RNG", section="sd")] = "GPU"
     dynamic_prompts: Annotated[str, Param(
         "Dynamic prompts", Choice(DYNAMIC_MODES),
@@ -135,7 +145,10 @@ class DrawingSettings:
     control_net_no_detectmap: Annotated[bool, Param("Do not append detectmap to output", Checkbox(), "Pictures come without the maps that ControlNet followed.", section="control-net")] = False
     control_net_inpaint_blur_sigma: Annotated[int, Param("Blur of inpaint_only's seam", Slider(1, 64), "Over so many pixels the preprocessor inpaint_only blends what is painted with the picture.", section="control-net")] = 7
     control_net_detectmap_autosaving: Annotated[bool, Param("Allow detectmap auto saving", Checkbox(), "The maps that come with a picture are saved beside it.", section="control-net")] = False
-    controlnet_increment_seed_during_batch: Annotated[bool, Param("Increment seed after each controlnet batch iteration", Checkbox(), "Seeds count up over a unit's pictures for a batch, as over any pictures; off, all have the first's.", section="control-net")] = True
+    controlnet_increment_seed_during_batch: Annotated[bool, Param("Increment seed after each controlnet batch iteration", Checkbox(), "Seeds count up over a unit's pictures for a batch, as over any pictures; off, all have the first's.", section="control-net")] = False
+    controlnet_ignore_noninpaint_mask: Annotated[bool, Param("Ignore mask on ControlNet input image if control type is not inpaint", Checkbox(), "Off, a mask that is drawn on an empty picture, or on a scribble's or line art's, is what the map is made of.", section="control-net")] = False
+    control_net_allow_script_control: Annotated[bool, Param("Allow other script to control this extension", Checkbox(), "Scripts of A1111's extensions may change units by fields of p such as control_net_weight.", section="control-net")] = False
+    control_net_sync_field_args: Annotated[bool, Param("Paste ControlNet parameters in infotext", Checkbox(), "Pasted data fill the units; off, the units stay as they are.", section="control-net")] = True
     ad_bbox_sortby: Annotated[str, Param("Order of the finds", Choice(FIND_ORDERS), "In which order the detailer paints what it finds.", "ADetailer order", section="ADetailer", shapes=True)] = FIND_ORDERS[0]
     ad_same_seed_for_each_tab: Annotated[bool, Param("All finds have the picture's seed", Checkbox(), "Otherwise seeds count up from find to find.", "ADetailer same seed", section="ADetailer", shapes=True)] = False
     ad_save_previews: Annotated[bool, Param("Save the finds", Checkbox(), "A copy with the finds framed is saved beside each picture.", section="ADetailer")] = False

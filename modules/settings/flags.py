@@ -257,8 +257,8 @@ class Flags:
     use_cpu: tuple[str, ...] = flag(DEVICE_GROUP, "do these tasks on the CPU: all, sd, …", (),
                                     nargs="+", type=str.lower, choices=DEVICE_TASKS, metavar="TASK")
 
-    disable_all_extensions: bool = flag(START_GROUP, "load no extension, for this start", False)
-    disable_extra_extensions: bool = flag(START_GROUP, "the same: Easel has no extensions of its own", False)
+    disable_all_extensions: bool = flag(START_GROUP, "load no extension but Easel's own parts, for this start", False)
+    disable_extra_extensions: bool = flag(START_GROUP, "the same", False)
     disable_extensions: tuple[str, ...] = flag(
         START_GROUP, "load these extensions not, for this start: names of folders, separated by commas", (),
         type=name_list, metavar="NAME,…",

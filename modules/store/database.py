@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from modules.base.errors import DatabaseUnusable, DiskFull, JobFailed, Unwritable
 from modules.store.migrations import MIGRATIONS, Migration
@@ -17,8 +19,9 @@ BUSY_SECONDS = 30      # waiting time for another process's transaction
 
 
 class Database:
-    """A database file: each write has a connection of its own, reads share one that stays open. Any thread may use it.
+    """A database file: each transaction has a connection of its own, reads share one. Any thread may use it.
 
+    One connection of each stays open: opening one costs more than most statements, since it reads the schema.
     Write-ahead logging, synced.
     """
 
@@ -28,8 +31,10 @@ class Database:
         Raises DatabaseUnusable; for a database of an unknown version before anything in it is touched.
         """
         self.path = path
-        self._reader: sqlite3.Connection | None = None
+        self._reader: KeptConnection | None = None
         self._reading = Lock()
+        self._writer: KeptConnection | None = None      # that no transaction uses
+        self._taking = Lock()
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             refuse_unknown(path, len(migrations))
@@ -43,12 +48,20 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Return a connection for reading alone, kept open: opening one costs more than most queries."""
+        """Return the connection for reading alone."""
         with self._reading:
-            if self._reader is None:
-                self._reader = sqlite3.connect(self.path, timeout=BUSY_SECONDS, check_same_thread=False)
-                self._reader.row_factory = sqlite3.Row
-            yield self._reader
+            if self._reader and self._reader.is_replaced(self.path):
+                self._reader.connection.close()
+                self._reader = None
+            self._reader = self._reader or kept_connection(self.path)
+            yield self._reader.connection
+
+    def rows(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
+        """Return all that a query finds, as plain tuples."""
+        with self.reading() as db:
+            cursor = db.execute(sql, values)
+            cursor.row_factory = None
+            return cursor.fetchall()
 
     @contextmanager
     def open(self) -> Iterator[sqlite3.Connection]:
@@ -56,19 +69,79 @@ class Database:
 
         Raises DiskFull or Unwritable if the disk is why.
         """
-        connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS)
-        try:
-            connection.row_factory = sqlite3.Row
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            with connection:
-                yield connection
-        except sqlite3.OperationalError as error:
-            if told := disk_error(self.path, error):
-                raise told from error
-            raise
-        finally:
-            connection.close()
+        writer = self._take_writer()
+        with ExitStack() as failed:
+            failed.callback(writer.connection.close)
+            with disk_errors(self.path), writer.connection:
+                yield writer.connection
+            failed.pop_all()
+        self._keep_writer(writer)
+
+    def _take_writer(self) -> KeptConnection:
+        """Return the connection that stays open if it is free and the file is still the one it was opened for."""
+        with self._taking:
+            kept, self._writer = self._writer, None
+        if kept and kept.file == file_identity(self.path):
+            return kept
+        if kept:
+            kept.connection.close()
+        return opened_writer(self.path)
+
+    def _keep_writer(self, writer: KeptConnection) -> None:
+        with self._taking:
+            spare, self._writer = self._writer, writer
+        if spare:
+            spare.connection.close()
+
+
+@dataclass(frozen=True, slots=True)
+class KeptConnection:
+    """A connection that stays open. file: the identity of what it was opened for, None if it made the file"""
+
+    connection: sqlite3.Connection
+    file: tuple[int, int] | None
+
+    def is_replaced(self, path: Path) -> bool:
+        """Return whether another file has taken the place of its own."""
+        return file_identity(path) not in (None, self.file)
+
+
+def kept_connection(path: Path) -> KeptConnection:
+    file = file_identity(path)      # first: a file that takes its place meanwhile is noticed at the next use
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False)
+    connection.row_factory = sqlite3.Row
+    return KeptConnection(connection, file)
+
+
+def opened_writer(path: Path) -> KeptConnection:
+    """Open a connection for transactions. Raises DiskFull or Unwritable if the disk is why it cannot be."""
+    with disk_errors(path), ExitStack() as failed:
+        writer = kept_connection(path)
+        failed.callback(writer.connection.close)
+        writer.connection.execute("PRAGMA journal_mode = WAL")
+        writer.connection.execute("PRAGMA synchronous = FULL")
+        failed.pop_all()
+    return writer
+
+
+def file_identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from one that has taken its place; None without a file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Raise DiskFull or Unwritable for an error of SQLite's that the disk is the reason of."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if told := disk_error(path, error):
+            raise told from error
+        raise
 
 
 def disk_error(path: Path, error: sqlite3.OperationalError) -> JobFailed | None:

@@ -80,10 +80,11 @@ class PictureHistory:
         return count
 
     def _shrink(self) -> None:
-        """Give back the room of what was deleted, and leave none of it in the file."""
+        """Give back the room of what was deleted, and leave none of it on the disk."""
         with self.database.open() as db:
             db.commit()
             db.execute("VACUUM")
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")      # the log has what was deleted as well
 
 
 def first_history_tables(db: sqlite3.Connection) -> None:

@@ -8,7 +8,7 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,18 +49,34 @@ def run(
     command: Any, desc: str | None = None, errdesc: str | None = None, custom_env: Mapping[str, str] | None = None,
     live: bool = True,
 ) -> str:
-    """Run a command; a call of pip is made as `run_pip` makes it. Raises RuntimeError with its output."""
+    """Run a command and return what it printed; a call of pip is made as `run_pip` makes it. Raises RuntimeError.
+
+    live: its lines are told as they come, those of its errors too; else errors are told only if it fails
+    """
     words = shlex.split(command) if isinstance(command, str) else [str(word) for word in command]
     if desc:
         say(desc)
     if words[:3] == [sys.executable, "-m", "pip"]:
         return run_pip(shlex.join(words[3:]))
-    done = subprocess.run(words, capture_output=True, text=True, env={**os.environ, **(custom_env or {})}, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{errdesc or 'Error running command'}: {shlex.join(words)}\n{done.stdout}\n{done.stderr}")
+    how: dict[str, Any] = {
+        "stdout": subprocess.PIPE, "text": True, "errors": "replace", "env": {**os.environ, **(custom_env or {})},
+    }
     if live:
-        say(done.stdout.rstrip())
-    return done.stdout
+        with subprocess.Popen(words, stderr=subprocess.STDOUT, **how) as running:
+            printed, errors, code = "".join(told_lines(running.stdout or ())), "", running.wait()
+    else:
+        done = subprocess.run(words, stderr=subprocess.PIPE, check=False, **how)
+        printed, errors, code = done.stdout, done.stderr, done.returncode
+    if code:
+        raise RuntimeError(f"{errdesc or 'Error running command'}: {shlex.join(words)}\n{printed}{errors}")
+    return printed
+
+
+def told_lines(lines: Iterable[str]) -> Iterator[str]:
+    """Yield lines, each of which is told when it comes."""
+    for line in lines:
+        say(line.rstrip())
+        yield line
 
 
 def check_run(command: Any) -> bool:

@@ -197,7 +197,7 @@ def __getattr__(name: str) -> Any:
 def basedir() -> str:
     """Return the folder of the extension that is being loaded or called; the program's outside of any."""
     host = bound_host()
-    return str(host.root / host.calling) if host.calling else str(host.program.flags.paths.root)
+    return str(host.state_of(host.calling).extension.folder if host.calling else host.program.flags.paths.root)
 
 
 def list_scripts(scriptdirname: str, extension: str, *, include_extensions: bool = True) -> list[ScriptFile]:

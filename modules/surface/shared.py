@@ -92,6 +92,12 @@ class MemoryMonitor:
         return {}
 
 
+def interrogate_models(host: Host) -> Any:
+    from modules.surface.interrogate import InterrogateModels
+
+    return InterrogateModels()
+
+
 def device(host: Host) -> Any:
     from modules.surface import devices
 
@@ -110,6 +116,7 @@ VIEWS: Mapping[str, Callable[[Host], Any]] = {
     "total_tqdm": lambda host: TotalTqdm(),
     "mem_mon": lambda host: MemoryMonitor(),
     "device": device,
+    "interrogator": interrogate_models,
     "weight_load_location": weight_load_location,
     "options_templates": lambda host: OptionTemplates(),
     "sd_upscalers": lambda host: [SeenUpscaler(name) for name in host.program.models.upscalers()],

@@ -57,7 +57,7 @@ def namespace(host: Host) -> argparse.Namespace:
     flags: Flags = host.program.flags
     given = {name: spelled_value(value) for name, value in flags.public().items() if value not in (None, ())}
     values = dict(USUAL_FLAGS) | flag_paths(flags.paths) | dict.fromkeys(SECRET_FLAGS)
-    values["gradio_allowed_path"] = [str(host.root)]        # the page reads their files, wherever the data folder is
+    values["gradio_allowed_path"] = [*map(str, host.folders)]   # the page reads their files, wherever they are
     missing = dict.fromkeys(flags.public()) | {"use_cpu": []}
     return argparse.Namespace(**(missing | values | given | host.flags))
 

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
+from modules.requests.patterns import below_outputs
+from modules.surface import shared
+from modules.surface.binding import bound_host
+from modules.surface.images import save_image
+from modules.surface.infotext_utils import image_from_url_text
 from modules.surface.ui_components import ToolButton, gr
 
 
@@ -57,6 +65,41 @@ def create_refresh_button(
     button = ToolButton(value=SYMBOLS["refresh_symbol"], elem_id=elem_id, tooltip="Refresh")
     button.click(fn=refresh, inputs=[], outputs=components)
     return button
+
+
+def save_files(js_data: str, images: Any, do_make_zip: bool, index: int) -> tuple[Any, str]:
+    """Save a gallery's pictures into the folder for saving by hand; returns an update of a list of files, and HTML.
+
+    js_data: JSON with `infotexts`, one for each picture; index: of the one that is saved, -1 for all
+    """
+    texts = json.loads(js_data).get("infotexts") or []
+    folder = str(bound_host().program.flags.paths.outputs.joinpath(*below_outputs(shared.opts.outdir_save)))
+    one = index >= 0 and shared.opts.save_selected_only
+    saved: list[str] = []
+    for number, source in enumerate(images):
+        if one and number != index:
+            continue
+        if picture := gallery_picture(source):
+            text = texts[number] if number < len(texts) else ""
+            saved.append(save_image(picture, folder, "", extension=shared.opts.samples_format, info=text)[0])
+    if do_make_zip and saved:
+        saved.insert(0, zipped(saved))
+    told = f"Saved: {Path(saved[0]).name}" if saved else "There is no picture to save."
+    return gr.update(value=saved, visible=bool(saved)), plaintext_to_html(told)
+
+
+def gallery_picture(source: Any) -> Any:
+    """Return a picture of a gallery's value, which may be a pair with its caption; None if it is none."""
+    return image_from_url_text(source[0] if isinstance(source, tuple | list) else source)
+
+
+def zipped(paths: Sequence[str]) -> str:
+    """Write files into an archive beside the first of them; returns its path."""
+    target = Path(paths[0]).with_suffix(".zip")
+    with ZipFile(target, "x") as archive:
+        for path in paths:
+            archive.write(path, Path(path).name)
+    return str(target)
 
 
 def setup_dialog(button_show: Any, dialog: Any, *, button_close: Any = None) -> None:

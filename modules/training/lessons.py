@@ -18,6 +18,7 @@ from modules.sampling.latent import LatentFormat
 from modules.sampling.questions import EncodeImage, SizeConditioning, Task
 from modules.sampling.weights import Weights
 from modules.training.noise import DrawPlace
+from modules.training.picture_maps import PictureMaps
 from modules.training.questions import Example
 
 VALIDATION_STEP = -1      # of the streams that validation draws from: the same numbers at every step
@@ -31,8 +32,8 @@ class Lessons:
     accumulation: batches of a step; reuses: latents of pictures that do not vary are kept in memory
     sampling: as in A1111 a picture's latent is drawn "once" from what the VAE gives, at each step ("random"), or is
         its mean ("deterministic"); most_held_out: pictures to validate on, 0 is all
-    with_pixels: True where a decoder is trained; drawings: asks for captions and latents (C, h, w) on the network's
-        scale that the model drew before it learnt
+    with_pixels: True where a decoder is trained; maps: where a ControlNet is
+    drawings: asks for captions and latents (C, h, w) on the network's scale that the model drew before it learnt
     """
 
     data: TrainingData
@@ -44,6 +45,7 @@ class Lessons:
     sampling: str = "deterministic"
     most_held_out: int = 0
     with_pixels: bool = False
+    maps: PictureMaps | None = None
     drawings: Callable[[], Task[list[tuple[str, Tensor]]]] | None = None
     _kept: dict[tuple[str, bool], tuple[Tensor, Tensor | None]] = field(default_factory=dict)
     _epoch: tuple[int, list[tuple[TrainingPicture, ...]]] = (-1, [])
@@ -94,7 +96,8 @@ class Lessons:
         frame = SizeConditioning(width, height, crop_left=crop[0], crop_top=crop[1])
         caption = picture.caption_at(place.draws("caption"), max(0, place.step), epoch)
         pixels = sample_pixels(load_sample(picture, place.draws("picture"))) if self.with_pixels else None
-        return Example(picture.path.name, caption, latent, place, frame, mask, self._weight(picture), pixels)
+        shown = (yield from self.maps.of(picture, place)) if self.maps else None
+        return Example(picture.path.name, caption, latent, place, frame, mask, self._weight(picture), pixels, shown)
 
     def _seen(self, picture: TrainingPicture, place: DrawPlace) -> Task[tuple[Tensor, Tensor | None, tuple[int, int]]]:
         keeps = self.reuses and not varies(picture) and self.sampling != "random"

@@ -37,6 +37,8 @@ class OptimizerKind:
 ONE_KERNEL = (("foreach", False),)      # choices of another kernel change the last bits
 ADAMW, SGD = OptimizerKind("torch.optim", "AdamW", ONE_KERNEL), OptimizerKind("torch.optim", "SGD", ONE_KERNEL)
 NESTEROV = OptimizerKind("torch.optim", "SGD", (*ONE_KERNEL, ("momentum", 0.9), ("nesterov", True)))
+# sd-scripts' Adafactor, whose own rates are off unless they are asked for
+GIVEN_RATE = (("scale_parameter", False), ("relative_step", False), ("warmup_init", False))
 LION = OptimizerKind("modules.training.lion", "Lion")
 OPTIMIZER_KINDS: dict[str, OptimizerKind] = {
     "AdamW": ADAMW,
@@ -47,7 +49,7 @@ OPTIMIZER_KINDS: dict[str, OptimizerKind] = {
     "SGDNesterov": NESTEROV,
     "Lion": LION,
     "Muon": OptimizerKind("modules.training.muon", "Muon"),
-    "AdaFactor": OptimizerKind("torch.optim", "Adafactor", ONE_KERNEL),
+    "AdaFactor": OptimizerKind("transformers.optimization", "Adafactor", GIVEN_RATE),
     "AdamW8bit": OptimizerKind("bitsandbytes.optim", "AdamW8bit", (), "AdamW"),
     "PagedAdamW": OptimizerKind("bitsandbytes.optim", "PagedAdamW", (), "AdamW"),
     "PagedAdamW8bit": OptimizerKind("bitsandbytes.optim", "PagedAdamW8bit", (), "AdamW"),

@@ -21,7 +21,7 @@ class Example:
     """A picture as a step sees it.
 
     latent: (C, h, w) on the network's scale; mask: (h, w) weights of the loss, if any
-    pixels: (3, H, W) in [−1, 1], where a decoder is trained
+    pixels: (3, H, W) in [−1, 1], where a decoder is trained; map: (3, H, W) in [0, 1], where a ControlNet is
     weight: how much it counts, such as sd-scripts' `prior_loss_weight`
     """
 
@@ -33,6 +33,7 @@ class Example:
     mask: Tensor | None = None
     weight: float = 1.0
     pixels: Tensor | None = None
+    map: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)

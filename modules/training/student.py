@@ -23,6 +23,7 @@ class TrainableModel:
     unet_names: the UNet's modules by their names in checkpoints, where LoRAs call them so; else empty
     token_table: encoder, "clip", "clip_l" … → its tokens' rows (tokens, width); velocity: it predicts v, not noise
     vae: what makes pictures of latents, if it is known
+    controlnet: makes a ControlNet: that of a name, or for "" one that begins as the UNet's encoder
     """
 
     networks: Mapping[str, nn.Module]
@@ -30,6 +31,7 @@ class TrainableModel:
     token_table: Mapping[str, Tensor] = field(default_factory=dict)
     velocity: bool = False
     vae: nn.Module | None = None
+    controlnet: Callable[[str], nn.Module] | None = None
 
 
 DrawPlaces = tuple[DrawPlace, ...]      # of the rows of a call

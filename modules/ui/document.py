@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -44,6 +45,11 @@ class Document:
         await send({"type": "http.response.body", "body": reply.body})
 
 
+@lru_cache(maxsize=2)      # gradio's document is the same for all until an extension changes the page
+def without_spared(document: bytes) -> bytes:
+    return SPARED.sub(b"", document)
+
+
 def for_good(send: Send) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start" and message["status"] == 200:
@@ -81,7 +87,7 @@ class Reply:
 
         known: the ETag of the browser's copy
         """
-        before, end, after = SPARED.sub(b"", self.body).rpartition(HEAD_END)
+        before, end, after = without_spared(self.body).rpartition(HEAD_END)
         self.body = before + head + end + after
         tag = f'"{hashlib.sha256(self.body).hexdigest()[:32]}"'
         if tag in known:

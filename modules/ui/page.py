@@ -22,9 +22,9 @@ from modules.base.families import SPOKEN
 from modules.base.fields import Choice, Choices, declared_params, defaults
 from modules.params.batch import ExtrasBatch, Img2ImgBatch
 from modules.params.regions import ATTENTION_MODE
-from modules.params.scripts import SCRIPTS
 from modules.params.txt2img import Txt2Img
 from modules.plugins.host import Host, error_text
+from modules.plugins.native_scripts import all_scripts
 from modules.plugins.scripts import EXTRAS_TAB
 from modules.requests.choices import OF_FILES, choices_now, file_problems, lists_of, missing_folder
 from modules.requests.model_choice import checkpoint_named, form_start, standing_choice
@@ -155,10 +155,10 @@ class Forms(NamedTuple):
 
     @classmethod
     def of(cls, app: App, words: Words) -> Forms:
-        lists = lists_of(app, app.data_of(LOCAL_OWNER))
+        lists, scripts = lists_of(app, app.data_of(LOCAL_OWNER)), all_scripts(app.extensions)
         forms = cls(
-            ScriptedForm(Txt2Img, "txt2img", lists, words, TabFields(held=TXT2IMG_HELD)),
-            ScriptedForm(Img2ImgBatch, "img2img", lists, words, img2img.img2img_fields(words)),
+            ScriptedForm(Txt2Img, "txt2img", lists, words, TabFields(held=TXT2IMG_HELD), scripts),
+            ScriptedForm(Img2ImgBatch, "img2img", lists, words, img2img.img2img_fields(words), scripts),
             Form(ExtrasBatch, "extras", lists, words, extras.extras_fields(words)),
         )
         for tab, form in forms.by_tab().items():
@@ -250,7 +250,7 @@ def document(app: App, assets: Assets, mounted: ASGIApp, standing: Mapping[str, 
 def facts(app: App, forms: Mapping[str, Form[Any]], making: Mapping[str, Form[Any]]) -> dict[str, Any]:
     """Return the facts that the scripts need, the same for every account."""
     declared, localization = declared_options(app.extensions), localization_facts(Words())
-    quick = quicksettings.quick_list_facts(Words())
+    quick, scripts = quicksettings.quick_list_facts(Words()), all_scripts(app.extensions)
     return {
         "title": TITLE,
         "theme": app.flags.theme,
@@ -260,7 +260,7 @@ def facts(app: App, forms: Mapping[str, Form[Any]], making: Mapping[str, Form[An
         "lists": choice_lists({**forms, **making}),
         "scripts": {tab: argument_ids(scripts_of(form)) for tab, form in forms.items()},
         "arguments": {tab: argument_ids(arguments_of_extensions(form)) for tab, form in forms.items()},
-        "script_arguments": {each.name: [field.name for field in fields(each.arguments)] for each in SCRIPTS},
+        "script_arguments": {each.name: [field.name for field in fields(each.arguments)] for each in scripts},
         "settings": defaults(Settings) | localization["settings"] | quick["settings"]
         | {name: option.default for name, option in declared.items()},
         "labels": settings.labels(Words()) | localization["labels"] | quick["labels"]

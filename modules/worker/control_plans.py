@@ -8,7 +8,8 @@ from modules.library.catalog import ModelFile
 from modules.library.control_models import find_control_model
 from modules.library.library import Library
 from modules.params.control import ControlUnit, enabled_units
-from modules.params.txt2img import Generation
+from modules.params.hires import hires_target
+from modules.params.txt2img import Generation, Txt2Img
 from modules.pipelines.canvas import Load
 from modules.pipelines.control_maps import MapMaker
 from modules.pipelines.plan import Files, PlannedUnit
@@ -26,7 +27,10 @@ def with_control(files: Files, params: Generation, library: Library, load: Load)
     if not units:
         return files
     maps, frame = MapMaker(load), (params.width, params.height)
-    planned = tuple(PlannedUnit(unit, control_file(library, unit), maps, frame) for unit in units)
+    largest = hires_target(params).kept if isinstance(params, Txt2Img) and params.enable_hr else None
+    planned = tuple(
+        PlannedUnit(unit, control_file(library, unit), maps, frame, largest=largest) for unit in units
+    )
     hires = files.hires and replace(files.hires, control=planned)
     return replace(files, control=planned, hires=hires)
 

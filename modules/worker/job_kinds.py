@@ -8,7 +8,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from modules.base.errors import ModelError, UnknownName
+from modules.base.errors import Invalid, ModelError, UnknownName
 from modules.engine.messages import JobSpec
 from modules.imaging.inputs import load_input
 from modules.library.library import Library, Remembering, not_here
@@ -196,7 +196,7 @@ def extent(plan: ImagePlan[Any, Any] | ExtrasPlan) -> Iterable[tuple[tuple[int, 
 
 def plan_txt2img(spec: JobSpec, library: Library, inputs: Path, moments: Moments | None = None) -> JobPlan:
     """Plan a txt2img job. Raises UnknownName or ModelError for a model, Invalid for a script's lines."""
-    cells = each_request(Txt2Img, spec)
+    cells = each_request(Txt2Img, spec, moments)
     library = Remembering(library.catalogs, library.approximations)
     read = partial(load_input, inputs)
     plans: list[ImagePlan] = []
@@ -220,22 +220,27 @@ def txt2img_plans(settings: Settings, library: Library, read: Load, params: Txt2
     return with_detailer(with_maps(each_image(hires.plan_hires(params, settings, files))), library, read)
 
 
-def each_request(cls: type[Request], spec: JobSpec) -> Cells:
+def each_request(cls: type[Request], spec: JobSpec, moments: Moments | None) -> Cells:
     """Return the job's request, or one for each picture if they have prompts of their own, each with its settings."""
     own = [read_spec(cls, each) for each in picture_specs(spec)]
     if own:
         return Cells([(in_place(params, number), settings) for number, (params, settings) in enumerate(own)], GridSet())
-    return script_cells(*read_spec(cls, spec), spec.save)
+    return script_cells(*read_spec(cls, spec), spec.save, moments)
 
 
-def script_cells(params: Request, settings: Settings, saved: bool) -> Cells:
+def script_cells(params: Request, settings: Settings, saved: bool, moments: Moments | None) -> Cells:
     """Return the request, or the requests that its script makes of it, each with its settings.
 
-    saved: True if the pictures are saved to the outputs
+    saved: True if the pictures are saved to the outputs. Raises Invalid for an extension's script that is not here.
     """
-    if params.script_name not in REQUEST_SCRIPTS:
+    name = params.script_name
+    if not name or name in IMAGE_SCRIPTS:
         return Cells([(params, settings)], GridSet())
-    return REQUEST_SCRIPTS[params.script_name](params, script_arguments(params), settings, saved)
+    if name in REQUEST_SCRIPTS:
+        return REQUEST_SCRIPTS[name](params, script_arguments(params), settings, saved)
+    if moments and (cells := moments.cells(params, settings)):
+        return cells
+    raise Invalid(f"The script {name} is not here.", "Switch its extension on, or choose another.", "script_name")
 
 
 def enlargeable(params: Txt2Img, settings: Settings, library: Library) -> Txt2Img:
@@ -256,7 +261,7 @@ def plan_img2img(spec: JobSpec, library: Library, inputs: Path, moments: Moments
     usual = read_spec(Img2Img, spec)
     batch = Batch.recorded(spec.params)
     if not batch:
-        cells = each_request(Img2Img, spec)
+        cells = each_request(Img2Img, spec, moments)
         plan = img2img_plan(
             Remembering(library.catalogs, library.approximations), partial(load_input, inputs), cells, moments
         )
@@ -265,7 +270,7 @@ def plan_img2img(spec: JobSpec, library: Library, inputs: Path, moments: Moments
 
     def plan_file(number: int, entry: BatchItem) -> JobPlan:
         params, settings = request_of_file(spec, usual, entry, number)
-        return img2img_plan(remembering, read, script_cells(params, settings, saved=False), moments)
+        return img2img_plan(remembering, read, script_cells(params, settings, False, moments), moments)
 
     return plan_batch(batch, plan_file)
 

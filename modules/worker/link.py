@@ -135,10 +135,10 @@ class ChildProcess:
     def end(self) -> tuple[str, bool]:
         code = self.program.end()
         self.outbox.close()
-        return death_of(code), True
+        return exit_reason(code), True
 
 
-def death_of(code: int) -> str:
+def exit_reason(code: int) -> str:
     """Return in words how a process ended."""
     if code >= 0:
         return f"it ended with exit code {code}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from modules.engine.messages import JobSpec
 from modules.imaging.inputs import load_input
 from modules.library.library import Library
 from modules.params.map_request import MapRequest
+from modules.params.preprocessors import FILLS_HOLE
 from modules.pipelines.maps import POSE, MapPlan
 from modules.requests.recorded import known_fields, recorded_request
 from modules.settings.options import Settings
@@ -24,7 +26,9 @@ def plan_maps(spec: JobSpec, library: Library, inputs: Path) -> JobPlan[Any]:
         samples_format="png", enable_pnginfo=False,
     )
     request, load = recorded_request(MapRequest, spec.params), partial(load_input, inputs)
-    return JobPlan([MapPlan(request, settings, name, load) for name in request.images], pose_of, map_facts)
+    masks = request.masks if request.preprocessor.name == FILLS_HOLE else ()
+    plans = [MapPlan(request, settings, *names, load) for names in zip_longest(request.images, masks, fillvalue="")]
+    return JobPlan(plans, pose_of, map_facts)
 
 
 def pose_of(plan: MapPlan, extra: Extra) -> str:

@@ -1,6 +1,7 @@
 """Several workers as one, each on a device of its own: a job goes to one that has its model, else to the least loaded.
 
-The policy is `cost`: the pictures that wait there already, and as many more as fetching and loading the model costs.
+The policy is a member's `cost` (worker/pool_member.py): the pictures that wait there already, and as many more as
+fetching and loading the model costs, counted as longer where a worker has shown itself to be slower (worker/pace.py).
 One that has work counts as longer by all that waits in the queue, so that none stands idle beside a long queue.
 A job of many pictures is made by several that have nothing else to do (worker/shared_jobs.py).
 Equal costs are decided by which worker has room for another model, then by which one was given a job least recently.
@@ -10,24 +11,21 @@ The order of jobs is the queue's (app/fair_queue.py); the pool only chooses the 
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from itertools import count
-from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from modules.app.fair_queue import DEVICE
-from modules.app.jobs import begun_again
+from modules.app.jobs import begun_again_note
+from modules.app.work import picture_work
 from modules.base.border import logged
-from modules.base.errors import UnknownName
+from modules.base.errors import UnknownName, error_data
 from modules.engine import messages as events
 from modules.engine.messages import (
     BROKEN,
     READY,
-    RESTARTING,
     WORKER_STARTING,
     Emit,
     JobSpec,
@@ -35,22 +33,28 @@ from modules.engine.messages import (
     WorkerHealth,
     WorkerInfo,
 )
-from modules.store.jobs import INTERRUPTED
+from modules.store.jobs import FAILED, IMAGE, INTERRUPTED
 from modules.store.migrations import pictures_of
-from modules.worker.planners import lane_of
+from modules.worker.needs import JobNeeds, needs_nothing, unmet
+from modules.worker.pool_member import GivenJob, Home, PoolMember
 from modules.worker.shared_jobs import NO_PICTURES, SharedJob, can_be_shared
-from modules.worker.texts import names_paths
 
 log = logging.getLogger(__name__)
-FETCH_COST = 12.0         # pictures that may be made while a machine is sent a checkpoint
-MODEL_COST = 4.0          # and while it is loaded
-ADDITIONS_COST = 0.5      # and while its VAE and networks are exchanged
 MOST_BEHIND = 20          # pictures of the queue that are counted: enough to outweigh what a model costs
 MAX_REMEMBERED = 3        # checkpoints of a worker's last jobs
 MOST_SHARERS = 16         # workers that make one job
 TAG_BEGINS = "<"         # begins a network in a prompt
 
+# why a job waits that no worker may have now
+DRAINED, OUT_OF_SIGHT, STILL_STARTING = "drained", "out of sight", "starting"
+WAITING_NOTES = {
+    DRAINED: "This job waits until a worker takes jobs again: those that could do it are being drained.",
+    OUT_OF_SIGHT: "This job works on files of the server, and waits for a worker that sees them (--shared-files).",
+    STILL_STARTING: "This job waits for a worker that is still starting: no other has what it needs.",
+}
+
 Identify = Callable[[str], str]
+ReadNeeds = Callable[[JobSpec], JobNeeds]
 CountWaiting = Callable[[int], int]
 
 
@@ -65,101 +69,29 @@ def left_of(spec: JobSpec) -> int:
     return max(1, (spec.pictures or pictures_of(spec.params)) - len(spec.done))
 
 
-@dataclass(frozen=True)
-class Home:
-    """The place of a worker.
-
-    shared: it sees the server's files under the server's paths; has: returns whether its disk has a checkpoint
-    """
-
-    name: str = ""
-    shared: bool = True
-    has: Callable[[str], bool] = lambda model: True
-
-
-@dataclass(eq=False)
-class PoolMember:
-    """One of the workers, and its latest state."""
-
-    home: Home = Home()
-    worker: Worker = field(init=False)
-    jobs: dict[str, int] = field(default_factory=dict)               # → pictures left to make
-    models: OrderedDict[str, frozenset[str]] = field(default_factory=OrderedDict)     # last checkpoints → additions
-    health: WorkerHealth = WorkerHealth("", WORKER_STARTING)
-    state: events.WorkerState = events.WorkerState("")
-    ready: events.WorkerReady | None = None
-    used: int = 0                     # the number of the latest job that it was given
-    draining: bool = False            # it finishes what it has, and is given nothing
-
-    @property
-    def rank(self) -> int:
-        """Its rank among those that may be given a job: 0 if it lives, 1 while it starts, 2 after several deaths.
-
-        After one death it is back soon, and others keep their models.
-        """
-        first_death = self.health.phase == RESTARTING and self.health.deaths == 1
-        return 0 if first_death or self.health.phase == READY else 1 + (self.health.phase != WORKER_STARTING)
-
-    def may_have(self, spec: JobSpec) -> bool:
-        """Return whether it may be given the job: what works on the server's files needs a worker that sees them."""
-        return not self.draining and (self.home.shared or lane_of(spec.kind) == DEVICE and not names_paths(spec.params))
-
-    def cost(self, model: str, additions: frozenset[str], behind: int) -> float:
-        """Return the number of pictures until it would begin a job of that checkpoint.
-
-        behind: pictures in the queue, which whoever has work would get as well
-        """
-        waiting = float(sum(self.jobs.values())) + (behind if self.jobs else 0)
-        if model not in self.models:
-            return waiting + MODEL_COST + (0.0 if self.home.has(model) else FETCH_COST)
-        return waiting if self.models[model] == additions else waiting + ADDITIONS_COST
-
-    @property
-    def device(self) -> Mapping[str, str]:
-        """Its device and what else decides a picture's last bits, such as precisions."""
-        return self.ready.device if self.ready else {}
-
-    def can_help(self, other: PoolMember) -> bool:
-        """Return whether it may make a part of the other's job: it is idle, and its pictures would be the other's."""
-        return not (self.jobs or other.jobs) and self.health.phase == READY and self.device == other.device
-
-    @property
-    def info(self) -> WorkerInfo:
-        device = self.device.get("device", "")
-        models = tuple(Path(model).name for model in self.models)
-        pictures = sum(self.jobs.values())
-        return WorkerInfo(
-            self.home.name, device, self.health.phase, self.health.deaths, self.state.loading, models,
-            len(self.jobs), pictures, self.draining, self.home.shared, self.health.reason,
-        )
-
-    def remember(self, model: str, additions: frozenset[str], most: int) -> None:
-        self.models[model] = additions
-        self.models.move_to_end(model)
-        while len(self.models) > most:
-            self.models.popitem(last=False)
-
-
 class WorkerPool:
     """Several workers behind the interface of one (`Worker` in engine/messages.py)."""
 
     def __init__(
         self, make: Sequence[Callable[[Emit], Worker]], emit: Emit, models_kept: Callable[[], int] = lambda: 1,
-        identify: Identify = str, behind: CountWaiting = lambda most: 0,
+        identify: Identify = str, behind: CountWaiting = lambda most: 0, needs: ReadNeeds = needs_nothing,
     ) -> None:
         """identify: returns the same text for all names of one checkpoint
 
         behind: returns the number of pictures in the queue that nobody has been given yet, at most so many
+        needs: returns what a job needs of a worker
         """
-        self.emit, self.models_kept, self.identify, self.behind = emit, models_kept, identify, behind
+        self.emit, self.models_kept, self.identify, self.behind, self.needs = emit, models_kept, identify, behind, needs
         self._given = count(1)
         self.members: list[PoolMember] = []
-        self.homeless: dict[str, JobSpec] = {}      # jobs that no worker may have, until one joins
+        self.homeless: dict[str, JobSpec] = {}      # jobs that no worker may have, until one joins or is opened
+        self._told_why: dict[str, str] = {}         # of those, why they wait
         self.shared: dict[str, SharedJob] = {}      # jobs that several workers make
         self.most_sharers = MOST_SHARERS
         self._unwanted: list[tuple[PoolMember, str]] = []      # parts to be interrupted, once the lock is free
+        self._told_error = ""
         self._lock = RLock()
-        self._merge: dict[type, Callable[[PoolMember, Any], events.Event]] = {
+        self._merge: dict[type, Callable[[PoolMember, Any], Sequence[events.Event]]] = {
             events.WorkerState: self._state,
             events.WorkerReady: self._ready,
             WorkerHealth: self._health,
@@ -181,7 +113,8 @@ class WorkerPool:
         with self._lock:
             self._include(member, make)
             member.worker.start()
-            self._place_homeless()
+            told = self._place_homeless()
+        self._tell(told)
         return member
 
     def remove(self, member: PoolMember, reason: str) -> None:
@@ -190,13 +123,12 @@ class WorkerPool:
             self.members.remove(member)
             lost = tuple(member.jobs)
             member.jobs.clear()
-            ready = self._merged_ready()
-            health = self._merged_health()
+            merged = [self._merged_ready(), self._merged_health(), *self._changed_error()]
         # first, so that it names no picture that somebody else is about to make
         logged(member.worker.abandon if isinstance(member.worker, events.MachineWorker) else member.worker.stop)
         with self._lock:
-            told = self._lost(member, events.WorkerDied("", lost, (), False, reason))
-        for event in (ready, health, *told):
+            told = [*self._lost(member, events.WorkerDied("", lost, (), False, reason)), *self._place_homeless()]
+        for event in (*merged, *told):
             logged(self.emit, event)
 
     def drain(self, name: str, draining: bool) -> None:
@@ -207,41 +139,73 @@ class WorkerPool:
                 raise UnknownName("worker", name, named)
             named[name].draining = draining
             ready = self._merged_ready()
-            self._place_homeless()
-        self.emit(ready)      # there is less room now, or more
+            told = self._place_homeless()
+        self._tell([ready, *told])      # there is less room now, or more
 
     def listed(self) -> list[WorkerInfo]:
         """Return what the administrator sees of each worker."""
         with self._lock:
             return [member.info for member in self.members]
 
-    def _place_homeless(self) -> None:
+    def submit(self, spec: JobSpec) -> None:
+        with self._lock:
+            told = self._place(spec)
+        self._tell(told)
+
+    def _tell(self, told: Sequence[events.Event]) -> None:
+        for event in told:
+            self.emit(event)
+
+    # The choice of a worker
+
+    def _place_homeless(self) -> list[events.Event]:
         specs = list(self.homeless.values())
         self.homeless.clear()
-        for spec in specs:
-            self.submit(spec)
+        return [event for spec in specs for event in self._place(spec)]
 
-    def submit(self, spec: JobSpec) -> None:
-        model, additions = self._models_of(spec)
-        behind = self.behind(MOST_BEHIND)
-        with self._lock:
-            able = [member for member in self.members if member.may_have(spec)]
-            if not able:
-                self.homeless[spec.id] = spec
-                return
-            first = min(
-                able,
-                key=lambda each: (
-                    each.rank, each.cost(model, additions, behind), len(each.models) >= self._remembered, each.used
-                ),
-            )
-            sharers = [first] if behind or not can_be_shared(spec) else self._sharers(spec, first, able)
-            if sharers == [first]:
-                self._give(first, spec, left_of(spec))
-                return
+    def _place(self, spec: JobSpec) -> Sequence[events.Event]:
+        """Give a job to a worker, or to several; return what is told of one that must wait or cannot be done."""
+        (model, additions), needs, behind = self._models_of(spec), self.needs(spec), self.behind(MOST_BEHIND)
+        able = [member for member in self.members if not member.draining and member.can_do(spec, needs)]
+        if not able:
+            return self._without_worker(spec, needs)
+        self._told_why.pop(spec.id, None)
+        paces = [member.pace for member in able]
+        first = min(
+            able,
+            key=lambda each: (
+                each.rank, (each.cost(model, additions, behind) + left_of(spec)) * each.pace.slowness(paces),
+                len(each.models) >= self._remembered, each.used,
+            ),
+        )
+        sharers = [first] if behind or not can_be_shared(spec) else self._sharers(spec, first, able)
+        if sharers == [first]:
+            self._give(first, spec, left_of(spec))
+        else:
             job = self.shared[spec.id] = SharedJob(spec, len(sharers))
             for member in sharers:
                 self._give_part(job, member)
+        return ()
+
+    def _without_worker(self, spec: JobSpec, needs: JobNeeds) -> Sequence[events.Event]:
+        """Let a job wait until a worker may have it; end it if all have told that they cannot do it."""
+        seeing = [member for member in self.members if member.sees_files_of(spec)]
+        known = [member.ready for member in seeing if member.ready]
+        if any(member.can_do(spec, needs) for member in seeing):
+            return self._let_wait(spec, DRAINED)
+        if known and len(known) == len(seeing):
+            self._told_why.pop(spec.id, None)
+            return [events.Ended(spec.id, FAILED, error_data(unmet(needs, known)))]
+        return self._let_wait(spec, STILL_STARTING if known else "" if seeing else OUT_OF_SIGHT)
+
+    def _let_wait(self, spec: JobSpec, why: str) -> Sequence[events.Event]:
+        """Keep a job until a worker may have it; return why, if that is not what its owner was told before."""
+        self.homeless[spec.id] = spec
+        # without any worker that is told to all
+        if not (self.members and why) or why == self._told_why.get(spec.id):
+            return ()
+        self._told_why[spec.id] = why
+        return [events.Warned(spec.id, WAITING_NOTES[why])]
 
     def _sharers(self, spec: JobSpec, first: PoolMember, able: Sequence[PoolMember]) -> list[PoolMember]:
         """Return who makes a job together: each one more whose share is worth what fetching its model costs it."""
@@ -259,7 +223,9 @@ class WorkerPool:
 
     def _give(self, member: PoolMember, spec: JobSpec, pictures: int) -> None:
         model, additions = self._models_of(spec)
-        member.jobs[spec.id] = pictures
+        if not member.jobs:
+            member.pace.begin()
+        member.jobs[spec.id] = GivenJob(pictures, picture_work(spec.params))
         member.remember(model, additions, self._remembered)
         member.used = next(self._given)
         member.worker.submit(spec)
@@ -274,6 +240,7 @@ class WorkerPool:
     def interrupt(self, job: str) -> None:
         with self._lock:
             homeless, shared = self.homeless.pop(job, None), self.shared.get(job)
+            self._told_why.pop(job, None)
             if shared:
                 shared.interrupt()
         if homeless:
@@ -282,7 +249,11 @@ class WorkerPool:
             member.worker.interrupt(job)
 
     def skip(self, job: str) -> None:
-        for member in self._with(job):
+        """Skip one picture: of several workers, that of the one whose picture is shown."""
+        with self._lock:
+            holders, shared = self._with(job), self.shared.get(job)
+        drawing = [member for member in holders if shared and member is shared.drawing]
+        for member in (drawing or holders)[:1]:
             member.worker.skip(job)
 
     def keep_loaded(self, checkpoint: str) -> None:
@@ -322,7 +293,7 @@ class WorkerPool:
         if isinstance(event, events.WorkerMemory) and member is not self.members[0]:
             return ()
         merge = self._merge.get(type(event))
-        return (merge(member, event) if merge else event,)
+        return merge(member, event) if merge else (event,)
 
     # Jobs that several make
 
@@ -344,7 +315,7 @@ class WorkerPool:
                 self._interrupt_parts(job)
                 whole.append(name)
             elif job and blamed and not job.closed:
-                told.append(events.Warned(name, begun_again(event)))
+                told.append(events.Warned(name, begun_again_note(event)))
             told += self._go_on(job) if job else ()
         return (replace(event, lost=tuple(whole)), *told)
 
@@ -361,17 +332,19 @@ class WorkerPool:
             return ()
         del self.shared[job.spec.id]
         if job.waiting and not job.end:
-            self.homeless[job.spec.id] = job.spec_of(())
-            return ()
+            return self._without_worker(job.spec_of(()), self.needs(job.spec))
         return () if job.closed else (job.outcome,)
 
     def _free_for(self, job: SharedJob) -> PoolMember | None:
         """Return who makes the next part: one with nothing else to do, or anybody if nobody has a part of it."""
-        model, additions = self._models_of(job.spec)
-        able = [each for each in self.members if each.may_have(job.spec) and each not in job.holders]
+        (model, additions), needs = self._models_of(job.spec), self.needs(job.spec)
+        can = [each for each in self.members if each.can_do(job.spec, needs) and each not in job.holders]
+        able = [each for each in can if not each.draining]
         holder = next(iter(job.holders), None)
         if holder:
             able = [each for each in able if not (each.rank or each.jobs) and each.device == holder.device]
+        elif not able:      # one that drains finishes what it has a part in
+            able = [each for each in can if each in job.helped]
         far = job.waiting[0] == NO_PICTURES      # a machine that does not see the files is sent all of them
         return min(
             able, default=None,
@@ -381,25 +354,41 @@ class WorkerPool:
     def _note(self, member: PoolMember, event: events.Event) -> None:
         if isinstance(event, events.WorkerDied):
             member.models.clear()
-            for job in event.lost:
-                member.jobs.pop(job, None)
+            for lost in event.lost:
+                member.jobs.pop(lost, None)
         elif isinstance(event, events.Ended):
             member.jobs.pop(event.job, None)
-        elif isinstance(event, events.Made) and event.job in member.jobs:
-            member.jobs[event.job] = max(1, member.jobs[event.job] - 1)
+        elif isinstance(event, events.Made) and (job := member.jobs.get(event.job)):
+            job.pictures = max(1, job.pictures - 1)
+            if event.kind == IMAGE:
+                member.pace.made(job.work)
+        elif isinstance(event, events.WorkerState):      # it has loaded a model, or is about to
+            member.pace.begin()
 
-    def _state(self, member: PoolMember, event: events.WorkerState) -> events.Event:
+    def _state(self, member: PoolMember, event: events.WorkerState) -> Sequence[events.Event]:
         member.state = event
         if event.loaded and not member.models:      # the first model, before any job
             member.remember(self.identify(event.loaded), frozenset(), 1)
-        states = [each.state for each in self.members]
-        errors = [state.error for state in states]
-        loading = next((state.loading for state in states if state.loading), "")
-        return events.WorkerState("", loading, event.loaded, " ".join(dict.fromkeys(filter(None, errors))))
+        return [self._merged_state(event.loaded)]
 
-    def _ready(self, member: PoolMember, event: events.WorkerReady) -> events.Event:
+    def _merged_state(self, loaded: str = "") -> events.WorkerState:
+        """Return the state of all; that one has died is told only while no other draws."""
+        states = [each.state for each in self.members]
+        alive = [each.state for each in self.members if each.health.phase == READY]
+        loading = next((state.loading for state in states if state.loading), "")
+        self._told_error = " ".join(dict.fromkeys(filter(None, (state.error for state in alive or states))))
+        return events.WorkerState("", loading, loaded, self._told_error)
+
+    def _changed_error(self) -> Sequence[events.Event]:
+        """Return the state of all if what is wrong has changed. One that draws again is about to load its model."""
+        before, state = self._told_error, self._merged_state()
+        if state.error == before:
+            return ()
+        return [replace(state, loading=state.loading or ("" if state.error else "…"))]
+
+    def _ready(self, member: PoolMember, event: events.WorkerReady) -> Sequence[events.Event]:
         member.ready = event
-        return self._merged_ready()
+        return [self._merged_ready(), *self._place_homeless()]
 
     def _merged_ready(self) -> events.WorkerReady:
         """Return what all workers are together; without any, a device without a name that has room for a job."""
@@ -412,9 +401,9 @@ class WorkerPool:
         room = sum(each.at_once for each in open_ones)
         return events.WorkerReady("", device, max(1, room), max(1, len(open_ones)))
 
-    def _health(self, member: PoolMember, event: WorkerHealth) -> events.Event:
+    def _health(self, member: PoolMember, event: WorkerHealth) -> Sequence[events.Event]:
         member.health = event
-        return self._merged_health()
+        return [self._merged_health(), *self._changed_error()]
 
     def _merged_health(self) -> WorkerHealth:
         """Return READY if any worker is; BROKEN only if all are, with the earliest restart's time."""

@@ -173,7 +173,7 @@ class ProcessWorker:
         """
         child = outcome(self._launch)
         if isinstance(child, Exception):
-            return self._died(None, not_started(child))
+            return self._died(None, start_reason(child))
         problem = outcome(self._converse, child)
         if problem:
             log.error("The worker cannot be told its jobs, or what it says cannot be read", exc_info=problem)
@@ -247,8 +247,7 @@ class ProcessWorker:
             hung = bool(child and child.hung)
             if hung and child:      # only the part that was watched is to blame
                 in_hand = set(child.in_hand.get(child.hung, ()))
-                of_whom = " of an extension" if child.hung == EXTENSION_PART else ""
-                reason = f"no sign of life{of_whom} for {self.launch.hang_seconds:g} seconds"
+                reason = silence_reason(child.hung, self.launch.hang_seconds)
             lost = tuple(self.jobs)
             self.jobs.clear()
             now = self.clock()
@@ -256,20 +255,28 @@ class ProcessWorker:
             left = self.restarts.left(now)
         phase = BROKEN if self.restarts.broken else RESTARTING
         logged(self.emit, WorkerHealth("", phase, self.restarts.deaths, left, reason))
-        logged(self.emit, events.WorkerState("", error=told_of_death(reason, self.restarts)))
+        logged(self.emit, events.WorkerState("", error=death_note(reason, self.restarts)))
         blamed = tuple(job for job in lost if blames and job in in_hand)
         logged(self.emit, WorkerDied("", lost, blamed, hung, reason))
         return reason
 
 
-def not_started(error: Exception) -> str:
+def start_reason(error: Exception) -> str:
     """Return in words why there is no process: too little memory, or a machine that does not answer."""
     if not isinstance(error, OSError):
         log.error("The worker cannot be started", exc_info=error)
-    return f"it cannot be started ({getattr(error, 'strerror', '') or error or type(error).__name__})"
+    reason = getattr(error, "strerror", "") or error or type(error).__name__
+    return f"it cannot be started ({reason})"
 
 
-def told_of_death(reason: str, restarts: Restarts) -> str:
+def silence_reason(part: str, seconds: float) -> str:
+    """Return in words that a part of the process has been silent for so long."""
+    if part == EXTENSION_PART:
+        return f"no sign of life of an extension for {seconds:g} seconds"
+    return f"no sign of life for {seconds:g} seconds"
+
+
+def death_note(reason: str, restarts: Restarts) -> str:
     """Return the page's words for it."""
     if restarts.broken:
         return (

@@ -124,7 +124,9 @@ class JobRunner:
     def open(self) -> Iterator[Engine]:
         """The engine, to be run until `stop`. Should it fail, every job ends with it: nobody may wait for ever."""
         at_once = ON_CPU if self.side_by_side == ON_CPU else MOST_BEGUN
-        self._emit(events.WorkerReady("", self.device.described(), at_once))
+        place = self.device.placement
+        ready = events.WorkerReady("", self.device.described(), at_once, kind=place.kind, memory=place.memory)
+        self._emit(ready)
         try:
             self._load_first()
             yield self.engine

@@ -14,13 +14,14 @@ from typing import Any, TypeVar
 from modules.app.jobs import MOST_DEATHS
 from modules.engine import messages as events
 from modules.engine.messages import Ended, JobSpec
-from modules.params.scripts import PROMPTS_FROM_FILE
+from modules.params.scripts import SCRIPTS
 from modules.settings.account_options import SAFETY_OFF
 from modules.settings.safety_checking import safety_setting
 from modules.store.jobs import DONE, FAILED, IMAGE, INTERRUPTED
 
 XYZ_PLOT = "X/Y/Z plot"
-CELL_SCRIPTS = (PROMPTS_FROM_FILE, XYZ_PLOT, "Prompt matrix")      # make requests of a request
+# scripts that draw a picture in several passes; all others make requests of a request
+OF_PASSES = frozenset(script.name for script in SCRIPTS if script.kinds == ("img2img",))
 NO_PICTURES = (0, 0)      # the part of who makes the grids alone
 T = TypeVar("T")
 
@@ -43,7 +44,7 @@ def can_be_shared(spec: JobSpec) -> bool:
     params: Mapping[str, Any] = spec.params
     checked = spec.settings.get(safety_setting(spec.role), SAFETY_OFF) != SAFETY_OFF
     drawn = spec.kind in ("txt2img", "img2img") and not params.get("batch")
-    return drawn and not spec.alone and not checked and (params.get("script_name") or "") in ("", *CELL_SCRIPTS)
+    return drawn and not spec.alone and not checked and params.get("script_name") not in OF_PASSES
 
 
 def wants_grids(spec: JobSpec) -> bool:
@@ -56,6 +57,7 @@ class SharedJob:
     """A job in parts, and what was heard of it.
 
     holders: who makes which part; waiting: parts that nobody makes yet; outputs: index → file
+    helped: all who have had a part; drawing: whose picture moved last, which is the one that is shown
     making: picture → how far it is; useful: holders who have made something of their part
     failure: of a part of which nothing could be made; closed: nothing but its last pictures is told any more
     """
@@ -64,6 +66,8 @@ class SharedJob:
     parts: int
     holders: dict[Any, tuple[int, ...]] = field(default_factory=dict)
     waiting: deque[tuple[int, ...]] = field(default_factory=deque)
+    helped: set[Any] = field(default_factory=set)
+    drawing: Any = None
     outputs: dict[int, str] = field(default_factory=dict)
     done: set[int] = field(default_factory=set)
     making: dict[int, float] = field(default_factory=dict)
@@ -93,6 +97,7 @@ class SharedJob:
     def give_out(self, holder: Any) -> JobSpec:
         """Let somebody make the next part; return what they are told."""
         self.useful.discard(holder)
+        self.helped.add(holder)
         self.holders[holder] = self.waiting.popleft()
         return self.spec_of(self.holders[holder])
 
@@ -144,6 +149,8 @@ class SharedJob:
             known = event.message in self.told
             self.told.add(event.message)
             return None if known else event
+        if isinstance(event, events.Progress | events.Preview):
+            self.drawing = holder
         return self.progress(event) if isinstance(event, events.Progress) else event
 
     def progress(self, event: events.Progress) -> events.Event:

@@ -37,6 +37,10 @@ def test_the_form_follows_the_checkpoint_that_the_page_names(client):
         other = client.get("/easel/v1/state", params={"checkpoint": "none such"}).json()
         assert (named["defaults"]["txt2img"]["width"], named["examples"]) == (64, ["a cat"])
         assert (other["defaults"]["txt2img"]["width"], other["examples"]) == (512, [])
+        known = {"checkpoint": "tiny-sd1", "seen": named["form"]}
+        again = client.get("/easel/v1/state", params=known).json()
+        assert again == {name: value for name, value in named.items() if name not in ("defaults", "examples")}
+        assert client.get("/easel/v1/state", params=known | {"checkpoint": "none such"}).json() == other
     finally:
         (folder / "tiny-sd1.json").unlink()
         client.post("/sdapi/v1/refresh-checkpoints")

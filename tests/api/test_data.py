@@ -13,7 +13,7 @@ from modules.commands.assemble import assemble
 from modules.commands.serve import application
 from modules.gallery.looks import Looks
 from modules.metadata.formats import picture_digest
-from modules.params.scripts import arguments, find_script
+from modules.params.scripts import SCRIPTS, arguments, find_script
 from modules.settings.flags import parse_flags
 from tests.gallery.pictures import infotext, save
 
@@ -241,7 +241,7 @@ def test_a_comparison_has_the_plot_that_leads_from_one_to_the_other(desk):
     axes = {preset["script_args"][place]: preset["script_args"][place + 1] for place in (0, 3, 6)}
     assert axes == {"Prompt S/R": "red,blue", "Sampler": "Euler a,Euler", "Seed": "0,1"}
     assert any("Mood" in note for note in preset["notes"])
-    chosen = arguments(find_script("X/Y/Z plot", "txt2img"), preset["script_args"])
+    chosen = arguments(find_script("X/Y/Z plot", "txt2img", SCRIPTS), preset["script_args"])
     assert chosen.x_values and chosen.csv_mode
     same = desk.post(f"{DATA}/compare", json={"pictures": [refs[0], refs[0]]}).json()
     assert same["preset"] is None and not any(row["differs"] for row in same["rows"])

@@ -12,6 +12,7 @@ from PIL import Image
 
 from modules.base.accounts import LOCAL_OWNER
 from modules.base.streams import stream
+from modules.imaging.control.maps import MapOptions, canny_map
 from modules.imaging.dataset.samples import load_sample
 from modules.params.training import Training
 from modules.requests.training_data import data_set_of
@@ -155,7 +156,11 @@ def test_a_batch_is_the_one_that_a_step_is_trained_with(client, zorbs):
     assert (shown["name"], shown["flipped"]) == (trained.path.name, sample.flipped)
     pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(shown["image"]))), float)
     assert np.abs(pixels - np.asarray(sample.image, float)).mean() < 12      # JPEG
-    assert shown["caption"] == trained.caption_at(stream(7, "caption", 3, 0), 3, 2)
+    assert shown["caption"] == trained.caption_at(stream(7, "caption", 3, 0), 3, 2) and shown["map"] is None
+    followed = {"fields": fields | {"method": "controlnet"}, "step": 3}
+    [shown] = client.post("/easel/v1/train/batch", json=followed).json()["pictures"]
+    lines = np.asarray(Image.open(io.BytesIO(base64.b64decode(shown["map"]))), float)
+    assert np.abs(lines - canny_map(np.asarray(sample.image), MapOptions(32, 100, 200))).mean() < 12
 
 
 def test_members_have_data_sets_only_if_they_may_train_and_each_its_own(guarded):

@@ -27,7 +27,7 @@ def tagged(client):
 
 
 def test_networks_wildcards_styles_and_tags_are_completed(tagged):
-    assert [each["insert"] for each in completed(tagged, kind="lora", text="ink")] == ["<lora:inkwell:1>"]
+    assert [each["insert"] for each in completed(tagged, kind="lora", text="inkw")] == ["<lora:inkwell:1>"]
     assert [each["insert"] for each in completed(tagged, kind="wildcard", text="col")] == [
         "__cold/cola__", "__colours__",
     ]

@@ -94,3 +94,4 @@ def test_an_id_of_a_reply_leads_to_what_can_be_done_with_it():
     links = paths["/easel/v1/jobs"]["post"]["responses"]["200"]["links"]
     assert "/easel/v1/jobs/{job}/interrupt" in {known[name] for name in links}
     assert all("{job}" in known[name] and link["parameters"] == {"job": "$response.body#/job"} for name, link in links.items())
+    assert {*links} == {*paths["/agent-scheduler/v1/queue/txt2img"]["post"]["responses"]["200"]["links"]}

@@ -12,7 +12,7 @@ from tests.training.conftest import draw_zorbs
 
 BOB = ("bob", "b-secret")
 SMALL = {"max_train_steps": 4, "train_batch_size": 2, "network_dim": 2, "seed": 5, "resolution": "32",
-         "network_train_unet_only": True, "validate_every_n_steps": 2}
+         "network_train_unet_only": True, "validate_every_n_steps": 2, "sample_prompts": "a zorb --w 64 --h 64 --s 1"}
 
 
 @pytest.fixture(autouse=True)

@@ -7,12 +7,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import brotli
 import httpx
 import pytest
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute, Match, Mount
 
 from modules.api.access import PUBLIC
+from modules.api.compression import BROTLI_QUALITY
 from modules.api.gate import FOLDERS, READ_METHODS, ROUTES
 from modules.commands.serve import build_page
 from tests.servers import serving, with_tiny_model
@@ -102,6 +104,9 @@ def test_what_the_page_is_made_of_comes_whole(client):
         reply = client.get(path)
         assert reply.status_code == 200 and len(reply.content) > 100 and reply.headers["cache-control"], path
     assert "assets/" in html
+    main = re.search(r"/easel/page/main-\w+\.js", html)[0]      # compressed by us, since gradio does it worse
+    with client.stream("GET", main, headers={"Accept-Encoding": "gzip, br"}) as reply:
+        assert b"".join(reply.iter_raw()) == brotli.compress(client.get(main).content, quality=BROTLI_QUALITY)
 
 
 def test_a_page_without_extensions_loads_nothing_that_only_their_scripts_need(client):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -107,7 +109,7 @@ def test_a_second_server_is_refused_in_words_until_the_first_is_gone_however_it_
 def test_a_newer_database_keeps_the_server_from_starting_and_stays_as_it_is(data):
     path = data / "easel.sqlite"
     JobStore(path)
-    with JobStore(path).database.open() as db:
+    with closing(sqlite3.connect(path)) as db:
         db.execute("PRAGMA user_version = 999")
     before = path.read_bytes()
     refused = server(data)

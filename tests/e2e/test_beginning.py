@@ -108,7 +108,7 @@ def test_a_field_with_the_focus_does_not_follow_a_models_defaults(page: Page) ->
 
 
 def with_other_defaults(route: Route) -> None:
-    state = route.fetch().json()
+    state = route.fetch(url=route.request.url.replace("seen=", "unseen=")).json()      # a whole answer
     state["defaults"]["txt2img"] |= {"width": 256, "height": 192}
     route.fulfill(json=state)
 

@@ -29,6 +29,7 @@ def test_a_plot_is_filled_in_drawn_compared_and_extended(page: Page) -> None:
     page.get_by_role("button", name="Left is better").click()
     expect(page.locator("#txt2img_gallery .plot-cell[data-votes='1 of 1 votes']")).to_have_count(1)
     page.keyboard.press("Escape")
+    values.fill("")      # so that it is seen when they are there again
     page.get_by_role("button", name="Extend", exact=True).click()
     expect(page.locator(AXIS.format("x", "values") + " textarea")).to_have_value("Karras, Exponential")
     values.fill("Karras, Exponential, Normal")
@@ -40,4 +41,4 @@ def test_a_plot_is_filled_in_drawn_compared_and_extended(page: Page) -> None:
 def test_an_axis_without_a_list_says_so(page: Page) -> None:
     choose(page, "txt2img", "X/Y/Z plot")
     page.locator(AXIS.format("x", "values")).get_by_role("button", name="All values").click()
-    expect(page.locator("#txt2img_script_container .plot-estimate")).to_contain_text("write them yourself")
+    expect(page.locator(AXIS.format("x", "values") + " .plot-note")).to_contain_text("write them yourself")

@@ -74,7 +74,8 @@ def open_queue(page: Page) -> None:
 def test_the_administrator_sees_several_workers_and_drains_one(opened: Callable[[str], Page]) -> None:
     """The list is of two, as of two devices; what a button asks is taken down."""
     asked: list[object] = []
-    one = {"device": "cpu", "phase": "ready", "deaths": 0, "loading": "", "models": ["ink"], "near": True}
+    one = {"device": "cpu", "precision": "float32", "memory": 48_300_000_000, "phase": "ready", "deaths": 0,
+           "loading": "", "models": ["ink"], "near": True}
     workers = [{**one, "name": "1", "jobs": 2, "pictures": 5, "draining": False},
                {**one, "name": "2", "jobs": 0, "pictures": 0, "draining": False}]
 
@@ -89,6 +90,7 @@ def test_the_administrator_sees_several_workers_and_drains_one(opened: Callable[
     open_queue(keeper)
     keeper.locator(".queue-workers summary").click()
     items = keeper.locator(".queue-workers .queue-job")
+    expect(items.first).to_contain_text("1 · cpu · float32 · 48.3 GB")
     expect(items.first).to_contain_text("is ready · 2 jobs · 5 pictures · holds ink")
     items.last.get_by_role("button", name="Drain").click()
     expect(items.last).to_contain_text("is being drained · has nothing to do")

@@ -54,7 +54,8 @@ def test_everything_is_beside_the_program_by_default():
 
 def test_a_data_folder_moves_the_models_and_what_ships_is_looked_for_after_them(tmp_path):
     data = ("--data-dir", str(tmp_path))
-    assert folders(LORA, *data) == (tmp_path / "models/Lora", tmp_path / "models/LyCORIS")
+    own = tmp_path / "models/Lora", tmp_path / "models/LyCORIS"
+    assert folders(LORA, *data) == (*own, ROOT / "models/Lora", ROOT / "models/LyCORIS")
     assert folders(CHECKPOINT, *data) == (tmp_path / "models/Stable-diffusion", ROOT / "models/Stable-diffusion")
     assert folders(VAE, "--models-dir", str(tmp_path)) == (tmp_path / "VAE",)
 

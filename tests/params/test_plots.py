@@ -1,4 +1,4 @@
-"""X/Y/Z plot: axes, cells, their order and their seeds; Prompt matrix: its prompts."""
+"""X/Y/Z plot: axes, cells, their order and their seeds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from modules.params.known_axes import axes_of, find_axis
 from modules.params.known_names import KnownNames
 from modules.params.plot_axes import A1111_AXES, Variant
 from modules.params.plots import XyzPlot, plot_pairs, read_plot, settled_plot
-from modules.params.prompt_matrix import read_matrices
 from modules.params.scripts import resolve_script
 from modules.params.txt2img import Txt2Img
 from modules.settings.options import SETTING_NAMES, Settings
@@ -133,6 +132,21 @@ def test_fields_of_the_first_controlnet_unit_are_axes():
             variants(units, x_type=f"[ControlNet] {kind}", x_values=wrong)
     with pytest.raises(Invalid, match="no ControlNet unit"):
         variants(Txt2Img(), x_type="[ControlNet] Weight", x_values="1")
+
+
+@pytest.mark.parametrize(("field", "written", "name", "values", "labels"), [
+    ("Pixel Perfect", "True, no", "pixel_perfect", [True, False], ["True", "False"]),
+    ("Hires-Fix Option", "Low res only, 2", "hr_option", ["Low res only", "High res only"], None),
+    ("Union Control Type", "tile", "union_control_type", ["Tile"], None),
+    ("Crop", "False", "inpaint_crop_input_image", [False], None),
+    ("Layer Weights", "1/0.5, 0/0.25/1", "advanced_weighting", [(1, 0.5), (0, 0.25, 1)], ["1/0.5", "0/0.25/1"]),
+])
+def test_every_field_of_a_unit_is_an_axis(field, written, name, values, labels):
+    axis = f"[ControlNet] {field}"
+    found = variants(Txt2Img(control=(ControlUnit(),)), x_type=axis, x_values=written)
+    assert [getattr(each.params.control[0], name) for each in found] == values
+    shown = find_axis(axis, "txt2img", Txt2Img, Settings)
+    assert [shown.label(axis, value) for value in values] == [f"{axis}: {text}" for text in labels or values]
 
 
 def test_fields_of_the_units_after_it_are_axes_under_their_numbers():
@@ -281,36 +295,3 @@ def test_prompts_are_refused_before_they_grow_beyond_their_limits():
     long = Txt2Img(prompt="a" + "b" * 90_000)
     with pytest.raises(Invalid, match="characters"):
         settled(long, x_type="Prompt S/R", x_values="a,c", y_type="Seed", y_values="1-2000")
-    with pytest.raises(Invalid, match="characters"):
-        read_matrices({"prompt": "a" * 50_000 + "|b" * 12})
-
-
-# Prompt matrix ---------------------------------------------------------------------------------------
-
-
-def matrix_prompts(at_start=False, delimiter=", ", **prompts):
-    matrices = read_matrices(prompts)
-    return [matrices.prompts(number, at_start, delimiter) for number in range(matrices.count)]
-
-
-def test_a_matrix_has_every_combination_with_the_first_part_fastest():
-    found = [each["prompt"] for each in matrix_prompts(prompt="a cat|red , | big")]
-    assert found == ["a cat", "a cat, red ", "a cat, big", "a cat, red , big"]
-    assert matrix_prompts(True, " ", prompt="a cat|red , | big")[2] == {"prompt": "big a cat"}
-    headings = [read_matrices({"prompt": prompt}).headings for prompt in ("a|b|c", "a|b|c|d", "a")]
-    assert headings == [(("b",), ("c",)), (("b", "c"), ("d",)), ((), ())]
-
-
-def test_a_matrix_of_both_prompts_has_the_prompt_across_and_the_negative_one_down():
-    found = matrix_prompts(prompt="a|b", negative_prompt="c|d|e")
-    assert len(found) == 8 and read_matrices({"prompt": "a|b", "negative_prompt": "c|d|e"}).headings == (("b",), ("d", "e"))
-    assert [(each["prompt"], each["negative_prompt"]) for each in found[:4]] == [
-        ("a", "c"), ("a, b", "c"), ("a", "c, d"), ("a, b", "c, d"),
-    ]
-    with pytest.raises(Invalid, match="parts"):
-        read_matrices({"prompt": "a" + "|b" * 8, "negative_prompt": "a" + "|b" * 8})
-
-
-def test_a_matrix_of_too_many_parts_is_refused():
-    with pytest.raises(Invalid, match="parts"):
-        read_matrices({"prompt": "a" + "|b" * 30})

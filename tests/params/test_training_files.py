@@ -36,8 +36,10 @@ save_state_to_huggingface = false
 DATASET = """
 [general]
 shuffle_caption = true
+keep_tokens = 3
 batch_size = 4
 [[datasets]]
+keep_tokens = 1
 resolution = [512, 512]
   [[datasets.subsets]]
   image_dir = '/pictures/zorb'
@@ -52,7 +54,8 @@ accelerate launch --num_cpu_threads_per_process=2 train_network.py \
   --pretrained_model_name_or_path "my model.safetensors" --resolution=512,512 ^
   --network_module=networks.lora --network-dim 8 --network_args "conv_dim=4" "algo=lora" --flip_aug --xformers
 """
-DIFFUSERS = """accelerate launch train_dreambooth_lora.py --instance_data_dir=dog --instance_prompt="a sks dog" --rank=4
+DIFFUSERS = """export INSTANCE_DIR="dog"
+accelerate launch train_dreambooth_lora.py --instance_data_dir=$INSTANCE_DIR --instance_prompt="a sks dog" --rank=4
   --with_prior_preservation --class_data_dir=dogs --class_prompt="a dog" --num_class_images=50 --learning_rate=1e-4
   --train_batch_size=2 --gradient_accumulation_steps=2 --scale_lr --snr_gamma=5 --checkpointing_steps=100 --adam_beta2=0.99
 """
@@ -79,12 +82,12 @@ model: {pretrained_model_name_or_path: base, clip_skip: 1}
 data:
   dataset1:
     batch_size: 4
-    source: {data_source1: {img_root: imgs/, prompt_template: object.txt, caption_file: words.json}}
+    source: {data_source1: {img_root: imgs/, prompt_template: object.txt, caption_file: words.json, word_names: {pt1: zorb, class: ball}}}
     bucket: {target_area: '${hcp.eval:"512*512"}'}
   dataset_class:
     batch_size: 1
     loss_weight: 0.8
-    source: {data_source1: {img_root: class/}}
+    source: {data_source1: {img_root: class/, word_names: {class: ball}}}
     bucket: {target_area: '${data.dataset1.bucket.target_area}'}
 """
 A1111 = {
@@ -95,8 +98,15 @@ A1111 = {
 ONETRAINER = {
     "training_method": "LORA", "base_model_name": "base", "learning_rate": 3e-4, "epochs": 20, "batch_size": 4, "lora_rank": 8,
     "lora_alpha": 2, "resolution": "512", "loss_weight_fn": "MIN_SNR_GAMMA", "loss_weight_strength": 4, "text_encoder": {"train": False},
-    "learning_rate_scheduler": "COSINE", "optimizer": {"optimizer": "ADAMW"},
-    "concepts": [{"path": "/zorb", "type": "STANDARD"}, {"path": "/ball", "type": "PRIOR_PREDICTION"}],
+    "learning_rate_scheduler": "COSINE", "optimizer": {"optimizer": "ADAMW_8BIT", "beta1": 0.9, "beta2": 0.99, "weight_decay": 0.02},
+    "save_every": 2, "save_every_unit": "EPOCH", "sample_after": 10, "sample_after_unit": "MINUTE", "train_dtype": "BFLOAT_16",
+    "samples": [{"prompt": "a zorb", "width": 128, "seed": 3}], "max_noising_strength": 0.9,
+    "concepts": [
+        {"path": "/zorb", "type": "STANDARD", "balancing": 3.0, "balancing_strategy": "REPEATS",
+         "text": {"enable_tag_shuffling": True, "keep_tags_count": 1}, "image": {"enable_random_flip": True}},
+        {"path": "/off", "type": "STANDARD", "enabled": False}, {"path": "/looked at", "type": "VALIDATION"},
+        {"path": "/ball", "type": "PRIOR_PREDICTION"},
+    ],
 }
 
 
@@ -162,13 +172,16 @@ def test_hcp_is_translated_and_its_rates_are_scaled():
     first, second = found.datasets
     assert (first.resolution, first.batch_size, first.subsets[0].metadata_file) == ("512", 4, "words.json")
     assert (second.resolution, second.prior_loss_weight, second.subsets[0].is_reg) == ("512", 0.8, True)
+    assert first.subsets[0].custom_attributes == {"pt1": "zorb", "class": "ball"}
+    assert second.subsets[0].custom_attributes == {"pt1": "", "class": "ball"}
 
 
 def test_the_bases_of_hcp_are_merged_from_the_folder_of_the_tool(tmp_path):
     (tmp_path / "cfgs" / "train").mkdir(parents=True)
     (tmp_path / "cfgs" / "base.yaml").write_text("train: {train_steps: 5, save_step: 7}\nseed: 3\n")
+    (tmp_path / "cfgs" / "more.yaml").write_text("_base_: cfgs/base.yaml\n")
     path = tmp_path / "cfgs" / "train" / "own.yaml"
-    path.write_text("_base_: [cfgs/base.yaml]\ntrain: {train_steps: 9}\n")
+    path.write_text("_base_: [cfgs/base.yaml, cfgs/more.yaml]\ntrain: {train_steps: 9}\n")
     values = read_training_file(path).values
     assert (values["max_train_steps"], values["save_every_n_steps"], values["seed"]) == (9, 7, 3)
     path.write_text("_base_: [cfgs/train/own.yaml]\n")
@@ -185,7 +198,12 @@ def test_settings_of_a1111_and_onetrainer_are_translated():
     assert (found.enable_bucket, found.shuffle_caption, found.caption_tag_dropout_rate) == (False, True, 0.1)
     other = plan(json.dumps(ONETRAINER), "preset.json")
     assert (other.method, other.network_dim, other.network_alpha, other.min_snr_gamma, other.max_train_epochs) == ("lora", 8, 2.0, 4.0, 20)
-    assert [each.is_reg for each in other.datasets[0].subsets] == [False, True] and other.network_train_unet_only
+    assert (other.optimizer_type, other.optimizer_args) == ("AdamW8bit", ("weight_decay=0.02", "betas=0.9,0.99"))
+    assert (other.save_every_n_epochs, other.sample_every_n_epochs, other.sample_prompts) == (2, 0, "a zorb --w 128 --d 3")
+    assert (other.mixed_precision, other.max_timestep, other.network_train_unet_only) == ("bf16", 900, True)
+    zorb, ball = other.datasets[0].subsets
+    assert (zorb.num_repeats, zorb.keep_tokens, zorb.shuffle_caption, zorb.flip_aug) == (3, 1, True, True)
+    assert (zorb.image_dir, zorb.is_reg, ball.image_dir, ball.is_reg) == ("/zorb", False, "/ball", True)
 
 
 def test_an_unknown_key_is_named_with_the_closest_known_one():

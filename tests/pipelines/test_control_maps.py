@@ -1,26 +1,92 @@
-"""Maps of one job's units, remembered by what they are made of."""
+"""Maps of one job's units, remembered by what they are made of, and the parts of pictures that they are made of."""
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
 from PIL import Image
 
+from modules.imaging.resize import CROP_AND_RESIZE, resize_image
 from modules.params.control import ControlUnit
 from modules.pipelines.control_maps import MapMaker, StartPicture
-from modules.pipelines.plan import PlannedUnit
-from modules.sampling.weights import Weights
+from modules.pipelines.plan import PicturePart, PlannedUnit
+from modules.pipelines.sampling import with_filled
+from modules.sampling.annotation import Annotation
+from modules.sampling.control import ControlTimeline
+from modules.settings.options import Settings
+
+SIDE = 8
+PART = PicturePart((4, 8, 12, 16), (2 * SIDE, 2 * SIDE))      # of a picture twice as large
 
 
-def map_of(maps, grey):
-    """The level of the map of a picture that nobody holds on to, as a loop of Loopback is given one."""
-    planned = PlannedUnit(ControlUnit(), None, maps, (8, 8))
-    task = maps.of(planned, StartPicture(Image.new("RGB", (8, 8), (grey,) * 3)), Weights(""))
-    try:
+def made(maps, unit, start=None, tile=None, **settings):
+    """The map of a unit without a network."""
+    planned = PlannedUnit(unit, None, maps, (SIDE, SIDE), tile)
+    task = maps.of(planned, start, SimpleNamespace(settings=Settings(**settings)))
+    with pytest.raises(StopIteration) as done:
         next(task)
-    except StopIteration as done:
-        return int(done.value[0, 0, 0])
-    raise AssertionError("a map without a network asks nothing")
+    return done.value.value
+
+
+def noise(seed=3):
+    return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (SIDE, SIDE, 3), np.uint8))
 
 
 def test_a_picture_in_the_memory_of_one_that_is_gone_has_a_map_of_its_own():
     maps = MapMaker(Image.open)
-    assert [map_of(maps, grey) for grey in range(60)] == [*range(60)]
+    found = [made(maps, ControlUnit(), StartPicture(Image.new("RGB", (8, 8), (grey,) * 3))) for grey in range(60)]
+    assert [int(levels[0, 0, 0]) for levels in found] == [*range(60)]
+
+
+def test_a_tile_sees_its_part_of_the_units_picture():
+    whole, maps = noise(), MapMaker(lambda name: noise())
+    cut = resize_image(whole, CROP_AND_RESIZE, PART.whole).crop(PART.box)
+    assert np.array_equal(made(maps, ControlUnit(image="a"), tile=PART), np.asarray(cut))
+    assert np.array_equal(made(maps, ControlUnit(image="a")), np.asarray(whole))
+
+
+def test_a_tile_without_a_picture_of_the_unit_is_itself_seen_and_a_reference_is_seen_whole():
+    maps, tile = MapMaker(lambda name: noise()), noise(4)
+    assert np.array_equal(made(maps, ControlUnit(), StartPicture(tile), PART), np.asarray(tile))
+    assert np.array_equal(made(maps, ControlUnit(image="a", module="reference_only"), tile=PART), np.asarray(noise()))
+
+
+def test_a_drawn_mask_stands_for_an_empty_picture_unless_the_settings_say_otherwise():
+    pictures = {"a": Image.new("RGB", (SIDE, SIDE)), "b": Image.new("L", (SIDE, SIDE))}
+    pictures["b"].paste(255, (2, 2, 5, 5))
+    unit = ControlUnit(image="a", mask="b")
+    assert made(MapMaker(pictures.get), unit).max() == 255
+    assert made(MapMaker(pictures.get), unit, controlnet_ignore_noninpaint_mask=True).max() == 0
+
+
+@pytest.mark.parametrize(("mode", "frame", "size"), [
+    ("Crop and Resize", (SIDE, SIDE), (SIDE, SIDE)), ("Resize and Fill", (2 * SIDE, SIDE), (2 * SIDE, SIDE)),
+])
+def test_a_hole_is_filled_before_it_is_painted_and_what_is_beside_the_picture_too(mode, frame, size):
+    mask = Image.new("L", (SIDE, SIDE))
+    mask.paste(255, (2, 2, 5, 5))
+    unit = ControlUnit(image="a", mask="b", module="inpaint_only+lama", resize_mode=mode)
+    maps = MapMaker({"a": noise(), "b": mask}.get)
+    task = maps.of(PlannedUnit(unit, None, maps, frame), None, SimpleNamespace(settings=Settings(), weights=None))
+    asked = next(task)
+    assert asked.name == unit.module and asked.pixels.shape == (*size[::-1], 4)
+    painted = asked.pixels[:, :, 3] == 255
+    assert painted.sum() == 9 + (size[0] - SIDE) * SIDE
+    with pytest.raises(StopIteration) as done:
+        task.send(Annotation(np.full((*size[::-1], 3), 7, np.uint8)))
+    assert (done.value.value[:, :, :3] == 7).all() and np.array_equal(done.value.value[:, :, 3] == 255, painted)
+
+
+def test_a_pass_begins_with_the_filled_picture_as_faint_as_at_the_last_trained_level():
+    first, filled = torch.randn(4, 2, 2), torch.ones(4, 2, 2)
+    trained = SimpleNamespace(highest=3.0)
+
+    def begun(filled):
+        control = ControlTimeline((), 1, filled=filled)
+        return with_filled(first, trained, SimpleNamespace(guidance=SimpleNamespace(control=control)))
+
+    assert torch.allclose(begun(filled), 0.1 ** 0.5 + 0.9 ** 0.5 * first)
+    assert begun(None) is first and begun(torch.ones(4, 4, 4)) is first

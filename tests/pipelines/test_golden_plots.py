@@ -17,12 +17,14 @@ from modules.engine.messages import JobSpec
 from modules.params.known_names import KnownNames
 from modules.params.scripts import resolve_script
 from modules.params.txt2img import Txt2Img
+from modules.plugins.native_scripts import all_scripts
 from modules.prompts.styles import Style
 from modules.requests.resolve import resolve_img2img, resolve_request
 from modules.settings.options import Settings, change_settings
 from modules.worker.grids import DonePicture, GridMaker
 from modules.worker.job_kinds import plan_job
 from tests.golden_data import CHECKPOINT, FIELDS, cases, inputs, painted_over, result
+from tests.parts import parts_host, with_parts
 from tests.playing import TOLERANCE, fields, finished, pixels_of
 
 pytestmark = pytest.mark.slow      # together they take minutes
@@ -42,7 +44,7 @@ STYLES = {
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
 def test_a_plot_is_a1111s(device, case, tmp_path):
-    told, plan = result(case), plan_job(plot_spec(case), device.library, inputs())
+    told, plan = result(case), plan_job(plot_spec(case), device.library, inputs(), with_parts(device.library))
     maker = GridMaker(plan, drawn_files(device, plan, case["id"], tmp_path))
     grids = list(maker.returned())
     shown = [*grids, *(plan.numbers if plan.grids.lone else ())]
@@ -62,9 +64,9 @@ def test_a_plot_is_planned_as_a1111_drew_it(device, case):
     told = result(case)
     if "error" in told:
         with pytest.raises(WebUIError):
-            plan_job(plot_spec(case), device.library, inputs())
+            plan_job(plot_spec(case), device.library, inputs(), with_parts(device.library))
         return
-    plan = plan_job(plot_spec(case), device.library, inputs())
+    plan = plan_job(plot_spec(case), device.library, inputs(), with_parts(device.library))
     shown = [grid for grid in plan.grids.grids if grid.returned] if plan.numbers else []
     assert len(told["images"]) == len(shown) + (len(plan.numbers) if plan.grids.lone else 0) or not plan.numbers
     assert bool(plan.numbers) == bool(told["images"]) and (plan.numbers or plan.warnings())
@@ -90,7 +92,7 @@ def plot_spec(case: dict[str, Any]) -> JobSpec:
     saved = payload.pop("save_images", False)
     standing = change_settings(Settings(), {"return_grid": False, **case.get("options", {})})
     settings = change_settings(standing, {"sd_model_checkpoint": CHECKPOINT, **payload.pop("override_settings", {})})
-    known = KnownNames(STYLES, Settings, returns_grids=standing.return_grid)
+    known = KnownNames(STYLES, Settings, returns_grids=standing.return_grid, scripts=all_scripts(parts_host()))
     given = {name: float(value) if isinstance(FIELDS[kind][name], float) else value for name, value in payload.items()}
     params = painted_over(given) if kind == "img2img" else Txt2Img(**given)
     params = resolve_script(params, kind, known)

@@ -498,7 +498,7 @@ def test_the_api_lists_them():
 
     client = TestClient(door)
     found = client.get("/sdapi/v1/scripts").json()
-    assert found["txt2img"][:3] == ["prompts from file or textbox", "x/y/z plot", "prompt matrix"]
+    assert found["txt2img"][:2] == ["prompts from file or textbox", "x/y/z plot"]
     told = client.get("/sdapi/v1/script-info").json()
     infos = {(info["name"], info["is_img2img"]): info["args"] for info in told}
     always_on = {(info["name"], info["is_img2img"]) for info in told if info["is_alwayson"]}

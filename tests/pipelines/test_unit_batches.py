@@ -55,15 +55,15 @@ def drawn(machine, request, **more):
     return made(machine, job_of(request, **more))
 
 
-def alone(machine, image, seed):
-    [found], _ = drawn(machine, Txt2Img(**SIZE | {"seed": seed}, control=(unit(image=image, more_images=()),)))
+def alone(machine, image):
+    [found], _ = drawn(machine, Txt2Img(**SIZE, control=(unit(image=image, more_images=()),)))
     return found
 
 
 def test_each_picture_takes_the_next_one_and_begins_again_after_the_last(machine):
     found, plan = drawn(machine, Txt2Img(**SIZE, control=(unit(),), n_iter=3))
     for number, image in enumerate((FIRST, SECOND, FIRST)):
-        own = alone(machine, image, 5 + number)
+        own = alone(machine, image)
         assert np.abs(found[number].pixels.astype(int) - own.pixels).max() <= 1
         assert np.array_equal(np.asarray(found[number].maps[0]), np.asarray(own.maps[0]))      # each has its own map
         told = plan.infotext(number, {})
@@ -108,7 +108,7 @@ def test_the_pictures_of_a_script_take_them_in_turn(machine):
     request = Img2Img(**SIZE, init_images=(THIRD,), control=(unit(),), n_iter=2, **UPSCALED)
     found, plan = drawn(machine, request)
     assert images_told(plan, 2) == [FIRST[:12], SECOND[:12]]
-    one = replace(request, control=(unit(image=SECOND, more_images=()),), n_iter=1, seed=6)
+    one = replace(request, control=(unit(image=SECOND, more_images=()),), n_iter=1)
     [own], _ = drawn(machine, one)
     assert np.abs(found[1].pixels.astype(int) - own.pixels).max() <= 1
 
@@ -122,11 +122,11 @@ def test_each_loop_of_loopback_takes_the_next_one_also_where_loops_are_made_agai
     assert np.abs(found[1].pixels.astype(int) - again.pixels).max() <= 1
 
 
-def test_pictures_of_a_batch_have_one_seed_if_the_settings_say_so(machine):
-    steady = {"controlnet_increment_seed_during_batch": False}
-    for several, seeds in (((SECOND,), [5, 5, 5]), ((), [5, 6, 7])):
+def test_pictures_of_a_batch_have_one_seed_unless_the_settings_say_otherwise(machine):
+    counting = {"controlnet_increment_seed_during_batch": True}
+    for several, own, seeds in (((SECOND,), {}, [5, 5, 5]), ((), {}, [5, 6, 7]), ((SECOND,), counting, [5, 6, 7])):
         asked = Txt2Img(**SIZE, control=(unit(more_images=several),), n_iter=3)
-        plan = plan_job(job_of(asked, steady), machine.library, inputs())
+        plan = plan_job(job_of(asked, own), machine.library, inputs())
         assert [plan.plan(number).params.seed for number in range(3)] == seeds
         assert [plan.plan(number).passes[0].params.seed for number in range(3)] == seeds
 

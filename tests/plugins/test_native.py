@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import shutil
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +22,7 @@ from modules.base.errors import Conflict, Invalid
 from modules.params.known_axes import find_axis
 from modules.params.plot_axes import Variant
 from modules.params.txt2img import Txt2Img
-from modules.plugins.host import Host
+from modules.plugins.host import IN_USE, Host
 from modules.plugins.native import (
     NativeExtension,
     argument_axes,
@@ -29,6 +30,7 @@ from modules.plugins.native import (
     known_arguments,
     read_pairs_of_extensions,
 )
+from modules.plugins.native_scripts import all_scripts, native_script
 from modules.plugins.new_extension import write_new_extension
 from modules.plugins.packaging import write_package
 from modules.plugins.reloading import ExtensionReloader
@@ -36,6 +38,7 @@ from modules.settings.file import SettingsFile
 from modules.settings.flags import ROOT, Flags
 from modules.settings.options import Settings
 from modules.ui.declared_tabs import answered_form
+from modules.worker.moments.script_drawings import cells_of_script
 
 GLOW = '''
 from typing import Annotated
@@ -91,6 +94,43 @@ def host_of(tmp_path):
         host.unload()
 
 
+REFUSING = """
+from easel import DrawingGrid, Extension, HeadingPart, Invalid
+
+ext = Extension("refusing", "1.0")
+
+
+class Nothing: ...
+
+
+class Other: ...
+
+
+def too_many():
+    raise Invalid("That is too much.", "Ask for less.")
+    yield
+
+
+@ext.script("At once", Nothing)
+def at_once(request, a):
+    raise Invalid("That is too much.", "Ask for less.")
+
+
+@ext.script("While drawing", Other)
+def while_drawing(request, a):
+    return DrawingGrid(pictures=too_many(), across=[[HeadingPart("one")]])
+"""
+
+
+@pytest.mark.parametrize("title", ["At once", "While drawing"])
+def test_what_a_script_refuses_is_told_and_is_no_failure_of_its_extension(host_of, title):
+    host = host_of(refusing=REFUSING)
+    script = native_script(host, title)
+    with pytest.raises(Invalid, match="too much"):
+        cells_of_script(script, Txt2Img(script_name=title), Settings())
+    assert [state.state for state in host.extensions] == [IN_USE]
+
+
 # Declarations
 
 
@@ -108,6 +148,14 @@ def test_an_extension_says_which_versions_it_works_with(wanted, fits):
 def test_a_declaration_that_cannot_be_names_file_and_line(how):
     with pytest.raises(DeclarationError, match=r"test_native\.py:\d+|condition on a version"):
         Extension(**{"version": "1", **how})
+
+
+def test_a_script_has_no_styles_of_its_own():
+    class Styled:
+        styles: Annotated[bool, Param("Styles", Checkbox(), "Which.")] = False
+
+    with pytest.raises(DeclarationError, match=r"test_native\.py:\d+: a script's styles"):
+        Extension("warm", "1").script("Warm", Styled)
 
 
 def test_an_argument_needs_a_control_and_a_default():
@@ -160,7 +208,7 @@ def test_a_folder_with_a_declaration_is_loaded_under_its_name(host_of):
     ("from easel import Extension\n1 / 0", r"It could not be loaded \(extension.py:2\): ZeroDivisionError"),
     ("from easel import Extension", "there are 0 values of Extension"),
     ("from easel import Extension\next = Extension('Bad', '1')", r"extension.py:2: 'Bad' is no name"),
-    ("from easel import Extension\next = Extension('new', '1', easel='>=9')", "works with easel >=9, and this is 1.1"),
+    ("from easel import Extension\next = Extension('new', '1', easel='>=9')", "works with easel >=9, and this is 1.2"),
 ])
 def test_one_that_cannot_be_loaded_says_where_it_is_wrong(host_of, source, told):
     import re
@@ -388,6 +436,24 @@ def test_the_examples_have_what_an_extension_should_have(name):
     folder = ROOT / "extensions" / name
     assert {"README.md", "extension.py", "metadata.ini", "tests"} <= {path.name for path in folder.iterdir()}
     assert "Example = yes" in (folder / "metadata.ini").read_text()
+
+
+def test_a_part_of_easel_is_on_and_adds_nothing_to_the_page_until_it_is_switched_off(tmp_path):
+    settings, flags = SettingsFile(tmp_path / "config.json"), Flags(data_dir=tmp_path)
+    hosts = [Host(tmp_path / "extensions", examples=ROOT / "extensions") for _ in range(3)]
+    hosts[0].load_parts(flags, settings.foreign)
+    hosts[0].load(SimpleNamespace(flags=flags, settings=settings))
+    hosts[1].load_parts(flags, {"disabled_extensions": ["prompt-matrix"]})
+    hosts[2].load_parts(Flags(data_dir=tmp_path, disable_all_extensions=True), {"disable_all_extensions": "all"})
+    assert [[each.name for each in host.natives()] for host in hosts] == [["prompt-matrix"], [], ["prompt-matrix"]]
+    assert [host.active for host in hosts] == [[], [], []]
+    assert {each.name: each.why for each in hosts[1].extensions} == {"prompt-matrix": "It is switched off."}
+    own = Host(tmp_path / "extensions", examples=ROOT / "extensions")
+    shutil.copytree(ROOT / "extensions/prompt-matrix", tmp_path / "extensions/prompt-matrix")
+    own.load_parts(flags, settings.foreign)
+    own.find()
+    assert own.active[0].extension.folder == tmp_path / "extensions/prompt-matrix"
+    assert "Prompt matrix" in all_scripts(hosts[0]).names and "Prompt matrix" not in all_scripts(hosts[1]).names
 
 
 # The page that explains all this

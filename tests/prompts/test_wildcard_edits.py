@@ -76,7 +76,7 @@ def test_files_are_found_by_path_and_by_the_names_in_them(editor):
 
 
 @pytest.mark.parametrize("path", [
-    "../a.txt", "/a.txt", "a/../../b.txt", "a\\b.txt", "con.txt", "a/aux.yaml", ".hidden.txt", "a.exe", "a", "",
+    "../a.txt", "/a.txt", "a/../../b.txt", "a\\b.txt", "con.txt", "~/a.txt", "~.txt", "$HOME/a.txt", "a/aux.yaml", ".hidden.txt", "a.exe", "a", "",
     "a?.txt", "x" * 300 + ".txt", "a/" * 9 + "b.txt", "two\nlines.txt", " a.txt", "a//b.txt",
 ])
 def test_a_path_that_is_none_everywhere_is_refused(editor, path):

@@ -7,7 +7,6 @@ import pytest
 from modules.base.accounts import LOCAL_ACCOUNT
 from modules.commands.assemble import assemble
 from modules.params.plots import XyzPlot
-from modules.params.prompt_matrix import PromptMatrix
 from modules.params.scripts import PromptsFromFile
 from modules.params.txt2img import Txt2Img
 from modules.requests.again import run_again
@@ -23,7 +22,7 @@ def app(tmp_path):
 @pytest.mark.parametrize(("script", "arguments", "batches", "pictures"), [
     ("", None, 3, 3),
     ("X/Y/Z plot", XyzPlot(x_type="Steps", x_values="1-5", y_type="Seed", y_values="1, 2"), 1, 10),
-    ("Prompt matrix", PromptMatrix(), 1, 4),
+    ("Prompt matrix", None, 1, 4),
     ("Prompts from file or textbox", PromptsFromFile(text="a\n--prompt b --n_iter 2\n"), 3, 5),
 ])
 def test_a_waiting_job_says_how_many_pictures_there_will_be(app, script, arguments, batches, pictures):

@@ -69,8 +69,9 @@ def test_missing_captions_are_an_error_unless_allowed(tmp_path):
 def test_templates_are_filled_with_the_word_and_the_name_of_the_file(tmp_path):
     picture(tmp_path / "01-on grass.png")
     template = Path(tmp_path / "lines.txt")
-    template.write_text("a photo of [name], [filewords]\n")
-    data = data_set_of(plan(train_data_dir=str(tmp_path), template_file=str(template), token_string="zorb", class_tokens=""), 64)
+    template.write_text("a photo of [name], [filewords] {class}\n")
+    subset = {"image_dir": str(tmp_path), "custom_attributes": {"class": "in the sun"}}
+    data = data_set_of(plan(datasets=[{"subsets": [subset]}], template_file=str(template), token_string="zorb"), 64)
     from modules.base.streams import stream
 
-    assert data.pictures[0].caption_at(stream(0, "caption"), 0, 1) == "a photo of zorb, on grass"
+    assert data.pictures[0].caption_at(stream(0, "caption"), 0, 1) == "a photo of zorb, on grass in the sun"

@@ -17,6 +17,7 @@ from modules.store.database import Database, migrate
 from modules.store.hashes import HashCache
 from modules.store.jobs import JobStore
 from modules.store.migrations import MIGRATIONS
+from modules.store.picture_history import PictureHistory
 from modules.store.repair import keep_good_database
 
 VERSION_0 = Path(__file__).parent / "data/version_0.sqlite"      # made by Easel as it was before versions were counted
@@ -197,3 +198,42 @@ def test_a_new_database_its_logs_and_its_copy_are_its_owners_alone_and_an_old_on
     path.chmod(0o640)
     JobStore(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+def test_a_file_that_took_the_databases_place_is_written_to_and_read(tmp_path):
+    database = Database(tmp_path / "easel.sqlite")
+    with database.open() as db:
+        db.execute("CREATE TABLE marks (name TEXT)")
+    with database.reading() as db:
+        assert not db.execute("SELECT name FROM marks").fetchall()
+    for name in ("easel.sqlite-wal", "easel.sqlite-shm"):
+        (tmp_path / name).unlink(missing_ok=True)
+    with closing(sqlite3.connect(tmp_path / "other.sqlite")) as other, other:
+        other.execute("CREATE TABLE marks (name TEXT)")
+    os.replace(tmp_path / "other.sqlite", database.path)
+    with database.open() as db:
+        db.execute("INSERT INTO marks VALUES ('kept')")
+    with closing(sqlite3.connect(database.path)) as fresh, database.reading() as db:
+        assert fresh.execute("SELECT name FROM marks").fetchall() == [("kept",)]
+        assert [row["name"] for row in db.execute("SELECT name FROM marks")] == ["kept"]
+
+
+def test_a_transaction_inside_another_threads_has_its_own_connection_and_one_that_failed_leaves_nothing(tmp_path):
+    database = Database(tmp_path / "easel.sqlite")
+    with database.open() as db:
+        db.execute("CREATE TABLE marks (name TEXT)")
+    with pytest.raises(KeyError), database.open() as db:
+        db.execute("INSERT INTO marks VALUES ('failed')")
+        raise KeyError
+    with database.open() as first, database.open() as second:
+        assert first is not second
+        second.execute("INSERT INTO marks VALUES ('kept')")
+    with database.open() as db:
+        assert [row["name"] for row in db.execute("SELECT name FROM marks")] == ["kept"]
+
+
+def test_of_a_deleted_picture_history_nothing_is_left_on_the_disk(tmp_path):
+    history = PictureHistory(tmp_path / "history.sqlite")
+    history.add("drawn over", "a", "b", b"a secret")
+    assert history.of("b") and history.empty() == 1
+    assert not any(b"a secret" in path.read_bytes() for path in tmp_path.iterdir())

@@ -9,6 +9,8 @@ from tools.stickers.captions import CAPTIONS, captions, plural, with_article
 from tools.stickers.colours import HUES, held_out, recoloured
 from tools.stickers.compositions import Mix, composed, drawn
 from tools.stickers.kept import OF_EACH, SHAPES, shape_captions
+from tools.stickers.restyled import RESTYLED, restyle
+from tools.stickers.shapes import shape_sprite
 from tools.stickers.sources import Concept, Emoji
 
 CONCEPTS = tuple(Concept(noun, (Emoji("1F408", noun, "animal-mammal", chinese),)) for noun, chinese in
@@ -79,6 +81,16 @@ def test_one_seed_gives_one_folder_to_the_byte(tmp_path):
     assert len((tmp_path / "one" / "00000.txt").read_text("utf-8").splitlines()) == CAPTIONS
 
 
+def test_a_plain_shape_has_the_colour_of_its_caption_and_no_style():
+    for number, each in enumerate(compositions(60, shapes=1, pairs=0, several=0)):
+        thing, = each.things
+        assert thing.colour and thing.colour.name not in each.background.english.split() and not each.style
+        assert all(thing.colour.name in line or thing.colour.chinese in line for line in captions(each, stream_of(2, number)))
+        sprite = shape_sprite(thing.concept.noun, thing.colour)
+        assert sprite.getpixel((sprite.width // 2, sprite.height // 2)) == (*thing.colour.rgb, 255)
+        drawn(each, SPRITES, 64, stream_of(2, number))
+
+
 @pytest.mark.parametrize(("words", "said"), [("cat", "a cat"), ("owl", "an owl"), ("orange cat", "an orange cat"), ("red grapes", "red grapes")])
 def test_articles(words, said):
     assert with_article(words) == said
@@ -101,3 +113,16 @@ def test_captions_of_shapes_name_two_different_colours():
     for line in lines:
         _, shape_colour, shape, *_, behind, _ = line.split()
         assert shape in SHAPES and shape_colour != behind
+
+
+def test_drawn_pictures_are_had_in_another_style_with_its_words(tmp_path):
+    (source := tmp_path / "drawn").mkdir()
+    for number in range(3):
+        stream = stream_of(7, number)
+        write(source, number, composed(CONCEPTS, ("3d", "flat"), Mix(), stream), SPRITES, stream, 64)
+    for style, (words, _) in RESTYLED.items():
+        restyle(style, source, folder := tmp_path / style, 2)
+        assert sorted(path.name for path in folder.iterdir()) == ["00000.txt", "00000.webp", "00001.txt", "00001.webp"]
+        caption = (source / "00000.txt").read_text("utf-8").splitlines()[0]
+        assert (folder / "00000.txt").read_text("utf-8") == f"{caption}, {words}\n".replace(", \n", "\n")
+        assert Image.open(folder / "00000.webp").tobytes() != Image.open(source / "00000.webp").tobytes()

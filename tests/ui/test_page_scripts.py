@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from modules.app.languages import WORDING
 from modules.ui.look import ASSETS
 
 TESTS = Path(__file__).parent / "scripts"
@@ -29,6 +30,7 @@ def node() -> str:
 def test_scripts_without_a_page_do_what_they_say(node, tmp_path):
     shutil.copytree(ASSETS, tmp_path / "assets")
     shutil.copytree(TESTS, tmp_path / "scripts")
+    shutil.copy(WORDING, tmp_path)
     (tmp_path / "package.json").write_text('{"type": "module"}')      # nothing else tells Node that these are modules
     tests = sorted(path.relative_to(tmp_path) for path in (tmp_path / "scripts").glob("*.test.js"))
     done = subprocess.run([node, "--test", *map(str, tests)], cwd=tmp_path, capture_output=True, text=True)

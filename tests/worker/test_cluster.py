@@ -32,7 +32,8 @@ from modules.worker.cluster.ray_cluster import ClusterMachine
 from modules.worker.cluster.ray_link import Exchange, HostLost, RayLink
 from modules.worker.cluster.returned_files import ReturnedFiles
 from modules.worker.link import Launch
-from modules.worker.pool import Home, WorkerPool
+from modules.worker.pool import WorkerPool
+from modules.worker.pool_member import Home
 from modules.worker.process import ProcessWorker
 from tests.library.headers import safetensors
 from tests.worker.heard import Heard

@@ -156,13 +156,27 @@ def test_files_of_a_batch_have_the_pictures_of_a_unit_in_turn(shop, tmp_path, mo
     unit = ControlUnit(module="reference_only", image=first, more_images=(second,))
     files = [BatchItem(stored(SQUARE), f"{name}.png") for name in "ab"]
     spec = of_files(asked(control=(unit,)), *files)
+    spec = replace(spec, settings={**spec.settings, "controlnet_increment_seed_during_batch": True})
     found = []
     for each in (shop, bare):
         with each.open():
             ended, made, _ = each.made(spec)
-        found.append((ended.state, [pixels(one).tolist() for one in made]))
-    assert found[0] == found[1] and found[0][0] == "done"
-    assert found[0][1][0] != found[0][1][1]
+        found.append((ended.state, np.stack([pixels(one) for one in made])))
+    [(state, levels), (bare_state, bare_levels)] = found
+    assert state == bare_state == "done" and (levels[0] != levels[1]).any()
+    assert np.abs(levels - bare_levels).max() <= 1      # the bare ones share calls
+
+
+def test_pictures_of_a_units_batch_have_one_seed_unless_the_settings_say_otherwise(shop):
+    written(shop, NOTING)
+    first, second = (stored(np.full((64, 64, 3), level, np.uint8)) for level in (20, 220))
+    unit = ControlUnit(module="reference_only", image=first, more_images=(second,))
+    spec = asked(control=(unit,), n_iter=2)
+    counting = replace(spec, id=uuid4().hex, settings={**spec.settings, "controlnet_increment_seed_during_batch": True})
+    with shop.open():
+        runs = [shop.made(each)[1] for each in (spec, counting)]
+    seeds = [[parse_infotext(one.infotext, emphasised)["Seed"] for one in run] for run in runs]
+    assert seeds == [["5", "5"], ["5", "6"]]
 
 
 def test_a_script_draws_each_file_of_a_batch(shop, tmp_path):

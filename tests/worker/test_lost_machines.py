@@ -24,11 +24,12 @@ from modules.engine.wire import InHand, to_line
 from modules.worker.cluster import ray_cluster, ray_link
 from modules.worker.cluster.file_lists import NeededFile
 from modules.worker.cluster.frames import Frame, packed_frame
-from modules.worker.cluster.machines import ClusterWorkers
+from modules.worker.cluster.machines import CLUSTER_NOTES, NO_MACHINE, SILENT_SECONDS, ClusterWorkers
 from modules.worker.cluster.ray_cluster import ClusterMachine, RayCluster
 from modules.worker.cluster.ray_link import Exchange, HostLost, RayLink
 from modules.worker.link import Launch
-from modules.worker.pool import Home, WorkerPool
+from modules.worker.pool import WorkerPool
+from modules.worker.pool_member import Home
 from modules.worker.process import ProcessWorker
 from tests.worker.heard import Heard
 
@@ -236,10 +237,19 @@ def slow_ray(monkeypatch):
     return waited
 
 
+def test_the_servers_own_machine_is_known_again_in_a_cluster_that_was_begun_anew(monkeypatch):
+    here = SimpleNamespace(get_node_id=lambda: "first")
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(get_runtime_context=lambda: here))
+    cluster = RayCluster("", 1, SilentHost)
+    assert cluster.own_id == "first"
+    here.get_node_id = lambda: "second"
+    assert cluster.own_id == "second"
+
+
 def test_a_machine_that_is_slow_to_start_is_waited_for_longer_each_time_and_says_so(slow_ray):
     cluster = RayCluster("", 1, SilentHost)
     for _ in range(5):
-        with pytest.raises(OSError, match=r"one: no answer within \d+ seconds"):
+        with pytest.raises(OSError, match=r"one does not come up: no answer within \d+ seconds"):
             cluster.host(ONE, b"")
     assert slow_ray == [ray_cluster.START_SECONDS * times for times in (1, 2, 4, 8, 8)]
 
@@ -295,6 +305,70 @@ def test_a_machine_whose_arrival_goes_wrong_joins_at_the_next_look(monkeypatch):
         threading.Event().wait(0.01)
     assert heard.worker.members[0].worker.given == ["a", "b"] and not errors
     heard.worker.stop()
+
+
+def clustered(there, make=lambda machine, found, tell: Given(tell)):
+    events = []
+    found = ClusterWorkers(there, WorkerPool([], events.append), lambda: None, make)
+    found.events = events
+    return found
+
+
+def test_a_cluster_that_does_not_answer_is_left_and_joined_again_with_its_jobs(monkeypatch):
+    there = Machines()
+    workers = clustered(there)
+    there.here = [ONE]
+    workers.look()
+    workers.submit(job())
+    monkeypatch.setattr(there, "machines", lambda: 1 / 0)
+    workers.look()
+    assert len(workers.members) == 1      # it may be busy
+    workers._silent_since -= SILENT_SECONDS + 1
+    workers.look()
+    assert workers.members == [] and [event.lost for event in workers.events if isinstance(event, WorkerDied)] == [("a",)]
+    assert "does not answer" in [event.error for event in workers.events if isinstance(event, WorkerState)][-1]
+    monkeypatch.undo()
+    assert workers._connect()
+    workers.look()
+    assert len(workers.members) == 1 and [event.error for event in workers.events if isinstance(event, WorkerState)][-1] == ""
+
+
+def test_a_cluster_that_says_nothing_is_told_of_and_waited_for(monkeypatch):
+    there = Machines()
+    workers = clustered(there)
+    there.here = [ONE]
+    workers.look()
+    answer, asked = threading.Event(), []
+    monkeypatch.setattr(there, "machines", lambda: asked.append(1) or answer.wait(60) and [ONE])
+    monkeypatch.setattr("modules.worker.cluster.machines.SILENT_SECONDS", 0.01)
+    for _ in range(3):
+        workers.look()
+    assert "does not answer" in workers.events[-1].error and len(workers.members) == 1
+    assert len(asked) == 1      # no thread for each look
+    monkeypatch.undo()
+    answer.set()
+    workers.look()
+    assert workers.events[-1].error == "" and len(workers.members) == 1
+
+
+def test_what_goes_wrong_at_every_look_is_logged_once(caplog, monkeypatch):
+    workers = clustered(Machines())
+    for problem in ("full disk", "full disk", "no rights", "no rights"):
+        workers._log_rarely(problem, OSError(problem))
+    assert [record.message for record in caplog.records] == ["full disk", "no rights"]
+    monkeypatch.setattr("modules.worker.cluster.machines.REMINDER_SECONDS", -1.0)
+    workers._log_rarely("no rights", OSError())
+    assert len(caplog.records) == 3
+
+
+def test_that_no_machine_is_there_is_told_to_all_until_one_is():
+    there = Machines()
+    workers = clustered(there)
+    workers.look()
+    workers.look()
+    there.here = [ONE]
+    workers.look()
+    assert [event.error for event in workers.events if isinstance(event, WorkerState)] == [CLUSTER_NOTES[NO_MACHINE], ""]
 
 
 def test_the_jobs_of_a_machine_that_left_are_told_to_be_lost_even_if_telling_and_ending_go_wrong():

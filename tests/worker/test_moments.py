@@ -230,7 +230,7 @@ def test_an_extension_of_a1111s_and_one_of_easels_take_part_in_one_picture(tmp_p
         assert shifted.pixels != plain.pixels
 
 
-@pytest.mark.parametrize("name", ["warm-light", "second-look", "colour-match"])
+@pytest.mark.parametrize("name", ["warm-light", "second-look", "colour-match", "prompt-matrix"])
 def test_the_examples_pass_their_own_tests(name, tmp_path):
     shutil.copytree(ROOT / "extensions" / name, tmp_path / name)
     command = [sys.executable, str(ROOT / "webui.py"), "extension", "test", str(tmp_path / name)]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from modules.engine.messages import (
     READY,
+    RESTARTING,
     Ended,
     JobSpec,
     Made,
@@ -22,11 +23,13 @@ from modules.engine.messages import (
     WorkerDied,
     WorkerHealth,
     WorkerReady,
+    WorkerState,
 )
-from modules.pipelines.scripts.table import REQUEST_SCRIPTS
-from modules.worker.pool import Home, WorkerPool
+from modules.pipelines.scripts.table import IMAGE_SCRIPTS
+from modules.worker.pool import WorkerPool
+from modules.worker.pool_member import Home
 from modules.worker.runner import JobProgress, JobRunner
-from modules.worker.shared_jobs import CELL_SCRIPTS, NO_PICTURES, XYZ_PLOT, share_of
+from modules.worker.shared_jobs import NO_PICTURES, OF_PASSES, XYZ_PLOT, share_of
 
 GRID_NUMBER = 100
 
@@ -36,7 +39,7 @@ class Drawer:
 
     def __init__(self, emit, device="x"):
         self.emit, self.device, self.spec, self.left, self.stopped = emit, device, None, [], False
-        self.given = []
+        self.given, self.skips = [], 0
 
     def start(self):
         self.emit(WorkerReady("", {"device": "x", "unet": self.device}, 4))
@@ -51,7 +54,9 @@ class Drawer:
     def interrupt(self, job):
         self.stopped = True
 
-    def skip(self, job): ...
+    def skip(self, job):
+        self.skips += 1
+
     def try_again(self): ...
     def stop(self): ...
 
@@ -129,8 +134,8 @@ def test_the_parts_of_a_job_are_all_of_it_once_and_of_one_size(pictures, parts):
     assert share_of("abc", ()) == "abc" and not share_of("abc", NO_PICTURES)
 
 
-def test_all_scripts_that_make_requests_of_a_request_may_be_shared():
-    assert set(CELL_SCRIPTS) == set(REQUEST_SCRIPTS)
+def test_jobs_of_scripts_that_draw_in_passes_are_not_shared():
+    assert set(OF_PASSES) == set(IMAGE_SCRIPTS)
 
 
 def whole(studio, pictures=8):
@@ -213,6 +218,53 @@ def test_a_job_whose_workers_have_all_gone_waits_as_a_whole_with_what_is_made():
     studio.join()
     studio.draw()
     assert whole(studio)
+
+
+def test_a_skip_leaves_out_one_picture_the_one_that_moved_last():
+    studio = Studio("x", "x", "x")
+    studio.pool.submit(job())
+    studio.pool.skip("a")      # nobody has begun yet
+    studio.workers[1].step()
+    studio.pool.skip("a")
+    assert [worker.skips for worker in studio.workers] == [1, 1, 0]
+
+
+def test_workers_that_drain_finish_the_job_that_they_have_parts_of_with_its_grids():
+    studio = Studio("x", "x")
+    studio.pool.submit(job())
+    for name in "01":
+        studio.pool.drain(name, True)
+    studio.draw()
+    assert whole(studio) and not studio.pool.homeless
+
+
+def test_a_part_whose_worker_has_gone_is_made_by_one_that_drains_if_nobody_else_is_there():
+    studio = Studio("x", "x")
+    studio.pool.submit(job())
+    studio.pool.drain("0", True)
+    studio.pool.remove(studio.pool.members[1], "it has left")
+    studio.draw()
+    assert whole(studio)
+
+
+def test_that_one_has_died_is_told_to_all_only_while_no_other_draws():
+    studio = Studio("x", "x")
+    first, second = studio.workers
+
+    def dies(worker):
+        worker.emit(WorkerHealth("", RESTARTING, 1))
+        worker.emit(WorkerState("", error="The worker died."))
+
+    def told():
+        return [event.error for event in studio.of(WorkerState)][-1:]
+
+    dies(first)
+    assert told() == [""]
+    dies(second)
+    assert told() == ["The worker died."]
+    first.emit(WorkerState(""))
+    first.emit(WorkerHealth("", READY))
+    assert told() == [""]
 
 
 def test_the_first_death_over_a_part_is_told_and_the_second_gives_the_job_up():

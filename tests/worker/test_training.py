@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -19,6 +20,7 @@ from modules.store.jobs import DONE, FAILED, INTERRUPTED
 from modules.store.run_folder import PAUSE, SNAPSHOT, RunFolder
 from modules.training.lora import Lora
 from modules.training.state import RunState
+from modules.worker.training.follower import RunFollower
 from tests.golden_data import GOLDEN
 from tests.training.conftest import draw_zorbs
 
@@ -35,7 +37,8 @@ def models(tmp_path_factory) -> Path:
 
 def plan(folder: Path, **more: object) -> Training:
     settled = {"max_train_steps": 6, "train_batch_size": 2, "network_dim": 2, "seed": 5, "resolution": "32",
-               "sample_every_n_steps": 100, "sample_at_first": False, "validate_every_n_steps": 5, "save_every_n_steps": 4}
+               "sample_every_n_steps": 100, "sample_at_first": False, "sample_prompts": "a zorb --w 64 --h 64 --s 1",
+               "validate_every_n_steps": 5, "save_every_n_steps": 4}
     return Training(train_data_dir=str(folder), **settled | more)      # type: ignore[arg-type]
 
 
@@ -74,11 +77,19 @@ def test_a_run_leaves_its_files(easel, tmp_path):
     assert "Lora hashes" in drawn.infotext
 
 
+def test_event_files_lie_in_the_folder_that_is_named_for_them(easel, tmp_path):
+    logs = tmp_path / "logs"
+    request = plan(draw_zorbs(tmp_path / "zorb"), output_name="zorb-logs", max_train_steps=1, logging_dir=str(logs), log_prefix="first-")
+    job, run = begin(easel, request)
+    assert easel.app.jobs.wait(job).state == DONE
+    assert [path.parent.name for path in logs.rglob("events.out.tfevents.*")] == [f"first-{run.root.name}"]
+    assert not list(run.root.glob("events.out.tfevents.*"))
+
+
 def test_a_whole_model_is_a_checkpoint_like_the_one_it_began_as(easel, models, tmp_path):
     """DreamBooth: the text encoder learns too. Samples are drawn with the snapshot itself."""
     request = plan(draw_zorbs(tmp_path / "zorb"), output_name="zorb-whole", method="dreambooth", learning_rate="0.001",
-                   max_train_steps=2, save_every_n_steps=0, validate_every_n_steps=0, sample_every_n_steps=50,
-                   sample_prompts="a zorb --w 64 --h 64 --s 1")
+                   max_train_steps=2, save_every_n_steps=0, validate_every_n_steps=0, sample_every_n_steps=50)
     job, run = begin(easel, request)
     record = easel.app.jobs.wait(job)
     assert (record.state, record.error) == (DONE, None)
@@ -93,8 +104,7 @@ def test_a_whole_model_is_a_checkpoint_like_the_one_it_began_as(easel, models, t
 
 def test_a_decoder_is_a_vae_of_its_own(easel, models, tmp_path):
     request = plan(draw_zorbs(tmp_path / "zorb"), output_name="zorb-vae", method="vae", learning_rate="0.001",
-                   max_train_steps=2, save_every_n_steps=0, validate_every_n_steps=0, sample_every_n_steps=50,
-                   sample_prompts="a zorb --w 64 --h 64 --s 1")
+                   max_train_steps=2, save_every_n_steps=0, validate_every_n_steps=0, sample_every_n_steps=50)
     job, run = begin(easel, request)
     record = easel.app.jobs.wait(job)
     assert (record.state, record.error) == (DONE, None)
@@ -103,6 +113,44 @@ def test_a_decoder_is_a_vae_of_its_own(easel, models, tmp_path):
     [sample] = run.samples()
     drawn = easel.app.jobs.wait(sample["job"])
     assert drawn.state == DONE and drawn.settings["sd_vae"] == "zorb-vae"
+
+
+def controlnet_plan(folder: Path, name: str, **more: object) -> Training:
+    return plan(folder, output_name=name, method="controlnet", save_every_n_steps=0, validate_every_n_steps=0, network_dim=0,
+                **more)
+
+
+def test_a_controlnet_is_drawn_with_and_gone_on_from(easel, tmp_path):
+    folder = draw_zorbs(tmp_path / "zorb")
+    job, run = begin(easel, controlnet_plan(folder, "zorb-lines", max_train_steps=3, learning_rate="0.02",
+                                            sample_every_n_steps=50))
+    record = easel.app.jobs.wait(job)
+    assert (record.state, record.error) == (DONE, None)
+    path = Path(record.outputs[-1].path)
+    assert path.parent.name == "ControlNet" and "/controlnet" in safe_open(path, "pt").metadata()["modelspec.architecture"]
+    [sample] = run.samples()
+    drawn = easel.app.jobs.wait(sample["job"])
+    [unit] = drawn.params["control"]
+    assert (drawn.state, unit["model"].partition(" ")[0], unit["module"]) == (DONE, "zorb-lines", "canny")
+    controlled, plain = (easel.txt2img("a zorb", steps=2, width=64, height=64, seed=1, control=units).image
+                         for units in ([unit], []))
+    assert controlled.tobytes() != plain.tobytes()
+    further, _ = begin(easel, controlnet_plan(folder, "zorb-further", max_train_steps=1, learning_rate="1e-6",
+                                              network_weights="zorb-lines", save_precision="fp32"))
+    before, after = load_file(path), load_file(easel.app.jobs.wait(further).outputs[-1].path)
+    name = "controlnet_cond_embedding.conv_in.weight"
+    assert torch.allclose(before[name].float(), after[name], atol=1e-4) and not torch.equal(before[name].float(), after[name])
+
+
+@pytest.mark.parametrize(("fields", "told"), [
+    ({"method": "controlnet", "conditioning_preprocessor": ("reference_only",)}, "no map that a ControlNet could learn"),
+    ({"method": "controlnet", "conditioning_preprocessor": ("cany",)}, "no preprocessor called"),
+    ({"conditioning_preprocessor": ("canny",)}, "does not train with conditioning_preprocessor"),
+    ({"logging_dir": "logs", "log_prefix": "../elsewhere-"}, "A file cannot be called"),
+])
+def test_what_nobody_could_follow_or_may_write_is_refused(easel, tmp_path, fields, told):
+    with pytest.raises((Invalid, UnknownName), match=told):
+        begin(easel, plan(draw_zorbs(tmp_path / "zorb"), **fields))
 
 
 def test_a_pause_and_a_snapshot_change_nothing_that_is_learnt(easel, tmp_path):
@@ -202,3 +250,15 @@ def test_plans_that_cannot_be_are_refused_by_their_field(easel, tmp_path):
         begin(easel, plan(pictures, pretrained_model_name_or_path="nothing"))
     with pytest.raises(NotFound, match="no run"):
         begin(easel, Training(resume="never"))
+
+
+@pytest.mark.parametrize(("fields", "steps"), [
+    ({"sample_every_n_epochs": 2, "sample_every_n_steps": 0}, [0, 10]), ({"sample_every_n_steps": 8}, [0, 8, 16]),
+    ({"sample_every_n_steps": 8, "validate_every_n_steps": 0}, []),
+])
+def test_without_a_word_of_its_own_validation_comes_with_the_samples(fields, steps):
+    run = SimpleNamespace(
+        plan=SimpleNamespace(request=Training(**fields)), lessons=SimpleNamespace(steps_per_epoch=5),
+        course=SimpleNamespace(steps=100),
+    )
+    assert [step for step in range(20) if RunFollower.validates(run, step)] == steps

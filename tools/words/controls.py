@@ -26,7 +26,7 @@ OF_SAMPLERS = {each.name for each in (*SAMPLERS, *SCHEDULES)} - {"Automatic"}
 # names: of formats, functions, upscalers, files; they are the same in all languages
 NAME = re.compile(
     r"[\w.]*\d[\w.]*|[a-z]*_[a-z_]+|png|jpe?g|webp|avif|gif|[a-z]*re?lu|\w+Uniform|\w+Normal|.*\.\w{4,}|\W*"
-    r"|R-ESRGAN .*|\[ControlNet.*|elu"
+    r"|R-ESRGAN .*|easel-.*|\[ControlNet.*|elu"
 )
 NAMES = OF_SAMPLERS | {
     "Lanczos", "CodeFormer", "GFPGAN", "TAESD", "xformers", "Doggettx", "InvokeAI", "GPU", "CPU", "NV", "swish", "tanh",

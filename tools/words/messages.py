@@ -11,7 +11,8 @@ from pathlib import Path
 from modules.base import errors
 
 UNHEARD = {"commands", "surface", "ui"}       # what they say is for a terminal, or for an extension's author
-SAYING = {"warn", "tell", "note_problem", "refuse", "refusal", "Problem", "Unclear"}
+SAYING = {"warn", "tell", "note_problem", "refuse", "refusal", "Problem", "Unclear", "HostLost"}
+RETURNING = ("_note", "_reason")      # the ends of names of functions that return a sentence, or a part of one
 SAID = ("message", "hint")
 NOTES, TABLE_OF_NOTES = "notes", "_NOTES"      # lists of sentences; the end of a table's name whose values are such
 DEEPEST = 2        # names of names
@@ -42,6 +43,8 @@ def said_by(node: ast.AST) -> list[ast.expr]:
         return node.args if name_of(node.func.value) == NOTES else []
     if isinstance(node, ast.AugAssign) and name_of(node.target) == NOTES:
         return listed(node.value)
+    if isinstance(node, ast.FunctionDef) and node.name.endswith(RETURNING):
+        return [each.value for each in ast.walk(node) if isinstance(each, ast.Return) and each.value]
     if isinstance(node, ast.Assign) and name_of(node.targets[0]).endswith(TABLE_OF_NOTES):
         return node.value.values if isinstance(node.value, ast.Dict) else []
     return []

@@ -57,6 +57,12 @@ def rgb_on_white(image: Image.Image) -> Levels:
     return (pixels[:, :, :3] * opacity + 255 * (1 - opacity)).clip(0, 255).astype(np.uint8)
 
 
+def with_drawn_mask(levels: Levels, mask: Image.Image) -> Levels:
+    """Return a picture with a mask of any size as its fourth channel: (H, W, 4)."""
+    drawn = rgb_on_white(mask.resize((levels.shape[1], levels.shape[0])))
+    return np.concatenate([levels, drawn[:, :, :1]], axis=2)
+
+
 def in_resolution(preprocess: Preprocess) -> Preprocess:
     """Return the preprocessor applied at its resolution: scaled by the shorter side, padded by its edge, and cut."""
 

@@ -15,7 +15,7 @@ from modules.base.sizes import Size
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-AREA, CUBIC, NEAREST = "area", "cubic", "nearest"
+AREA, BILINEAR, CUBIC, NEAREST = "area", "bilinear", "cubic", "nearest"
 CUBIC_SHARPNESS = -0.75      # Keys 1981's a
 
 Levels: TypeAlias = "np.ndarray[Any, Any]"      # (H, W, C) uint8, or float32
@@ -68,15 +68,25 @@ def sparse_weights(before: int, places: np.ndarray, weights: np.ndarray) -> csr_
     return csr_array((weights.ravel(), (rows, places.clip(0, before - 1).ravel())), shape=(after, before))
 
 
-def cubic_weights(before: int, after: int) -> csr_array:
+def centres(before: int, after: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pixel (after, 1) that each result's centre lies in or after, and how far it lies beyond that."""
     at = (np.arange(after) + 0.5) * (before / after) - 0.5
-    first, a = np.floor(at), CUBIC_SHARPNESS
-    x = at - first
+    first = np.floor(at)
+    return first.astype(int)[:, None], at - first
+
+
+def cubic_weights(before: int, after: int) -> csr_array:
+    (first, x), a = centres(before, after), CUBIC_SHARPNESS
     outer = ((a * (x + 1) - 5 * a) * (x + 1) + 8 * a) * (x + 1) - 4 * a
     inner = ((a + 2) * x - (a + 3)) * x * x + 1
     second = ((a + 2) * (1 - x) - (a + 3)) * (1 - x) * (1 - x) + 1
     weights = np.stack([outer, inner, second, 1 - outer - inner - second], axis=1)
-    return sparse_weights(before, first.astype(int)[:, None] + np.arange(-1, 3), weights)
+    return sparse_weights(before, first + np.arange(-1, 3), weights)
+
+
+def bilinear_weights(before: int, after: int) -> csr_array:
+    first, share = centres(before, after)
+    return sparse_weights(before, first + np.arange(2), np.stack([1 - share, share], axis=1))
 
 
 def area_weights(before: int, after: int) -> csr_array:
@@ -99,7 +109,7 @@ def linear_weights(before: int, after: int) -> csr_array:
 
 
 WEIGHTS: Mapping[str, Callable[[int, int], csr_array]] = {
-    AREA: area_weights, CUBIC: cubic_weights, "linear": linear_weights,
+    AREA: area_weights, BILINEAR: bilinear_weights, CUBIC: cubic_weights, "linear": linear_weights,
 }
 
 

@@ -23,6 +23,7 @@ class TrainingPicture:
     """A picture of a data set.
 
     size: upright, in pixels; repeats: how often it comes in an epoch; mask: a picture whose brightness weighs the loss
+    map: what a ControlNet learns to follow, where it is a file
     """
 
     path: Path
@@ -32,6 +33,7 @@ class TrainingPicture:
     subset: Subset
     repeats: int
     mask: Path | None = None
+    map: Path | None = None
 
     @property
     def is_reg(self) -> bool:
@@ -170,15 +172,17 @@ def read_subset(subset: Subset, rules: BucketRules, problems: list[PictureProble
             problems.append(
                 PictureProblem("uncaptioned", path, "It has no caption, and there are no class words.", fatal=True)
             )
-        placement, mask = place_picture(size, rules), mask_of(path, subset)
-        yield TrainingPicture(path, size, caption, placement, subset, subset.repeats, mask)
+        mask, map_ = like_named(path, subset.masks), like_named(path, subset.maps)
+        if subset.maps and map_ is None:
+            problems.append(PictureProblem("unmapped", path, "It has no map in the folder of maps; one is made of it."))
+        yield TrainingPicture(path, size, caption, place_picture(size, rules), subset, subset.repeats, mask, map_)
 
 
-def mask_of(path: Path, subset: Subset) -> Path | None:
-    """Return the picture of the same name in the subset's folder of masks."""
-    if subset.masks is None:
+def like_named(path: Path, folder: Path | None) -> Path | None:
+    """Return the picture of the same name in a folder, if there is one."""
+    if folder is None:
         return None
-    options = (subset.masks / path.name, *(subset.masks / (path.stem + ending) for ending in (".png", ".jpg", ".webp")))
+    options = (folder / path.name, *(folder / (path.stem + ending) for ending in (".png", ".jpg", ".webp")))
     return next((each for each in options if each.is_file()), None)
 
 

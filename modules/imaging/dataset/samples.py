@@ -26,12 +26,14 @@ class PictureSample:
     """A picture at its bucket's size.
 
     image: RGB; mask: L, white counts whole, or None; crop: where in the scaled picture it begins
+    map: RGB, what a ControlNet learns to follow, where it is a file
     """
 
     image: Image.Image
     mask: Image.Image | None
     crop: Size
     flipped: bool
+    map: Image.Image | None = None
 
 
 def load_sample(picture: TrainingPicture, stream: np.random.Generator) -> PictureSample:
@@ -53,7 +55,8 @@ def load_sample(picture: TrainingPicture, stream: np.random.Generator) -> Pictur
     image = fit_sample(image, picture, crop, flipped)
     if subset.vary_colours:
         image = varied_colours(image, float(colour_draw[0]), float(colour_draw[1]))
-    return PictureSample(image, mask and fit_sample(mask, picture, crop, flipped), crop, flipped)
+    map_ = fit_sample(split_alpha(read_picture(picture.map))[0], picture, crop, flipped) if picture.map else None
+    return PictureSample(image, mask and fit_sample(mask, picture, crop, flipped), crop, flipped, map_)
 
 
 def varies(picture: TrainingPicture) -> bool:

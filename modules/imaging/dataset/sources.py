@@ -29,6 +29,7 @@ class Subset:
     caption_ending: ending of caption files; "" looks for .txt and .caption
     captions: captions by file name, from the metadata file `captions_file`
     masks: a folder with pictures of the same names whose brightness weighs the loss
+    maps: such a folder with what a ControlNet learns to follow
     """
 
     folder: Path
@@ -40,6 +41,7 @@ class Subset:
     captions: Mapping[str, str] | None = None
     captions_file: Path | None = None
     masks: Path | None = None
+    maps: Path | None = None
     alpha_mask: bool = False
     flip: bool = False
     vary_colours: bool = False

@@ -17,8 +17,11 @@ import torch
 from modules.base.errors import NotANumber
 from modules.library.annotators import ANNOTATOR_MODELS, find_annotator
 from modules.library.library import Library
+from modules.models.annotators.anime_faces import load_face_parts, parts_of_faces
 from modules.models.annotators.anime_lines import anime_lines, load_anime_drawer
 from modules.models.annotators.edges import load_hed, soft_edges
+from modules.models.annotators.lama import filled_hole, load_lama
+from modules.models.annotators.leres import load_leres, relative_depth
 from modules.models.annotators.lineart import drawn_lines, load_line_drawer
 from modules.models.annotators.manga_lines import load_manga_drawer, manga_lines
 from modules.models.annotators.normals import load_normal_net, surface_normals
@@ -27,6 +30,7 @@ from modules.models.annotators.openpose_parts import load_face_net, load_hand_ne
 from modules.models.annotators.pidinet import load_pidinet, pixel_edges
 from modules.models.annotators.seen_by_transformers import load_seer, normals_of_depth, seen_map
 from modules.models.annotators.straight_lines import load_line_finder, straight_lines
+from modules.models.annotators.tiny_edges import load_tiny_edges, tiny_edges
 from modules.models.annotators.vit_pose import load_joint_finder, posed_alone
 from modules.sampling.annotation import Annotate, Annotation
 
@@ -127,10 +131,14 @@ ANNOTATOR_ROWS: Mapping[str, AnnotatorRow] = {
     **dict.fromkeys(
         ("pidinet", "pidinet_safe", "pidinet_scribble", "pidinet_sketch"), AnnotatorRow(pixel_edges, (load_pidinet,))
     ),
+    **dict.fromkeys(("softedge_teed", "softedge_anyline"), AnnotatorRow(tiny_edges, (load_tiny_edges,))),
     **dict.fromkeys(("lineart", "lineart_coarse"), AnnotatorRow(drawn_lines, (load_line_drawer,))),
     "lineart_anime": AnnotatorRow(anime_lines, (load_anime_drawer,)),
     "lineart_anime_denoise": AnnotatorRow(manga_lines, (load_manga_drawer,)),
     "mlsd": AnnotatorRow(straight_lines, (load_line_finder,)),
+    "anime_face_segment": AnnotatorRow(parts_of_faces, (load_face_parts,)),
+    "depth_leres": AnnotatorRow(relative_depth, (load_leres,)),
+    "inpaint_only+lama": AnnotatorRow(filled_hole, (load_lama,)),
     "normal_bae": AnnotatorRow(surface_normals, (load_normal_net,)),
     **dict.fromkeys(ANNOTATOR_MODELS, AnnotatorRow(seen_map, (load_seer,))),
     "normal_map": AnnotatorRow(normals_of_depth, (load_seer,)),

@@ -23,7 +23,7 @@ from modules.sampling.annotation import Annotate, Annotation
 
 # inputs, outputs and convolutions of each
 HED_STAGES = ((3, 64, 2), (64, 128, 2), (128, 256, 3), (256, 512, 3), (512, 512, 3))
-SAFE_LEVELS = 3                # of maps that are quantised, which hide what pictures are made of
+QUANTISED_STEPS = 2            # of maps that are quantised, which hide what pictures are made of
 SCRIBBLE_SIGMA, SCRIBBLE_FLOOR, SCRIBBLE_LIT = 3.0, 127, 4
 
 
@@ -81,9 +81,9 @@ def soft_edges(net: Any, ask: Annotate) -> Annotation:
     return Annotation(scribbled(found) if ask.name.startswith("scribble") else found)
 
 
-def few_levels(shares: np.ndarray) -> np.ndarray:
-    """Return shares of 0 to 1 in three levels."""
-    found: np.ndarray = np.floor(shares * SAFE_LEVELS) / (SAFE_LEVELS - 1)
+def few_levels(shares: np.ndarray, steps: int = QUANTISED_STEPS) -> np.ndarray:
+    """Return shares of 0 to 1 in one level more than so many steps; without a step as they are."""
+    found: np.ndarray = np.floor(shares * (steps + 1)) / steps if steps else shares
     return found
 
 

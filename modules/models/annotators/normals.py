@@ -25,7 +25,7 @@ from modules.models.annotators.building import (
     standardised,
 )
 from modules.models.annotators.efficient_net import HEAD_WIDTH, EfficientNet
-from modules.models.layers import FrozenNorm, seen_pixels
+from modules.models.layers import FrozenNorm, seen_pixels, twice_as_large
 from modules.sampling.annotation import Annotate, Annotation
 
 # channels of the encoder's features from the smallest on, and of what is made with each
@@ -75,7 +75,7 @@ class NormalDecoder(nn.Module):
 
     def refined(self, share: int, known: Tensor) -> Tensor:
         """Return (1, 4, 2h, 2w) from what is known in (1, C, h, w), each pixel by itself."""
-        larger = interpolate(known, scale_factor=2, mode="bilinear", align_corners=True)
+        larger = twice_as_large(known)
         found: Tensor = self.get_submodule(f"out_conv_res{share}")(larger.flatten(2))
         return found.unflatten(2, larger.shape[2:])
 

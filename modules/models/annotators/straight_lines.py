@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, max_pool2d, pad
+from torch.nn.functional import max_pool2d, pad
 
 from modules.imaging.control.maps import MapOptions, in_resolution
 from modules.imaging.control.resampling import Levels
 from modules.imaging.control.strokes import line_pixels
 from modules.models.annotators.building import annotator_network
-from modules.models.layers import FrozenNorm, seen_pixels
+from modules.models.layers import FrozenNorm, seen_pixels, twice_as_large
 from modules.sampling.annotation import Annotate, Annotation
 
 FIRST_CHANNELS = 32
@@ -33,14 +33,20 @@ CELL_OF_LINES = 2                      # pixels from one place to the next
 
 
 class CappedConv(nn.Sequential):
-    """A convolution, its normalisation, and a ReLU of at most 6; a stride of 2 looks beyond the right and the foot."""
+    """A convolution, its normalisation, and a ReLU of at most 6.
 
-    def __init__(self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1, groups: int = 1) -> None:
+    even: a stride of 2 looks beyond all edges, as others do; else beyond the right and the foot alone
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1, groups: int = 1, even: bool = False
+    ) -> None:
+        even = even or stride == 1
         super().__init__(
-            nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2 if stride == 1 else 0, groups=groups, bias=False),
+            nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2 if even else 0, groups=groups, bias=False),
             FrozenNorm(outputs), nn.ReLU6(),
         )
-        self.beyond = 0 if stride == 1 else 1
+        self.beyond = 0 if even else 1
 
     def forward(self, x: Tensor) -> Tensor:
         changed: Tensor = super().forward(pad(x, (0, self.beyond, 0, self.beyond)))
@@ -50,11 +56,11 @@ class CappedConv(nn.Sequential):
 class InvertedBlock(nn.Module):
     """MobileNetV2's block: wider, in each channel alone, and narrow again."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int, wider: int) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: int, wider: int, even: bool = False) -> None:
         super().__init__()
         inner, self.adds = inputs * wider, stride == 1 and inputs == outputs
         self.conv = nn.Sequential(
-            *([CappedConv(inputs, inner, 1)] if wider > 1 else []), CappedConv(inner, inner, 3, stride, inner),
+            *([CappedConv(inputs, inner, 1)] if wider > 1 else []), CappedConv(inner, inner, 3, stride, inner, even),
             nn.Conv2d(inner, outputs, 1, bias=False), FrozenNorm(outputs),
         )
 
@@ -96,7 +102,7 @@ class JoinedLevels(nn.Module):
     def forward(self, x: Tensor, below: Tensor) -> Tensor:
         below = self.conv1(below)
         if self.doubled:
-            below = interpolate(below, scale_factor=2, mode="bilinear", align_corners=True)
+            below = twice_as_large(below)
         return torch.cat([self.conv2(x), below], 1)
 
 

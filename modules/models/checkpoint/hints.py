@@ -17,6 +17,7 @@ import yaml
 from modules.base.errors import ModelCorrupt
 
 LARGEST_YAML = 2**20      # bytes
+CONFIG_KEY = "config"      # its name in a file's metadata
 UNET_FACTS = ("attention_head_dim", "norm_num_groups")
 VAE_FACTS = ("norm_num_groups",)
 CLIP_FACTS = ("num_attention_heads", "hidden_act")
@@ -37,10 +38,10 @@ class Hints:
 
 def from_metadata(hints: Hints, name: str, metadata: Mapping[str, str]) -> Hints:
     """Return `hints` with the file's own metadata. Raises ModelCorrupt."""
-    if "config" not in metadata:
+    if CONFIG_KEY not in metadata:
         return hints
     try:
-        config = json.loads(metadata["config"])
+        config = json.loads(metadata[CONFIG_KEY])
         unet, vae, clip = (dict(config.get(part, {})) for part in ("unet", "vae", "text_encoder"))
         return replace(
             hints,

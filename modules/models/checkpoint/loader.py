@@ -108,7 +108,8 @@ def load_vae_file(path: Path) -> AutoencoderKL | ConsistencyDecoderVAE:
 
     Raises ModelError, naming the file.
     """
-    tensors = read_state_dict(path).tensors
+    weights = read_state_dict(path)
+    tensors = weights.tensors
     if consistency.is_consistency_decoder(tensors):
         part = Part(path.name, tensors, "", lambda keys: {key: key for key in keys})
         return consistency.complete(part.build(consistency.build_consistency_decoder))
@@ -119,7 +120,8 @@ def load_vae_file(path: Path) -> AutoencoderKL | ConsistencyDecoderVAE:
             "Easel loads VAEs of Stable Diffusion in their original layout.",
         )
     kept = {key: tensor for key, tensor in tensors.items() if key.removeprefix(prefix).startswith(layout.VAE_PARTS)}
-    return load_vae(Part(path.name, kept, prefix, layout.vae_names), Hints())
+    hints = from_metadata(Hints(), path.name, weights.metadata)
+    return load_vae(Part(path.name, kept, prefix, layout.vae_names), hints)
 
 
 class Part:

@@ -12,6 +12,7 @@ from modules.base.files import NewFile
 from modules.models.checkpoint import key_mapping as layout
 from modules.models.checkpoint.families import FAMILIES
 from modules.models.checkpoint.family import Family, PartNetwork, family_of
+from modules.models.checkpoint.hints import CONFIG_KEY
 from modules.models.checkpoint.networks import VAE_NETWORK
 from modules.models.files.tensor_stream import TensorEntry
 from modules.models.lora.patcher import text_name
@@ -45,7 +46,7 @@ def save_checkpoint(
 def save_vae(
     base: Path, trained: Mapping[str, Tensor], out: NewFile, dtype: torch.dtype | None, metadata: Mapping[str, str]
 ) -> None:
-    """Write a VAE alone, as A1111 reads it: LDM's names without a prefix.
+    """Write a VAE alone, as A1111 reads it: LDM's names without a prefix, and the base's `config` in its metadata.
 
     base: a checkpoint, or the file of a VAE. Raises as `save_checkpoint`.
     """
@@ -58,7 +59,8 @@ def save_vae(
         write_checkpoint(
             out, entries,
             lambda name: fitted_to(entries[name], new[name] if name in new else file.tensor(own[name])),
-            {**metadata, "format": "pt"}, lambda done, of: None,
+            {**{name: text for name, text in file.metadata.items() if name == CONFIG_KEY}, **metadata, "format": "pt"},
+            lambda done, of: None,
         )
 
 

@@ -187,6 +187,7 @@ def control_config(tensors: Mapping[str, Tensor], model: LoadedModel) -> dict[st
         "cross_attention_dim": context_width(tensors) or unet.cross_attention_dim,
         "attention_head_dim": unet.attention_head_dim,
         "use_linear_projection": unet.use_linear_projection,
+        "norm_num_groups": unet.norm_num_groups,
         "conditioning_embedding_out_channels": [
             tensors["controlnet_cond_embedding.conv_in.weight"].shape[0],
             *(tensors[f"controlnet_cond_embedding.blocks.{2 * i + 1}.weight"].shape[0] for i in range(hints)),

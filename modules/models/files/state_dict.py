@@ -27,7 +27,7 @@ from modules.models.files.pickle_check import CONVERT, IGNORED_TYPES, check_stre
 LARGEST_PICKLE = 64 * 2**20      # bytes of the object stream; the tensors lie beside it
 # of torch before 1.6: magic number, version, system, objects, names of the tensors after it
 LEGACY_PICKLES = 5
-TRAINING_WRAPPERS = "state_dict", "model"      # around the weights in files of training
+TRAINING_WRAPPERS = "state_dict", "model", "depth_model"      # around the weights in files of training
 PARALLEL = "module."      # before all names in files of networks that were trained on several devices
 
 
@@ -202,7 +202,7 @@ def tensors_within(place: str, value: Any, seen: set[int]) -> Iterator[tuple[str
 
 
 def tensors_in(name: str, content: Any) -> dict[str, Tensor]:
-    """Return the tensors of a checkpoint's plain values: `state_dict` or `model` unwrapped, all else left out."""
+    """Return the tensors of a checkpoint's plain values: those of TRAINING_WRAPPERS unwrapped, all else left out."""
     if isinstance(content, dict):
         content = next((content[name] for name in TRAINING_WRAPPERS if isinstance(content.get(name), dict)), content)
     if not isinstance(content, dict):

@@ -7,16 +7,20 @@ import shlex
 from collections.abc import Iterator
 
 from modules.base.errors import Invalid
+from modules.base.limits import MAX_PATH
 from modules.params.training_files.plan_draft import PlanDraft
 
 LINE_ENDS = re.compile(r"[\\^`]\r?\n")
+VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})")
+ASSIGNMENT = re.compile(r"(?<!\w)([A-Za-z_]\w*)=(.*)", re.DOTALL)
 # the script's name → what it trains
 TRAINING_SCRIPTS = {
     "textual_inversion": "textual-inversion", "train_textual_inversion": "textual-inversion", "train_db": "dreambooth",
     "fine_tune": "fine-tune", "sdxl_train": "fine-tune", "train_dreambooth": "dreambooth", "train_text_to_image": "fine-tune",
     "train_network": "lora", "sdxl_train_network": "lora", "sdxl_train_textual_inversion": "textual-inversion",
     "train_dreambooth_lora": "lora", "train_text_to_image_lora": "lora", "train_dreambooth_lora_sdxl": "lora",
-    "train_text_to_image_lora_sdxl": "lora", "textual_inversion_sdxl": "textual-inversion",
+    "train_text_to_image_lora_sdxl": "lora", "textual_inversion_sdxl": "textual-inversion", "train_controlnet": "controlnet",
+    "train_control_net": "controlnet", "sdxl_train_control_net": "controlnet", "train_controlnet_sdxl": "controlnet",
 }
 MOST_WORDS = 10_000
 
@@ -34,7 +38,22 @@ def split_command(text: str, where: str) -> list[str]:
         raise Invalid(f"{where}: {error}.", "Close every quotation mark.") from error
     if len(words) > MOST_WORDS:
         raise Invalid(f"{where}: there are {len(words):,} words.", f"At most {MOST_WORDS:,} are read.")
-    return words
+    return with_variables(words)
+
+
+def with_variables(words: list[str]) -> list[str]:
+    """Return words with `$NAME` and `${NAME}` replaced by what an earlier `NAME=value` says; others stay.
+
+    >>> with_variables(["MODEL=base", "train_network.py", "--vae=${MODEL}", "$HOME"])
+    ['MODEL=base', 'train_network.py', '--vae=base', '$HOME']
+    """
+    known = dict[str, str]()
+    found = list[str]()
+    for word in words:
+        found.append(VARIABLE.sub(lambda name: known.get(name[1] or name[2], name[0])[:MAX_PATH], word))
+        if assigned := ASSIGNMENT.match(found[-1]):
+            known[assigned[1]] = assigned[2]
+    return found
 
 
 def read_training_flags(words: list[str], where: str) -> PlanDraft:

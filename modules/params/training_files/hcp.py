@@ -61,6 +61,8 @@ def put_hcp_networks(data: dict[str, Any], draft: PlanDraft, where: str) -> None
             if found and "lr" in found[0]:
                 draft.set(key, as_number(found[0]["lr"]), f"{where}, lora.lr")
         draft.set("network_train_unet_only" if not text else "network_train_text_encoder_only", not (unet and text), where)
+        if any(other.get(key, first.get(key)) != first.get(key) for other in (*unet, *text) for key in ("rank", "alpha")):
+            draft.ignored.append(f"{where}: all layers have the rank and alpha of the first group.")
         if any("resnets" in str(layer) or layer == "" for group in unet for layer in group.get("layers") or []):
             draft.set("network_args", [f"conv_dim={draft.values['network_dim']}"], f"{where}, lora_unet.layers")
     elif whole := groups(data.get("unet")):
@@ -113,26 +115,42 @@ def put_hcp_data(data: dict[str, Any], draft: PlanDraft, where: str) -> None:
     datasets = []
     for place, (name, dataset) in enumerate(each for each in data.items() if isinstance(each[1], dict)):
         sources = [each for each in section(dataset, "source").values() if isinstance(each, dict) and each.get("img_root")]
-        area = evaluated(section(dataset, "bucket").get("target_area"), where)
+        bucket = section(dataset, "bucket")
+        area = evaluated(bucket.get("target_area"), where)
         found: dict[str, Any] = {"subsets": [hcp_subset(source, place > 0) for source in sources]}
         if isinstance(dataset.get("batch_size"), int):
             found["batch_size"] = dataset["batch_size"]
         if area:
             found["resolution"] = max(8, round(math.sqrt(area)))
+        elif bucket.get("target_size"):
+            found["resolution"] = bucket["target_size"]
         if place and isinstance(dataset.get("loss_weight"), int | float):
             found["prior_loss_weight"] = dataset["loss_weight"]
         datasets.append(found)
         if not place:
             draft.set("train_batch_size", found.get("batch_size", 1), f"{where}, data.{name}")
-            template = next((str(source["prompt_template"]) for source in sources if source.get("prompt_template")), "")
-            if template:
-                draft.set("template_file", template, f"{where}, data.{name}.prompt_template")
+        template = next((str(source["prompt_template"]) for source in sources if source.get("prompt_template")), "")
+        if template and not place:
+            draft.set("template_file", template, f"{where}, data.{name}.prompt_template")
+        elif template and template != draft.values.get("template_file"):
+            draft.ignored.append(f"{where}, data.{name}.prompt_template: the first data set's template is used.")
     if datasets:
-        draft.set("datasets", datasets, f"{where}, data")
+        draft.set("datasets", with_every_word(datasets), f"{where}, data")
+
+
+def with_every_word(datasets: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return data sets whose words of templates are those of all; one that a source does not name is empty there."""
+    subsets = [subset for dataset in datasets for subset in dataset["subsets"]]
+    empty = {word: "" for subset in subsets for word in subset.get("custom_attributes", {})}
+    for subset in subsets if empty else ():
+        subset["custom_attributes"] = empty | subset.get("custom_attributes", {})
+    return datasets
 
 
 def hcp_subset(source: dict[str, Any], is_reg: bool) -> dict[str, Any]:
     found: dict[str, Any] = {"image_dir": str(source["img_root"]), "is_reg": is_reg}
+    if words := section(source, "word_names"):
+        found["custom_attributes"] = {str(name): str(word) for name, word in words.items()}
     if str(source.get("caption_file") or "").endswith((".json", ".jsonl")):
         found["metadata_file"] = str(source["caption_file"])
     if isinstance(source.get("att_mask"), str):

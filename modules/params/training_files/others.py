@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from modules.params.training_files.hcp import groups, section
 from modules.params.training_files.plan_draft import PlanDraft
 
 # A1111's names → ours
@@ -40,12 +41,28 @@ ONETRAINER_KEYS = {
     "lora_alpha": "network_alpha", "resolution": "resolution", "masked_training": "masked_loss", "dropout_probability":
     "network_dropout", "offset_noise_weight": "noise_offset", "perturbation_noise_weight": "ip_noise_gamma",
     "learning_rate_warmup_steps": "lr_warmup_steps", "learning_rate_cycles": "lr_scheduler_num_cycles", "clip_grad_norm":
-    "max_grad_norm", "seed": "seed", "lora_model_name": "network_weights",
+    "max_grad_norm", "seed": "seed", "lora_model_name": "network_weights", "ema_decay": "ema_decay",
 }
 ONETRAINER_METHODS = {"LORA": "lora", "EMBEDDING": "textual-inversion", "FINE_TUNE": "fine-tune", "FINE_TUNE_VAE": "vae"}
 ONETRAINER_SCHEDULES = {
     "CONSTANT": "constant", "LINEAR": "linear", "COSINE": "cosine", "COSINE_WITH_RESTARTS": "cosine_with_restarts",
     "COSINE_WITH_HARD_RESTARTS": "cosine_with_restarts",
+}
+ONETRAINER_OPTIMIZERS = {
+    "ADAMW": "AdamW", "ADAM": "Adam", "ADAMW_8BIT": "AdamW8bit", "LION": "Lion", "LION_8BIT": "Lion8bit", "SGD": "SGD",
+    "ADAFACTOR": "AdaFactor", "PRODIGY": "Prodigy",
+}
+WITH_BETAS = ("AdamW", "Adam", "AdamW8bit", "Lion", "Lion8bit", "Prodigy")
+ONETRAINER_PRECISIONS = {"FLOAT_32": "no", "TFLOAT_32": "no", "FLOAT_16": "fp16", "BFLOAT_16": "bf16"}
+ONETRAINER_TIMES = {"save_every": "save_every_n", "sample_after": "sample_every_n"}
+ONETRAINER_UNITS = {"EPOCH": "epochs", "STEP": "steps"}
+EMBEDDING_KEYS = {"placeholder": "token_string", "token_count": "num_vectors_per_token", "initial_embedding_text": "init_word"}
+# a sample's names → options of a line of sample prompts
+ONETRAINER_SAMPLE = {"negative_prompt": "n", "width": "w", "height": "h", "seed": "d", "diffusion_steps": "s", "cfg_scale": "l"}
+# what a concept says of its captions and pictures → a subset's options
+CONCEPT_OPTIONS = {
+    "text": {"enable_tag_shuffling": "shuffle_caption", "keep_tags_count": "keep_tokens", "tag_delimiter": "caption_separator"},
+    "image": {"enable_random_flip": "flip_aug"},
 }
 
 
@@ -55,32 +72,93 @@ def read_onetrainer(data: dict[str, Any], where: str) -> PlanDraft:
     for key, value in data.items():
         if key in ONETRAINER_KEYS:
             draft.put(ONETRAINER_KEYS[key], value, f"{where}, {key}")
-    method = str(data.get("training_method"))
-    if method in ONETRAINER_METHODS:
-        draft.set("method", ONETRAINER_METHODS[method], f"{where}, training_method")
-    if schedule := ONETRAINER_SCHEDULES.get(str(data.get("learning_rate_scheduler"))):
-        draft.set("lr_scheduler", schedule, f"{where}, learning_rate_scheduler")
-    optimizer = data.get("optimizer")
-    if isinstance(optimizer, dict) and optimizer.get("optimizer"):
-        draft.set("optimizer_type", str(optimizer["optimizer"]).replace("ADAMW", "AdamW"), f"{where}, optimizer")
+    tables = {
+        "training_method": ("method", ONETRAINER_METHODS), "learning_rate_scheduler": ("lr_scheduler", ONETRAINER_SCHEDULES),
+        "train_dtype": ("mixed_precision", ONETRAINER_PRECISIONS),
+    }
+    for key, (ours, table) in tables.items():
+        if known := table.get(str(data.get(key))):
+            draft.set(ours, known, f"{where}, {key}")
+    for key in ("ema", "gradient_checkpointing"):
+        if key in data:
+            draft.set(key, data[key] not in ("OFF", False, None), f"{where}, {key}")
+    put_onetrainer_optimizer(section(data, "optimizer"), draft, f"{where}, optimizer")
     put_onetrainer_parts(data, draft, where)
-    if concepts := [each for each in data.get("concepts") or [] if isinstance(each, dict) and each.get("path")]:
-        draft.set("datasets", [{"subsets": [
-            {"image_dir": str(each["path"]), "is_reg": each.get("type") == "PRIOR_PREDICTION"} for each in concepts
-        ]}], f"{where}, concepts")
+    put_onetrainer_times(data, draft, where)
+    put_concepts(data, draft, where)
     return draft
 
 
+def put_onetrainer_optimizer(data: dict[str, Any], draft: PlanDraft, where: str) -> None:
+    """Put the optimiser and those of its arguments that it takes here."""
+    if not (name := str(data.get("optimizer") or "")):
+        return
+    kind = ONETRAINER_OPTIMIZERS.get(name, name)
+    draft.set("optimizer_type", kind, where)
+    words = [] if data.get("weight_decay") is None else [f"weight_decay={data['weight_decay']}"]
+    if kind in WITH_BETAS and None not in (data.get("beta1"), data.get("beta2")):
+        words.append(f"betas={data['beta1']},{data['beta2']}")
+    if words:
+        draft.set("optimizer_args", words, where)
+
+
 def put_onetrainer_parts(data: dict[str, Any], draft: PlanDraft, where: str) -> None:
-    """Put rates of UNet and text encoder, and the loss's weight."""
+    """Put rates of UNet and text encoder, an embedding's word, the noise and the loss's weight."""
     for part, key in (("unet", "unet_lr"), ("text_encoder", "text_encoder_lr")):
-        settings = data.get(part)
-        if isinstance(settings, dict) and settings.get("learning_rate"):
+        settings = section(data, part)
+        if settings.get("learning_rate"):
             draft.set(key, settings["learning_rate"], f"{where}, {part}")
-        if part == "text_encoder" and isinstance(settings, dict) and settings.get("train") is False:
+        if part == "text_encoder" and settings.get("train") is False:
             draft.set("network_train_unet_only", True, f"{where}, {part}")
+    if draft.values.get("method") == "textual-inversion":
+        for key, ours in EMBEDDING_KEYS.items():
+            draft.put(ours, section(data, "embedding").get(key), f"{where}, embedding")
+    for key, ours in (("min_noising_strength", "min_timestep"), ("max_noising_strength", "max_timestep")):
+        if isinstance(strength := data.get(key), int | float):
+            draft.put(ours, round(1000 * strength), f"{where}, {key}")
     weight = data.get("loss_weight_fn")
     if weight == "MIN_SNR_GAMMA":
         draft.set("min_snr_gamma", data.get("loss_weight_strength", 5.0), f"{where}, loss_weight_fn")
     elif weight == "DEBIASED_ESTIMATION":
         draft.set("debiased_estimation_loss", True, f"{where}, loss_weight_fn")
+
+
+def put_onetrainer_times(data: dict[str, Any], draft: PlanDraft, where: str) -> None:
+    """Put when files are saved and samples drawn, and of what."""
+    for key, ours in ONETRAINER_TIMES.items():
+        unit = str(data.get(f"{key}_unit", ""))
+        if (known := ONETRAINER_UNITS.get(unit)) and isinstance(data.get(key), int | float):
+            draft.set(f"{ours}_{known}", int(data[key]), f"{where}, {key}")
+        elif unit not in ("", "NEVER"):
+            draft.ignored.append(f"{key} ({where}): times in {unit:.20} are not kept; there are steps and epochs.")
+    lines = []
+    for sample in groups(data.get("samples")):
+        words = [str(sample.get("prompt", ""))]
+        words += [f"--{option} {sample[key]}" for key, option in ONETRAINER_SAMPLE.items() if sample.get(key) not in (None, "")]
+        lines.append(" ".join(" ".join(words).split()))
+    if lines:
+        draft.set("sample_prompts", "\n".join(lines), f"{where}, samples")
+
+
+def put_concepts(data: dict[str, Any], draft: PlanDraft, where: str) -> None:
+    """Put the folders of concepts; those that are switched off or show what to validate on are left out."""
+    subsets = []
+    for concept in groups(data.get("concepts")):
+        kind, path = concept.get("type"), concept.get("path")
+        if not path or concept.get("enabled") is False:
+            continue
+        if kind == "VALIDATION":
+            draft.ignored.append(f"{path!s:.200} ({where}): pictures to validate on are held out by validation_split.")
+            continue
+        subset: dict[str, Any] = {"image_dir": str(path), "is_reg": kind == "PRIOR_PREDICTION"}
+        for part, options in CONCEPT_OPTIONS.items():
+            said = section(concept, part)
+            subset |= {ours: said[key] for key, ours in options.items() if said.get(key) not in (None, "")}
+        repeats = concept.get("balancing")
+        if isinstance(repeats, int | float) and concept.get("balancing_strategy") == "REPEATS" and repeats >= 1:
+            subset["num_repeats"] = int(repeats)
+        subsets.append(subset)
+    if subsets:
+        draft.set("datasets", [{"subsets": subsets}], f"{where}, concepts")
+    elif name := data.get("concept_file_name"):
+        draft.ignored.append(f"concept_file_name ({where}): {name!s:.200} is not read; name its folders.")

@@ -16,7 +16,10 @@ KEYS_WITHOUT_EFFECT = frozenset((
     "blocks_to_swap cpu_offload_checkpointing ddp_gradient_as_bucket_view ddp_static_graph ddp_timeout diffusers_xformers "
     "dynamo_backend fp8_base fp8_base_unet fused_backward_pass fused_optimizer_groups highvram log_tracker_config "
     "log_tracker_name lowram max_data_loader_n_workers mem_eff_attn persistent_data_loader_workers tokenizer_cache_dir "
-    "torch_compile xformers disable_mmap_load_safetensors use_safetensors config_file output_config debug_dataset"
+    "torch_compile xformers disable_mmap_load_safetensors use_safetensors config_file output_config debug_dataset "
+    # diffusers'
+    "cache_dir debug_loss foreach_ema image_interpolation_mode offload_ema pre_compute_text_embeddings sample_batch_size "
+    "save_as_full_pipeline set_grads_to_none skip_save_text_encoder tokenizer_name validation_scheduler"
 ).split())
 # keys that send data away, or run what the file names; refused when they are switched on
 REFUSED_KEYS = frozenset((
@@ -32,7 +35,8 @@ KEY_ALIASES = {
     "placeholder_token": "token_string", "initializer_token": "init_word", "num_vectors": "num_vectors_per_token",
     "repeats": "dataset_repeats", "lr_num_cycles": "lr_scheduler_num_cycles", "lr_power": "lr_scheduler_power",
     "resume_from_checkpoint": "resume", "checkpoints_total_limit": "save_last_n_steps_state",
-    "optimizer": "optimizer_type", "max_resolution": "resolution",
+    "optimizer": "optimizer_type", "max_resolution": "resolution", "controlnet_model_name_or_path": "network_weights",
+    "use_ema": "ema", "proportion_empty_prompts": "caption_dropout_rate", "pretrained_vae_model_name_or_path": "vae",
 }
 OLD_OPTIMIZERS = {"use_8bit_adam": "AdamW8bit", "use_lion_optimizer": "Lion"}
 ZERO_IS_UNSET = frozenset(("vae_batch_size", "gradient_accumulation_steps", "max_timestep"))
@@ -123,8 +127,9 @@ def placed_levels(data: dict[str, Any], where: str, draft: PlanDraft) -> None:
     datasets = []
     for number, dataset in enumerate(as_tables(data.get("datasets", []), where), 1):
         place = f"{where}, data set {number}"
+        above = {key: value for key, value in general.items() if key not in dataset}      # the nearer level wins
         subsets = [
-            level_keys(general | as_table(subset, place), "subset", f"{place}, subset {count}", draft, general)
+            level_keys(above | subset, "subset", f"{place}, subset {count}", draft, general)
             for count, subset in enumerate(as_tables(dataset.get("subsets", []), place), 1)
         ]
         own = {key: value for key, value in dataset.items() if key != "subsets"}

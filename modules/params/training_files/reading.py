@@ -42,7 +42,7 @@ def read_training_file(path: Path) -> PlanDraft:
     """Return the draft of a configuration file. Raises Invalid, naming it, for one that cannot be read."""
     text = config_text(path)
     if path.suffix.lower() in (".yaml", ".yml"):
-        return read_hcp(with_bases(yaml_tables(text, path.name), path, [path.resolve()]), path.name)
+        return read_hcp(with_bases(yaml_tables(text, path.name), path, (path.resolve(),), []), path.name)
     draft = read_config_text(text, path.name)
     if draft.dataset_file:
         draft.merge(read_dataset_file(draft.dataset_file, path))
@@ -166,16 +166,21 @@ def depth_of(data: Any) -> int:
 # HCP's bases -----------------------------------------------------------------------------------------
 
 
-def with_bases(data: dict[str, Any], path: Path, seen: list[Path]) -> dict[str, Any]:
-    """Return an HCP file's tables over those of its `_base_` files. Raises Invalid for a base that is not there."""
+def with_bases(data: dict[str, Any], path: Path, above: tuple[Path, ...], read: list[Path]) -> dict[str, Any]:
+    """Return an HCP file's tables over those of its `_base_` files.
+
+    above: the files that build on this one; read: all bases so far, one that several files build on comes again
+    Raises Invalid for a base that is not there, or too many.
+    """
     merged: dict[str, Any] = {}
     bases = data.get("_base_") or []
     for name in bases if isinstance(bases, list) else [bases]:
         base = find_base(str(name), path)
-        if base in seen or len(seen) > MOST_BASES:
+        read.append(base)
+        if base in above or len(read) > MOST_BASES:
             raise Invalid(f"{path.name} builds on itself.", "Take it out of _base_.")
-        seen.append(base)
-        merged = merged_tables(merged, with_bases(yaml_tables(config_text(base), base.name), base, seen))
+        below = with_bases(yaml_tables(config_text(base), base.name), base, (*above, base), read)
+        merged = merged_tables(merged, below)
     return merged_tables(merged, {key: value for key, value in data.items() if key != "_base_"})
 
 

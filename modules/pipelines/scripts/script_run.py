@@ -16,7 +16,7 @@ from modules.params.txt2img import counted_on
 from modules.pipelines import img2img
 from modules.pipelines.canvas import Canvas, Load, canvas_of, under
 from modules.pipelines.img2img import img2img_pass
-from modules.pipelines.plan import Files, ImagePlan
+from modules.pipelines.plan import Files, ImagePlan, PicturePart
 from modules.pipelines.result import Result
 from modules.pipelines.upscaling import Enlarger
 from modules.sampling.questions import Interrupted, Task, ready
@@ -34,6 +34,7 @@ class ScriptPart:
     shown: L, white where the painting shows, before its blur; hole: L, white where the model paints
     whole: true for the request's own picture, with its mask and its size; then there are no masks here
     changes: fields of the request that differ; told: generation data
+    tile: which part of a larger picture it is, if it is one
     """
 
     image: Image.Image
@@ -42,6 +43,7 @@ class ScriptPart:
     whole: bool = False
     changes: Mapping[str, Any] = field(default_factory=dict)
     told: Mapping[str, object] = field(default_factory=dict)
+    tile: PicturePart | None = None
 
     def params(self, plan: ImagePlan[Img2Img, Any]) -> Img2Img:
         """Return the request that the part is painted by."""
@@ -80,10 +82,16 @@ def paint_part(
     """Run one pass on the part's canvas, and return its one result. Its mask is not returned."""
     params, planned = part.params(plan), plan.passes[number]
     canvas = yield from canvas_of_part(run, plan, part)
-    pass_ = replace(img2img_pass(params, plan.settings, plan.files, planned.first_step), moments=planned.moments)
+    files = with_tile(plan.files, part.tile)
+    pass_ = replace(img2img_pass(params, plan.settings, files, planned.first_step), moments=planned.moments)
     result = yield from img2img.paint(pass_, ready(canvas), params.seed)
     result.extra_params.update(part.told)
     return [replace(result, returned=())]
+
+
+def with_tile(files: Files, tile: PicturePart | None) -> Files:
+    """Return the files whose ControlNet units see the part of their pictures that is painted."""
+    return replace(files, control=tuple(replace(unit, tile=tile) for unit in files.control)) if tile else files
 
 
 def canvas_of_part(run: ScriptRun[Any], plan: ImagePlan[Img2Img, Any], part: ScriptPart) -> Task[Canvas]:

@@ -16,7 +16,7 @@ from modules.params.extras import LONGEST_SIDE, MOST_OUTPUT_PIXELS, NO_UPSCALER
 from modules.params.img2img import Img2Img
 from modules.params.scripts import SdUpscale
 from modules.params.txt2img import counted_on
-from modules.pipelines.plan import ImagePlan
+from modules.pipelines.plan import ImagePlan, PicturePart
 from modules.pipelines.result import Result
 from modules.pipelines.scripts.script_run import ScriptPart, ScriptRun, each_painted, one_plan_a_seed
 from modules.pipelines.scripts.tiles import Grid
@@ -73,8 +73,8 @@ def generate(plan: SdUpscalePlan) -> Task[Result]:
         "SD upscale overlap": plan.source.arguments.overlap, "SD upscale upscaler": plan.source.arguments.upscaler,
     }
     parts = [
-        ScriptPart(tile, changes={"seed": seed}, told=told)
-        for tile, seed in zip(tiles.values(), seeds(plan, len(boxes)), strict=True)
+        ScriptPart(tile, changes={"seed": seed}, told=told, tile=PicturePart(box, large.size))
+        for (box, tile), seed in zip(tiles.items(), seeds(plan, len(boxes)), strict=True)
     ]
     done = yield from each_painted(plan.source, plan, parts, plan.params.batch_size)
     tiles |= {box: Image.fromarray(result.pixels) for box, result in zip(boxes, done, strict=False)}

@@ -11,7 +11,6 @@ from modules.pipelines.plan import ImagePlan
 from modules.pipelines.scripts import (
     alternative,
     loopback,
-    matrix_cells,
     outpainting_mk2,
     poor_mans_outpainting,
     prompts_from_file,
@@ -62,5 +61,4 @@ class RequestScript(Protocol):
 REQUEST_SCRIPTS: Mapping[str, RequestScript] = {
     "Prompts from file or textbox": prompts_from_file.line_cells,
     "X/Y/Z plot": xyz_plot.plot_cells,
-    "Prompt matrix": matrix_cells.matrix_cells,
 }

@@ -24,11 +24,12 @@ class ScriptedForm(Form[Request]):
     """A request's form, with a form for each script that the request may choose."""
 
     def __init__(
-        self, request: type[Request], kind: GenerationKind, lists: Lists, words: Words, own: TabFields = NO_OWN_FIELDS
+        self, request: type[Request], kind: GenerationKind, lists: Lists, words: Words, own: TabFields = NO_OWN_FIELDS,
+        scripts: Iterable[Script] = SCRIPTS,
     ) -> None:
         super().__init__(request, kind, lists, words, own)
         self.kind = kind
-        offered = [script for script in SCRIPTS if kind in script.kinds]
+        offered = [script for script in scripts if kind in script.kinds]
         self.helps = {script.name: script.help for script in offered}
         self.scripts: dict[str, Form[Any]] = {
             script.name: Form(script.arguments, id_of(script, kind), lists, words) for script in offered

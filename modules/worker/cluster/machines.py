@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
+from queue import Empty, SimpleQueue
 from threading import Event, Thread
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
-from modules.base.border import logged, outcome
+from modules.base.border import outcome
 from modules.engine.messages import Emit, JobSpec, Worker, WorkerInfo, WorkerState
 from modules.worker.cluster.ray_cluster import ClusterMachine
 from modules.worker.cluster.ray_link import Exchange
-from modules.worker.pool import Home, PoolMember, WorkerPool
+from modules.worker.pool import WorkerPool
+from modules.worker.pool_member import Home, PoolMember
 
 log = logging.getLogger(__name__)
 MACHINES_SECONDS = 2.0       # between two looks at who is there
+REMINDER_SECONDS = 600.0     # between two lines of the log about what still goes wrong
+SILENT_SECONDS = 20.0        # that a cluster may not answer; one that refuses to is then left and joined anew
+SILENT_CLUSTER, NO_MACHINE = "silent", "no machine"      # what may stand in the way
+CLUSTER_NOTES = {
+    SILENT_CLUSTER: "The cluster does not answer ({reason}).",
+    NO_MACHINE: "No machine is there that draws; jobs wait for one.",
+}
 
+T = TypeVar("T")
 NewExchange = Callable[[], Exchange]
 MakeWorker = Callable[[ClusterMachine, Exchange | None, Emit], Worker]
 
@@ -32,6 +43,26 @@ class Cluster(Protocol):
 def everything(model: str) -> bool:
     """Return True: a machine that sees the server's folders has all models."""
     return True
+
+
+class PatientQuestion(Generic[T]):
+    """A question that may stay without an answer: until it has one it is not asked anew."""
+
+    def __init__(self) -> None:
+        self._answers: SimpleQueue[T | Exception] = SimpleQueue()
+        self._asked = False
+
+    def answer(self, ask: Callable[[], T], seconds: float) -> T | Exception:
+        """Return the result of `ask` or its error; a TimeoutError after so many seconds, while it still waits."""
+        if not self._asked:
+            self._asked = True
+            Thread(target=lambda: self._answers.put(outcome(ask)), name="cluster's machines", daemon=True).start()
+        try:
+            answer = self._answers.get(timeout=seconds)
+        except Empty:
+            return TimeoutError(f"no answer within {seconds:g} seconds")
+        self._asked = False
+        return answer
 
 
 @dataclass
@@ -49,7 +80,10 @@ class ClusterWorkers:
         """exchange: returns what crosses to a new machine; make: returns a worker there, not started"""
         self.cluster, self.pool, self.exchange, self.make = cluster, pool, exchange, make
         self.joined: dict[str, Joined] = {}
+        self._machines = PatientQuestion[list[ClusterMachine]]()
         self._connected, self._problem = False, ""
+        self._logged, self._logged_at = "", 0.0      # what goes wrong, and when the log was told of it
+        self._silent_since: float | None = None      # when the cluster's last answer was missed
         self._stopping = Event()
         self.thread = Thread(target=self._watch, name="cluster", daemon=True)
 
@@ -91,36 +125,71 @@ class ClusterWorkers:
     def _watch(self) -> None:
         while not self._stopping.is_set():
             if self._connected or self._connect():
-                logged(self.look)
+                problem = outcome(self.look)
+                if problem:
+                    self._log_rarely(f"The machines of the cluster cannot be looked at: {problem!r}", problem)
             self._stopping.wait(MACHINES_SECONDS)
 
+    def _log_rarely(self, words: str, problem: Exception) -> None:
+        """Log what goes wrong, and what stays so only now and then."""
+        now = time.monotonic()
+        if words != self._logged or now - self._logged_at > REMINDER_SECONDS:
+            self._logged, self._logged_at = words, now
+            log.warning("%s", words, exc_info=problem)
+
     def _connect(self) -> bool:
-        """Try to reach the cluster; what stands in the way is told to all who wait, once."""
+        """Try to reach the cluster."""
         problem = outcome(self.cluster.connect)
         self._connected = not isinstance(problem, Exception)
-        reason = "" if self._connected else f"The cluster does not answer: {problem}"
-        if reason != self._problem:
-            log.warning("%s", reason or "The cluster answers")
-            self.pool.emit(WorkerState("", loading="" if self._connected else "…", error=reason))
-        self._problem = reason
+        self._silent_since = None
+        self._tell("" if self._connected else SILENT_CLUSTER, problem)
         return self._connected
+
+    def _tell(self, problem: str, reason: object = "") -> None:
+        """Tell all who wait what stands in the way, once, whatever its reason, and when it does no more."""
+        if problem == self._problem:
+            return
+        self._problem = problem
+        words = CLUSTER_NOTES[problem].format(reason=reason) if problem else ""
+        log.warning("%s", words or "The cluster answers")
+        self.pool.emit(WorkerState("", loading="" if problem else "…", error=words))
 
     def look(self) -> None:
         """Take in machines that have joined, and part with those that have left."""
-        found = outcome(self.cluster.machines)
+        found = self._machines.answer(self.cluster.machines, SILENT_SECONDS)
         if isinstance(found, Exception):
-            log.warning("The cluster does not answer: %s", found)
+            self._missed(found)
             return
+        self._silent_since = None
         here = {machine.id: machine for machine in found}
         for gone in [joined for known, joined in self.joined.items() if known not in here]:
             self._part_with(gone)
+        self._tell("" if here else NO_MACHINE)
         for machine in here.values():
             if machine.id not in self.joined and not self._stopping.is_set():
                 self._take_in(machine)
 
+    def _missed(self, problem: Exception) -> None:
+        """Leave a cluster that has refused to answer for a while.
+
+        One that says nothing at all is only waited for: Ray waits too, and ends this process if that lasts a minute.
+        """
+        now = time.monotonic()
+        if isinstance(problem, TimeoutError):
+            self._tell(SILENT_CLUSTER, problem)
+        elif self._silent_since is None:
+            self._silent_since = now
+            log.warning("%s", CLUSTER_NOTES[SILENT_CLUSTER].format(reason=problem))
+        elif now - self._silent_since > SILENT_SECONDS:
+            self._connected = False
+            for joined in list(self.joined.values()):
+                self._part_with(joined)
+            outcome(self.cluster.close)
+            self._tell(SILENT_CLUSTER, problem)      # last: the workers' end is told as well
+
     def _take_in(self, machine: ClusterMachine) -> None:
-        log.info("%s joins with %d workers", machine.name, machine.slots)
         exchange = None if machine.shared else self.exchange()
+        log.info("%s joins with %d workers", machine.name, machine.slots)
         joined = self.joined[machine.id] = Joined(machine)
         there = exchange.there.__contains__ if exchange else everything
         for _ in range(machine.slots):

@@ -11,7 +11,6 @@ import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from modules.base.border import outcome
@@ -29,6 +28,8 @@ PREPARE_SECONDS = 3600.0                # for a machine to look for a job's file
 OBJECT_BYTES = 256 * 2**20           # of Ray's object store on this machine: pictures on their way, no more
 LINES_AT_ONCE = 5                    # calls of one actor that run side by side: a command while messages are read
 RAY_ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0"}      # nothing is sent anywhere
+RAY_WAITS = ("RAY_raylet_start_wait_time_s", "RAY_gcs_server_port_wait_time_s")      # for what Ray itself starts
+RAY_START_SECONDS = 300              # of each; Ray gives 30
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ class RayCluster:
 
     def connect(self) -> None:
         """Raises ImportError without Ray, ConnectionError if nobody answers at the address."""
-        os.environ.update({**RAY_ENVIRONMENT, **(auth_mode(os.environ) if self.address else {})})
+        own = auth_mode(os.environ) if self.address else ray_patience(os.environ)
+        os.environ.update({**RAY_ENVIRONMENT, **own})
         import ray
 
         if ray.is_initialized():
@@ -67,7 +69,7 @@ class RayCluster:
             )
         log.info("The cluster has %d machines", len(self.machines()))
 
-    @cached_property
+    @property
     def own_id(self) -> str:
         import ray
 
@@ -97,7 +99,7 @@ class RayCluster:
         except HostLost as error:
             self.late[machine.id] = min(late + 1, MOST_DOUBLED)
             outcome(host.kill)      # else it would keep the machine's slot, should it come up yet
-            raise OSError(f"{machine.name}: {error}") from error
+            raise OSError(absence_reason(machine.name, error)) from error
         self.late.pop(machine.id, None)
         return host
 
@@ -105,6 +107,11 @@ class RayCluster:
         import ray
 
         ray.shutdown()
+
+
+def ray_patience(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables by which Ray waits until its part of a slow machine is up; those that are set stay."""
+    return {name: environment.get(name, str(RAY_START_SECONDS)) for name in RAY_WAITS}
 
 
 def cluster_machine(node: Mapping[str, Any], own_id: str) -> ClusterMachine:
@@ -165,6 +172,11 @@ class RemoteHost:
         import ray
 
         ray.kill(self.actor)
+
+
+def absence_reason(name: str, reason: object) -> str:
+    """Return in words that no worker of a machine appears."""
+    return f"{name} does not come up: {reason}"
 
 
 def first_line(error: BaseException) -> str:

@@ -19,12 +19,14 @@ from modules.worker.cluster.file_lists import FileLists, NeededFile
 from modules.worker.cluster.frames import unpacked_frame
 from modules.worker.cluster.host import exit_code_in, message_in
 from modules.worker.cluster.returned_files import ReturnedFiles
-from modules.worker.link import Launch, death_of
+from modules.worker.link import Launch, exit_reason
 from modules.worker.outbox import Outbox
 
 log = logging.getLogger(__name__)
 PART_BYTES = 8 * 2**20      # of a file, in one call
 PULSE_SECONDS = 30.0        # between two questions whether a machine is still there
+WAS_KILLED, MACHINE_LOST = "killed", "lost"
+END_NOTES = {WAS_KILLED: "it was killed", MACHINE_LOST: "its machine is lost: {reason}"}
 
 
 class HostLost(Exception):
@@ -68,7 +70,7 @@ class RayLink:
         self.heard = now
         self.heard_extensions = self.heard
         self.ready, self.loading, self.hung = False, False, ""
-        self._end = "it ended", True
+        self._end = END_NOTES[WAS_KILLED], True
         self._ended, self._ending = Event(), Lock()
         self._heard: SimpleQueue[bytes | None] = SimpleQueue()
         self.courier = Courier(self) if exchange else None
@@ -82,12 +84,12 @@ class RayLink:
         return iter(self._heard.get, None)
 
     def kill(self) -> None:
-        self._finish("it was killed", True)
+        self._finish(END_NOTES[WAS_KILLED], True)
         outcome(self.host.kill)
 
     def lose(self, error: Exception) -> None:
         """End without the machine's word, since it does not answer; no job is to blame."""
-        self._finish(f"its machine is lost: {error}", False)
+        self._finish(END_NOTES[MACHINE_LOST].format(reason=error), False)
         outcome(self.host.kill)
 
     def _finish(self, how: str, blames: bool) -> None:
@@ -145,7 +147,7 @@ class RayLink:
         frame = unpacked_frame(content)
         code = exit_code_in(frame.line)
         if code is not None:
-            self._end = death_of(code), True      # it has ended once its stream has, else Ray is closed below that
+            self._end = exit_reason(code), True      # it has ended once its stream has, else Ray is closed below that
             return
         self._heard.put(self._received(frame.line, frame.files) if self.courier else frame.line)
 

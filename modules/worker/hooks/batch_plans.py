@@ -13,6 +13,7 @@ from modules.params.txt2img import Generation, Txt2Img
 from modules.pipelines import hires, img2img, txt2img
 from modules.pipelines.networks import with_standing_networks
 from modules.pipelines.plan import Files, ImagePlan
+from modules.pipelines.scripts.script_run import with_tile
 from modules.pipelines.unit_turns import with_pictures_of
 from modules.settings.account_limits import account_limits
 from modules.settings.options import Settings
@@ -83,6 +84,7 @@ class BatchPlanner:
             images = request.init_images
             one = replace(request, init_images=(images[place % len(images)],), n_iter=1, batch_size=1)
             files = self.controlled(files_for(self.job.library, one, settings), one)
+            files = with_tile(files, self.job.tiles[place]) if place < len(self.job.tiles) else files
             [plan] = img2img.plans(one, settings, files, self.job.kept.load, CanvasOfP(p, place))
             return replace(plan, params=replace(plan.params, n_iter=request.n_iter, batch_size=request.batch_size))
         assert isinstance(request, Txt2Img)

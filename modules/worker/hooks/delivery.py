@@ -171,8 +171,8 @@ class Delivery:
 
     def show(self, shown: Sequence[Shown]) -> None:
         """Tell of pictures that are done, by their numbers, if they have not been told."""
-        for number, each in enumerate(each for each in shown if each.kind == IMAGE):
-            self.tell(number, each)
+        for number, picture in enumerate(each for each in shown if each.kind == IMAGE):
+            self.tell(number, picture)
 
     def show_all(self, processed: Any) -> None:
         """Tell of everything that the job returns; what an extension has changed replaces what was told."""

@@ -307,11 +307,11 @@ def begun_picture(plan: ImagePlan[Any, Any], number: int) -> Task[HookedPicture]
         extra = ExtraParams()
         stage = yield from first_stage(pass_, extra, partial(grey_image, pass_))
         facts = yield pass_.facts
-        start = start_from_noise(pass_, facts, like=stage.guidance.negative.entries[0].text)
+        start = start_from_noise(pass_, facts, stage)
         return HookedPicture(number, plan, extra, stage, start)
     source = plan.source
     painting = yield from begin_painting(pass_, source.canvases(source.image), source.fill_seed)
-    start = start_from_picture(pass_, painting.facts, painting.hole.picture)
+    start = start_from_picture(pass_, painting.facts, painting.hole.picture, painting.stage)
     return HookedPicture(number, plan, painting.extra, painting.stage, start, painting)
 
 
@@ -321,7 +321,7 @@ def second_start(picture: HookedPicture) -> Task[tuple[Stage, PassStart]]:
     larger = yield from hires.upscale_latent(first, second, picture.result, picture.extra)
     stage = yield from first_stage(second, picture.extra, partial(grey_image, second))
     facts = yield second.facts
-    return stage, start_from_picture(second, facts, larger)
+    return stage, start_from_picture(second, facts, larger, stage)
 
 
 def start_again_from(picture: HookedPicture, latent: Tensor) -> None:

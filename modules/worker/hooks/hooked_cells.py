@@ -23,7 +23,7 @@ from modules.params.plots import Plot, XyzPlot, read_plot
 from modules.params.scripts import script_arguments
 from modules.params.txt2img import Generation
 from modules.pipelines.canvas import Load
-from modules.pipelines.scripts.table import IMAGE_SCRIPTS, REQUEST_SCRIPTS
+from modules.pipelines.scripts.table import IMAGE_SCRIPTS
 from modules.requests.extension_axes import apply_axis, axis_options, values_of_axis
 from modules.requests.own_sampling import plannable
 from modules.settings.options import Settings
@@ -165,7 +165,7 @@ def cells_of(job: HookedJob, request: Generation) -> HookedCells | None:
     Raises what planning the job raises.
     """
     batch = Batch.recorded(job.spec.params)
-    if not batch and request.script_name not in {*REQUEST_SCRIPTS, *IMAGE_SCRIPTS}:
+    if not batch and not request.script_name:
         return None
     plan = plan_job(plannable(job.spec), job.library, job.around.inputs, job.around.moments)
     for note in plan.warnings():
@@ -174,7 +174,7 @@ def cells_of(job: HookedJob, request: Generation) -> HookedCells | None:
     if batch:
         return HookedCells(job, plan, list(cells_of_files(job, batch, plan)), None)
     read = partial(load_input, job.around.inputs)
-    requests = list(each_request(type(request), job.spec).requests)
+    requests = list(each_request(type(request), job.spec, job.around.moments).requests)
     cells = list(cells_from(requests, range(len(plan.plans)), read))
     arguments = script_arguments(request)
     plot = read_plot(arguments, request, Settings) if isinstance(arguments, XyzPlot) else None
@@ -202,5 +202,5 @@ def cells_of_files(job: HookedJob, batch: Batch, plan: JobPlan) -> Iterator[Cell
         if plan.plans[numbers.start] is None:
             continue
         request, settings = request_of_file(spec, usual, entry, place)
-        requests = list(script_cells(request, settings, saved=False).requests)
+        requests = list(script_cells(request, settings, False, job.around.moments).requests)
         yield from cells_from(requests, numbers, read, entry.file)

@@ -22,10 +22,13 @@ from modules.imaging.inputs import load_input
 from modules.library.catalog import ModelFile
 from modules.library.library import Library, Remembering
 from modules.models.vae.preview import jpeg_of
+from modules.params.control import enabled_units
 from modules.params.img2img import Img2Img
 from modules.params.txt2img import Generation, Txt2Img
 from modules.pipelines.canvas import Load
+from modules.pipelines.plan import PicturePart
 from modules.pipelines.safety import SafetyCheck
+from modules.pipelines.unit_turns import have_one_seed
 from modules.pipelines.upscaling import Enlarger
 from modules.plugins.host import Host, surface
 from modules.requests.extension_scripts import EXTENSION_SCRIPT
@@ -86,6 +89,7 @@ class HookedJob:
         # of extensions of Easel's own API
         self.native_arguments: dict[str, Any] = spec.params.get("extensions") or {}
         self.depth = 0                      # of process_images within process_images
+        self.tiles: Sequence[PicturePart | None] = ()       # of a batch's pictures, where a script paints parts
         self.tags, self.planner = PromptTags(self), BatchPlanner(self)
         self.models: dict[str, Any] = {}    # facts of checkpoints, by the setting's name
         self.batch_in_hand: HookedBatch | None = None       # what `p.sample` samples
@@ -240,13 +244,15 @@ class HookedJob:
         p.tiling = self.settings.tiling if p.tiling is None and hasattr(self.settings, "tiling") else bool(p.tiling)
         p.scheduler = p.scheduler or "Automatic"
         self.fill_numbers(p)
-        checkpoint = files_for(self.library, self.planner.request(p), self.settings).checkpoint
+        request = self.planner.request(p)
+        checkpoint = files_for(self.library, request, self.settings).checkpoint
         p.sd_model_name, p.sd_model_hash = checkpoint.model_name, checkpoint.shorthash
         self.fill_prompts(p)
-        varied = p.subseed_strength > 0
-        count = len(p.all_prompts)
-        p.all_seeds = seed if isinstance(seed, list) else [int(seed) + (0 if varied else n) for n in range(count)]
-        p.all_subseeds = subseed if isinstance(subseed, list) else [int(subseed) + n for n in range(count)]
+        varied, count = p.subseed_strength > 0, len(p.all_prompts)
+        alike = have_one_seed(enabled_units(request.control), self.settings)
+        places = [0] * count if alike else range(count)
+        p.all_seeds = seed if isinstance(seed, list) else [int(seed) + (0 if varied else n) for n in places]
+        p.all_subseeds = subseed if isinstance(subseed, list) else [int(subseed) + n for n in places]
 
     def fill_numbers(self, p: Any) -> None:
         s = self.settings

@@ -93,7 +93,11 @@ class HookedScript:
         yield from ()
         job, p = self.job, self.p
         self.set_fields(run, plan, parts)
-        processed = job.process_images(p)
+        job.tiles = [part.tile for part in parts]
+        try:
+            processed = job.process_images(p)
+        finally:
+            job.tiles = ()
         beside = job.finisher.delivery.beside
         images = [each for each in processed.images if beside.get(id(each)) is not each]
         drawn = job.drawn.get(p, {})

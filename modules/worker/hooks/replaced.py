@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from modules.plugins.host import Host, surface
@@ -16,9 +15,8 @@ def extension_of(host: Host, function: Any) -> str:
     while function is not None:
         while isinstance(function, partial):
             function = function.func
-        file = Path(getattr(getattr(function, "__code__", None), "co_filename", ""))
-        if file.is_relative_to(host.root):
-            name = file.relative_to(host.root).parts[0]
+        file = getattr(getattr(function, "__code__", None), "co_filename", "")
+        if name := host.importing.extension_of(file):
             return name if name in names else ""
         function = getattr(function, "__wrapped__", None)
     return ""

@@ -17,6 +17,7 @@ from modules.plugins.host import Host
 from modules.requests.resolve import resolve_img2img, resolve_request
 from modules.settings.options import SETTING_NAMES, Settings, change_settings
 from modules.worker.hooks.own_samplers import with_stand_ins
+from modules.worker.hooks.script_control import units_told_on_p
 
 # fields whose "" is A1111's None
 NONE_IF_EMPTY = (
@@ -82,6 +83,8 @@ def request_from_p(
     values = {name: python_number(getattr(p, name, None)) for name in usual if name not in NOT_OF_P}
     values = {name: usual[name] if value is None else value for name, value in values.items()}
     values = with_stand_ins(values, host) | {"styles": ()}
+    if settings.control_net_allow_script_control:
+        values["control"] = units_told_on_p(p, values["control"])
     values |= {**kept_inputs(p, kept), **narrowed_blur(values)} if cls is Img2Img else {}
     try:
         request = checker(cls).validate_python(values)

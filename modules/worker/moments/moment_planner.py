@@ -18,7 +18,10 @@ from modules.params.img2img import Img2Img
 from modules.params.txt2img import Generation
 from modules.pipelines.canvas import Load
 from modules.pipelines.plan import ImagePlan
+from modules.pipelines.scripts.script_cells import Cells
 from modules.plugins.host import Host
+from modules.plugins.native_scripts import native_script
+from modules.plugins.plan_values import plan_of_request
 from modules.requests.expansion import picture_seeds
 from modules.requests.recorded import known_fields
 from modules.settings.account_limits import AccountLimits, account_limits
@@ -28,8 +31,9 @@ from modules.worker.config import WorkerConfig
 from modules.worker.moments.flow_room import FlowRoom
 from modules.worker.moments.heard_picture import HeardPicture
 from modules.worker.moments.participants import Participant, Participants
-from modules.worker.moments.plans import plan_of_request, request_of_plan
+from modules.worker.moments.plans import request_of_plan
 from modules.worker.moments.protocol import PlanRequest
+from modules.worker.moments.script_drawings import cells_of_script
 from modules.worker.picture_specs import start_of
 
 
@@ -66,12 +70,20 @@ class MomentPlanner:
         self.count += len(found)
         return found
 
+    def cells(self, params: Generation, settings: Settings) -> Cells | None:
+        """Return the requests that an extension's script makes of one; None if its script is none of theirs.
+
+        Raises Invalid, UnknownName or CallFailed.
+        """
+        script = native_script(self.host, params.script_name)
+        return cells_of_script(script, params, settings) if script else None
+
     def participants(self, params: Generation) -> Participants:
         """Return the extensions that take part in a request."""
         kind = "img2img" if isinstance(params, Img2Img) else "txt2img"
         found = []
         for native in self.host.natives():
-            if kind in native.declaration.kinds:
+            if native.shapes_pictures and kind in native.declaration.kinds:
                 arguments = native.arguments(params.extensions.get(native.name) or {})
                 if self.host.told_call(native.folder, "active", native.declaration.takes_part, arguments):
                     found.append(Participant(native, arguments))

@@ -93,10 +93,10 @@ class RunFollower:
             self.emit(events.Progress(self.job, 0, done, self.course.steps, done / self.course.steps))
 
     def validates(self, step: int) -> bool:
-        request = self.plan.request
-        every = request.validate_every_n_steps
-        every = request.sample_every_n_steps if every is None else every
-        every = self.lessons.steps_per_epoch * request.validate_every_n_epochs or every or 0
+        request, epoch = self.plan.request, self.lessons.steps_per_epoch
+        every = request.validate_every_n_epochs * epoch or request.validate_every_n_steps
+        if every is None:      # as often as samples are drawn
+            every = request.sample_every_n_epochs * epoch or request.sample_every_n_steps or 0
         return every > 0 and (step % every == 0 or step >= self.course.steps)
 
     def validated(self, step: int, loss: float, drift: float | None) -> None:
@@ -167,7 +167,9 @@ class RunFollower:
     def _begin(self, run: Run) -> None:
         self._first = False
         self.folder.open_log(run.step)
-        self.events = self._open.enter_context(EventFile(self.folder.root, run.step))
+        request, name = self.plan.request, self.folder.root.name
+        place = Path(request.logging_dir, f"{request.log_prefix}{name}") if request.logging_dir else self.folder.root
+        self.events = self._open.enter_context(EventFile(place, run.step))
 
     def _obey(self, run: Run) -> None:
         for order, value in self.folder.take_orders():

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from modules.base.version import VERSION
 from modules.imaging.dataset.captions import split_tags
+from modules.training.control_student import ControlStudent
 from modules.training.hypernetwork import HypernetworkStudent
 from modules.training.inversion import WordStudent, a1111_embedding, embedding_tensors
 from modules.training.lessons import Lessons
@@ -37,7 +38,8 @@ COPIED_FIELDS = (
 )
 FIELDS_OR_NONE = ("learning_rate", "training_comment", "network_dropout", "clip_skip", "max_token_length")
 BASE_VERSIONS = {"SD1": "sd_v1", "SD2": "sd_v2", "SDXL": "sdxl_base_v1-0"}
-SPEC_KINDS = {"lora": "/lora", "embedding": "/textual-inversion", "vae": "/vae"}      # others' architecture is alone
+# what is said of a file's kind behind its architecture, where it is no model by itself
+SPEC_KINDS = {"lora": "/lora", "embedding": "/textual-inversion", "vae": "/vae", "controlnet": "/controlnet"}
 SPEC_ARCHITECTURES = {
     "SD1": "stable-diffusion-v1", "SD2": "stable-diffusion-v2-768-v", "SDXL": "stable-diffusion-xl-v1-base",
 }
@@ -56,7 +58,7 @@ def file_of(plan: TrainingPlan, lessons: Lessons, run: Run, stem: str, begun: fl
     student = run.student
     if file_ending(plan) == ".pt":
         return a1111_file(plan, student, stem, run.step)
-    assert isinstance(student, Lora | LycorisStudent | WordStudent)
+    assert isinstance(student, Lora | LycorisStudent | WordStudent | ControlStudent)
     tensors = embedding_tensors(student.tensors) if isinstance(student, WordStudent) else student.file_tensors()
     kept = {name: in_precision(tensor, plan.request.save_precision) for name, tensor in tensors.items()}
     if plan.request.no_metadata:

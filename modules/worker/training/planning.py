@@ -22,19 +22,28 @@ from modules.models.files.embedding_file import read_embedding_file
 from modules.models.files.state_dict import read_plain_object
 from modules.params.training import Training, argument_table
 from modules.params.training_course import read_rates
-from modules.params.training_methods import DREAMBOOTH_TRAINING, VAE_TRAINING, Method, method_of, with_method_defaults
+from modules.params.training_methods import (
+    CONTROLNET_TRAINING,
+    DREAMBOOTH_TRAINING,
+    VAE_TRAINING,
+    Method,
+    method_of,
+    with_method_defaults,
+)
 from modules.prompts.chunks import Tokenizer
 from modules.requests.training import recorded_training
 from modules.requests.training_data import data_set_of
 from modules.sampling.questions import Facts, ModelFacts, Task
 from modules.sampling.weights import NetworkUse, Weights
 from modules.store.run_folder import RunFolder
+from modules.training.control_student import ControlStudent
 from modules.training.decoder import CRITIC, CriticRules, DecoderStudent
 from modules.training.hypernetwork import HypernetworkShape, HypernetworkStudent, shape_in_file
 from modules.training.inversion import WordStudent
 from modules.training.lessons import Lessons
 from modules.training.losses import LossRules
 from modules.training.noise import NoiseRules
+from modules.training.picture_maps import PictureMaps
 from modules.training.questions import LearningRules
 from modules.training.run import Course, Rates
 from modules.training.scheduler_classes import ClassSchedule
@@ -121,7 +130,7 @@ class TrainingPlan:
         lessons = Lessons(
             data, self.weights, facts.latent, request.seed, request.gradient_accumulation_steps, request.cache_latents,
             request.latent_sampling_method, request.max_validation_steps,
-            with_pixels=self.method is VAE_TRAINING, drawings=drawn if self.method.drifts else None,
+            with_pixels=self.method is VAE_TRAINING, maps=self.maps, drawings=drawn if self.method.drifts else None,
         )
         rates = rates_by_part(request)
         counted = replace(self, request=replace(request, max_train_steps=steps))      # epochs are steps now
@@ -132,6 +141,13 @@ class TrainingPlan:
             first=first_step(request, lessons.steps_per_epoch),
         )
         return course, lessons
+
+    @property
+    def maps(self) -> PictureMaps | None:
+        """What makes the maps that a ControlNet learns to follow; None for other methods."""
+        if self.method is not CONTROLNET_TRAINING:
+            return None
+        return PictureMaps(self.weights, self.request.conditioning_preprocessor, self.request.cache_latents)
 
     def student(self, model: TrainableModel) -> Student:
         """Return what is trained, as it begins. Raises Invalid if the model is not what the plan says of it."""
@@ -270,7 +286,12 @@ def decoder_of(plan: TrainingPlan, model: TrainableModel) -> Student:
     return DecoderStudent(model, CriticRules(request.disc_weight, round(start)), request.seed)
 
 
+def controlnet_of(plan: TrainingPlan, model: TrainableModel) -> Student:
+    """Return a ControlNet as it begins: that of a file, or the UNet's encoder."""
+    return ControlStudent(model, plan.request.network_weights, plan.request.seed)
+
+
 STUDENTS = {
     "dreambooth": whole_model_of, "fine-tune": whole_model_of, "lora": network_in_training,
-    "textual-inversion": inversion_of, "vae": decoder_of, "hypernetwork": hypernetwork_of,
+    "textual-inversion": inversion_of, "vae": decoder_of, "hypernetwork": hypernetwork_of, "controlnet": controlnet_of,
 }

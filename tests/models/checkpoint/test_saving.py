@@ -67,6 +67,13 @@ def test_a_vae_alone_is_written_as_a1111_reads_it(tmp_path):
     load_vae_file(out.path)
 
 
+def test_a_vae_alone_says_what_its_weights_do_not_show(tmp_path):
+    base = GOLDEN.parents[1] / "models/Stable-diffusion/easel-stickers-128.safetensors"
+    with new_file(tmp_path / "vae.safetensors", "test", ReplacingFile) as out:
+        save_vae(base, {}, out, None, {})
+    assert load_vae_file(out.path).config.norm_num_groups == 8
+
+
 def test_a_file_of_the_name_is_replaced(tmp_path):
     path = tmp_path / "a.safetensors"
     path.write_text("old")

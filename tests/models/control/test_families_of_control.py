@@ -35,6 +35,7 @@ def model(request, tiny, tmp_path_factory):
         config = {**tiny.unet.config, "use_linear_projection": True, "attention_head_dim": [2, 2, 4, 4],
                   "cross_attention_dim": 96}
         unet = UNet2DConditionModel.from_config(config).eval().requires_grad_(False)
+        unet.double()       # random weights make much of float32's last bits, which differ with the size of a batch
         return replace(tiny, unet=unet)
     path = assemble_models(tmp_path_factory.mktemp("models")) / "tiny-xl.safetensors"
     loaded = load_checkpoint(ModelFile(path, path.name, "checkpoint"))
@@ -68,7 +69,7 @@ def check_company(model, networks, asked):
     first, company, last = drawn(model, networks, plain, asked, plain)
     [alone], [without] = drawn(model, networks, asked), drawn(model, {}, row(model))
     assert torch.equal(first, before[0]) and torch.equal(last, before[2])
-    assert torch.allclose(alone, company, atol=2e-3)      # random weights make much of the last bits
+    assert torch.allclose(alone, company, atol=1e-4)
     assert not torch.allclose(alone, without, atol=2e-2)
 
 
@@ -129,7 +130,7 @@ def lllite(model):
 def test_a_file_with_a_hint_counts_for_its_rows_alone(model, tmp_path, kind):
     path = tmp_path / "control.safetensors"
     save_file({name: each.contiguous().clone() for name, each in kind(model).items()}, path)
-    network = load_control_network(ModelFile(path, path.name, "controlnet"), model)
+    network = load_control_network(ModelFile(path, path.name, "controlnet"), model).to("cpu", model.unet.dtype)
     control = Control("c", HINT, (1.0,) * 13, levels=(1.0,) * 4)
     check_company(model, {"c": network}, row(model, **{CONTROL: Controls((control,))}))
 

@@ -110,7 +110,7 @@ export class CardPage {
     }
     if (!list.known || list.scanning) return [h("p", {}, t("Looking into the folders…"))];
     if (list.narrowed) return [h("p", {}, t("Nothing matches.")), button(t("Show all"), () => this.bar.clear())];
-    return [h("p", {}, this.empty), h("code", {}, this.folder), button(t("Refresh"), () => this.refresh())];
+    return [h("p", {}, t(this.empty)), h("code", {}, this.folder), button(t("Refresh"), () => this.refresh())];
   }
 }
 

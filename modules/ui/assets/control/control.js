@@ -16,6 +16,7 @@ export class ControlUnits {
     const { tab, form } = owner, place = {
       size: () => mapSize(Number(form.get("width")) || LEAST_MAP, Number(form.get("height")) || LEAST_MAP),
       ground: async () => (await owner.drawing?.())?.image ?? null,
+      checkpoint: () => form.get("sd_model_checkpoint") ?? "",
       count: (number) => form.fill({ n_iter: number, batch_size: 1 }),
     };
     Object.assign(this, { tab, form, own: null });
@@ -72,6 +73,17 @@ export class ControlUnits {
     this.open(this.units.indexOf(found));
     this.load();
     await found.picture.keep(file);
+    this.reveal();
+  }
+
+  /** Values into the first unit, which is shown. */
+  put(unit) {
+    this.form.fill({ control: [unit] });
+    this.open(0);
+    this.reveal();
+  }
+
+  reveal() {
     const fold = byId(`${this.tab}_controlnet`).querySelector("details");
     fold.open = true;
     bringIntoView(fold);

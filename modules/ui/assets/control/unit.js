@@ -51,6 +51,7 @@ export const emptyUnit = (tab) => ({
 });
 
 const paints = (module) => module.startsWith("inpaint");
+const fills = (module) => module.startsWith("inpaint_only+");
 const prompts = (module) => module.startsWith("ip-adapter");
 const isUnion = (model) => /union|promax/i.test(model);
 const unionType = (type) => {
@@ -62,7 +63,7 @@ export class UnitForm extends FieldsForm {
   /** changed: called after each change of `values`; place: what is drawn where, as UnitDrawing asks for it */
   constructor(tab, number, changed, place) {
     super(`${tab}_controlnet_ControlNet-${number}_controlnet`, emptyUnit(tab), changed);
-    Object.assign(this, { tab, number, type: "All", lists: null });
+    Object.assign(this, { tab, number, place, type: "All", lists: null });
     this.picture = new PictureBox(t("Picture"), (image) => this.pictured(image));
     this.mask = new PictureBox(t("Mask"), (mask) => this.set({ mask }));
     this.region = new PictureBox(t("Effective Region Mask"), (mask) => this.set({ effective_region_mask: mask }));
@@ -172,7 +173,7 @@ export class UnitForm extends FieldsForm {
 
   async load(again = false) {
     try {
-      this.lists = await controlLists(again);
+      this.lists = await controlLists(this.place.checkpoint(), again);
     } catch (error) {
       return notice("control", reasonOf(error));
     }
@@ -201,8 +202,9 @@ export class UnitForm extends FieldsForm {
     return h("option", { value: name }, needs ? t("{name} (not here: {file})", { name, file: needs }) : name);
   }
 
-  /** A type's lists alone, and its usual preprocessor and model. */
-  chooseType(name) {
+  /** A type's lists alone, and its usual preprocessor and model for the checkpoint that is chosen by now. */
+  async chooseType(name) {
+    this.lists = await controlLists(this.place.checkpoint()).catch(() => this.lists);
     this.type = name;
     for (const button of this.types.children)
       button.setAttribute("aria-checked", String(button.textContent === t(name)));
@@ -216,9 +218,10 @@ export class UnitForm extends FieldsForm {
   /** What was drawn by hand is a map of that type: the preprocessor, and a model for it if the own one is not. */
   async becomes(type, module) {
     if (!this.lists) await this.load();
+    const { model } = this.values;
+    if (this.lists) await this.chooseType(type);
     const { model_list: models = [], default_model: usual = "None" } = this.lists?.types[type] ?? {};
-    const { model } = this.values, own = model !== "None" && models.includes(model);
-    if (this.lists) this.chooseType(type);
+    const own = model !== "None" && models.includes(model);
     this.chosen("module", module, { model: own || usual === "None" ? model : usual });
   }
 
@@ -239,8 +242,10 @@ export class UnitForm extends FieldsForm {
       return notice("control", t("An IP-Adapter reads the picture as a prompt: there is no map."));
     const picture = await this.picture.content();
     if (!picture) return notice("control", t("The unit has no picture yet."));
+    const mask = fills(this.values.module) ? await this.mask.content() : picture;
+    if (!mask) return notice("control", t("Paint the mask first: what it marks is filled."));
     try {
-      const { url, pose } = await detectMap(this.values, await dataUrl(picture));
+      const { url, pose } = await detectMap(this.values, ...await Promise.all([picture, mask].map(dataUrl)));
       const close = iconButton("close", t("Close the preview"), () => { this.map.hidden = true; });
       const edits = pose && textButton(t("Edit this pose"), () => this.drawing.pose(pose, picture));
       this.map.replaceChildren(...[h("img", { src: url, alt: t("The map") }), close, edits].filter(Boolean));

@@ -36,7 +36,19 @@ export const lateLoader = (modules, files, place) => {
 };
 
 /** Asks for each file once; a sheet stands behind ours and before those of extensions and people. */
-const bring = (address) => (address.pathname.endsWith(".css") ? bringSheet(address.href) : import(address));
+const bring = ({ pathname, href }) => (pathname.endsWith(".css") ? bringSheet(href) : bringScript(href));
+
+const lost = new Map();      // scripts that did not come → how often: some browsers ask for an address but once
+
+async function bringScript(href) {
+  const times = lost.get(href) ?? 0;
+  try {
+    return await import(times ? `${href}?again=${times}` : href);
+  } catch (error) {
+    lost.set(href, times + 1);
+    throw error;
+  }
+}
 
 const sheets = new Map();
 

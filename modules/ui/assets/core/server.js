@@ -25,7 +25,7 @@ const exact = (_key, value, context) =>
     : value;
 
 /** What the server says to people: the page words it in its language, wherever it is shown. */
-const SAID = new Set(["errors", "message", "hint", "warnings", "problem", "problems", "notes", "why"]);
+const SAID = new Set(["errors", "message", "hint", "warnings", "problem", "problems", "notes", "why", "reason"]);
 
 const worded = (name, value) => {
   if (!SAID.has(name)) return value;
@@ -107,7 +107,7 @@ export const query = (wishes) =>
   new URLSearchParams(Object.entries(wishes).filter(([, value]) => value !== "" && value !== null));
 
 export const server = {
-  state: (checkpoint) => ask(`state?${new URLSearchParams({ checkpoint })}`),
+  state: (checkpoint, seen) => ask(`state?${new URLSearchParams({ checkpoint, seen })}`),
   choose: (values) => ask("choice", "POST", values),
   choices: () => ask("choices"),
   drafts: () => ask("drafts"),

@@ -38,9 +38,9 @@ export class SharedSketch {
    */
   async newer() {
     try {
-      const theirs = (await (versions ??= server.drafts()))[this.name];
+      const theirs = (await (versions ??= datedVersions()))[this.name];
       const isTheirs = theirs && theirs.device !== device && theirs.revision > this.revision;
-      if (!isTheirs || this.unsent > theirs.changed * 1000) {
+      if (!isTheirs || this.unsent > theirs.moment) {
         this.sendRest();
         return null;
       }
@@ -73,6 +73,12 @@ export class SharedSketch {
     this.revision = revision;
     browser.set(this.name, revision);
   }
+}
+
+/** The versions that the server has, each with the moment it was written at by this browser's clock, in ms. */
+async function datedVersions() {
+  const found = Object.entries(await server.drafts()), now = Date.now();
+  return Object.fromEntries(found.map(([name, each]) => [name, { ...each, moment: now - each.age * 1000 }]));
 }
 
 /** A line that says what follows, and then the files. */

@@ -78,11 +78,10 @@ export class Store {
     } catch { return null; }
   }
 
-  /** A change by the person: other devices learn of it. */
+  /** A change by the person: other devices learn of it once it is remembered, lest a page that goes send nothing. */
   change(how, prepared = null) {
     this.changed = true;
-    this.shared?.touched();
-    return this.write(how, prepared);
+    return this.write(how, prepared).then(() => this.shared?.touched());
   }
 
   write(change, prepared = null) {

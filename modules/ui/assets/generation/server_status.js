@@ -1,5 +1,5 @@
 // The server as a whole: which model is loading, how long the queue is, whether anyone answers.
-import { byId, h, pause, t } from "../core/dom.js";
+import { byId, h, pause, t, told } from "../core/dom.js";
 import { connected, notice } from "../core/notices.js";
 import { inWords, Lost, server } from "../core/server.js";
 import { checkpoint } from "./model_choice.js";
@@ -19,20 +19,19 @@ export async function watchServer(state) {
 /** Image CFG scale counts only for models that edit by instruction. */
 export const showEditing = ({ edits }) => document.documentElement.classList.toggle("edits-pictures", edits);
 
-let asked = "";
+let begun = "";      // the version of what the forms begin with
 
 /** Ask once how things are, and let the page follow; `anew` where a tab has come that does not know yet. */
 export async function meetServer(anew = false) {
   const named = checkpoint();
-  const state = await look(named);
+  const state = await look(named, anew ? "" : begun);
   if (!state) return null;
   show(state);
   tune(state);
   if (named !== checkpoint()) return meetServer(anew);      // another one was chosen meanwhile
   showEditing(state);
-  const news = JSON.stringify([state.defaults, state.examples]);
-  if (news !== asked || anew) {
-    asked = news;
+  if (state.defaults) {
+    begun = state.form;
     await Promise.all([...tabs.values()].map((tab) => follow(tab, state)));
   }
   return state;
@@ -41,13 +40,13 @@ export async function meetServer(anew = false) {
 /** The form's untouched fields, and the examples, are those of the model that this page will use. */
 async function follow({ form, results, followed }, { defaults, examples }) {
   results.showExamples(form.tab === "txt2img" ? examples : []);
-  await form.followDefaults(defaults?.[form.tab] ?? {});
+  await form.followDefaults(defaults[form.tab] ?? {});
   followed?.();
 }
 
-async function look(named) {
+async function look(named, seen) {
   try {
-    const state = await server.state(named);
+    const state = await server.state(named, seen);
     connected(true);
     return state;
   } catch (error) {
@@ -67,11 +66,11 @@ function show({ model, worker, keeper, queue, mine, queue_mode: mode }) {
     : "";
   byId("quicksettings").classList.toggle("loading", Boolean(loading));
   const down = WORKER_DOWN.includes(worker.phase);
-  const wrong = down ? "" : model.error;
+  const error = told(model.error), wrong = down ? "" : error;
   byId("easel_model").replaceChildren(
     h("p", { role: "status", className: wrong ? "wrong" : "" }, loading || wrong || ""),
   );
-  showCrash(down && model.error, worker.retry, keeper);
+  showCrash(down && error, worker.retry, keeper);
   showQueue(queue, mine, mode);
   for (const { results } of tabs.values()) results.draw();      // a job that waits tells what for
 }
@@ -83,8 +82,8 @@ function showCrash(words, seconds, keeper) {
   const place = document.querySelector(".worker-down") ?? crashPlace();
   if (!words) return place.remove();
   if (!place.isConnected) byId("quicksettings").after(place);
-  const [told, next, button] = place.children;
-  if (told.textContent !== words) told.textContent = words;
+  const [said, next, button] = place.children;
+  if (said.textContent !== words) said.textContent = words;
   next.textContent = seconds ? t("Next try in {n} s.", { n: seconds }) : "";
   button.hidden = !seconds || !keeper;
 }

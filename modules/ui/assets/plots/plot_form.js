@@ -27,8 +27,11 @@ export class PlotForm {
 
   start() {
     this.choices = new Map(LETTERS.map((letter) => [letter, this.choiceOf(letter)]));
-    for (const [letter, { element }] of this.choices)
-      byId(this.ids[`${letter}_values`]).append(chip(t("All values"), () => this.fillAxis(letter)), element);
+    this.notes = new Map(LETTERS.map((letter) => [letter, h("p.hint.plot-note", { role: "status" })]));
+    for (const [letter, { element }] of this.choices) {
+      const all = chip(t("All values"), () => this.fillAxis(letter));
+      byId(this.ids[`${letter}_values`]).append(all, element, this.notes.get(letter));
+    }
     const arguments_ = byId(`${this.tab}_script_container`).querySelector(`[data-script="${PLOT}"]`).closest(".script");
     const swaps = SWAPS.map(([a, b]) =>
       chip(t("Swap {a} and {b}", { a: a.toUpperCase(), b: b.toUpperCase() }), () => this.swap(a, b)));
@@ -65,18 +68,27 @@ export class PlotForm {
   async offer() {
     const turn = this.offered = (this.offered ?? 0) + 1, texts = String(this.form.get(this.ids.csv_mode)) === "true";
     for (const [letter, choice] of this.choices) {
-      const axis = this.form.get(this.ids[`${letter}_type`]);
-      const text = texts || !axis || axis === NOTHING ? null : await this.valuesOf(axis).catch(() => null);
+      const axis = this.axisOf(letter);
+      const text = texts || axis === NOTHING ? null : await this.valuesOf(axis).catch(() => null);
       if (turn === this.offered) choice.offer(text === null ? null : splitValues(text));
     }
   }
 
   async fillAxis(letter) {
-    const axis = this.form.get(this.ids[`${letter}_type`]);
+    const axis = this.axisOf(letter);
     const values = await this.valuesOf(axis).catch(() => null);
-    if (values === null)
-      return this.say(t("{axis} takes numbers or texts: write them yourself.", { axis: axis || t("Nothing") }));
-    this.form.fill({ [this.ids[`${letter}_values`]]: values });
+    if (values !== null) return this.form.fill({ [this.ids[`${letter}_values`]]: values });
+    const note = this.notes.get(letter), named = axis === NOTHING ? t("Nothing") : axis;
+    note.dataset.axis = axis;
+    note.textContent = t("{axis} takes numbers or texts: write them yourself.", { axis: named });
+  }
+
+  axisOf(letter) { return this.form.get(this.ids[`${letter}_type`]) || NOTHING; }
+
+  /** What was said of an axis that has no list, until another is chosen. */
+  forgetNotes() {
+    for (const [letter, note] of this.notes)
+      if (note.dataset.axis !== this.axisOf(letter)) note.textContent = "";
   }
 
   swap(a, b) {
@@ -99,6 +111,7 @@ export class PlotForm {
   }
 
   look() {
+    this.forgetNotes();
     if (this.form.get("script_name") !== PLOT) {
       this.asked++;
       return;

@@ -32,15 +32,20 @@ export class WorkerList {
   }
 
   item(worker) {
-    const { name, device, draining } = worker;
+    const { name, draining } = worker;
     const button = h("button.queue-clear", {
       type: "button", onclick: () => this.ask(() => server.setWorkerMode(name, draining ? "open" : "draining")),
       title: draining ? t("Give it jobs again") : t("It finishes what it has, and is given nothing more"),
     }, draining ? t("Resume") : t("Drain"));
-    const told = h("div.queue-told", {}, h("p.queue-title", {}, [name, device].filter(Boolean).join(" · ")),
+    const told = h("div.queue-told", {}, h("p.queue-title", {}, [name, ...has(worker)].join(" · ")),
       h("p.queue-state", {}, doing(worker)));
     return h("li.queue-job", {}, told, h("div.queue-buttons", {}, button));
   }
+}
+
+/** What a worker has, as far as it has told: "NVIDIA L40S", "float16", "48.3 GB". */
+function has({ device, precision, memory }) {
+  return [device, precision, memory ? t("{n} GB", { n: (memory / 1e9).toFixed(1) }) : ""].filter(Boolean);
 }
 
 /** "is started again · no answer within 120 seconds", "is ready · 2 jobs · 5 pictures · holds easel-stickers". */

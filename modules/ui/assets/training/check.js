@@ -104,8 +104,9 @@ export class TrainingCheck {
   }
 }
 
-function batchPicture({ image, name, caption, flipped }) {
+function batchPicture({ image, map, name, caption, flipped }) {
   const mirrored = flipped ? h("span.hint", {}, ` ${t("mirrored")}`) : null;
-  return h("figure", {}, h("img", { src: `data:image/jpeg;base64,${image}`, alt: name }),
+  const seen = [[image, name], [map, t("The map")]].filter(([content]) => content);
+  return h("figure", {}, ...seen.map(([content, alt]) => h("img", { src: `data:image/jpeg;base64,${content}`, alt })),
     h("figcaption", {}, caption || t("without a caption"), mirrored));
 }

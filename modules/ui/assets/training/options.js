@@ -14,6 +14,8 @@ const FIRST = {
   vae: ["output_name", "max_train_steps", "learning_rate", "train_batch_size", "resolution", "disc_weight"],
   hypernetwork: ["output_name", "layer_structure", "max_train_steps", "learning_rate", "train_batch_size",
     "resolution"],
+  controlnet: ["output_name", "conditioning_preprocessor", "conditioning_data_dir", "max_train_steps", "learning_rate",
+    "train_batch_size"],
 };
 const SAMPLES = ["sample_prompts", "sample_every_n_steps"];
 const WORDS = {
@@ -23,6 +25,7 @@ const WORDS = {
   "fine-tune": "The whole model learns from many pictures with captions. A file as large as the model.",
   vae: "The VAE's decoder learns to draw sharper what latents say. Captions are not needed.",
   hypernetwork: "A network beside the model's attention, as A1111 trains it. Best for styles.",
+  controlnet: "A ControlNet learns to follow maps of the pictures, such as their edges. It takes many pictures and steps.",
 };
 const APART = new Set(["method", "pretrained_model_name_or_path", "train_data_dir"]);
 

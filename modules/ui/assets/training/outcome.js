@@ -9,7 +9,7 @@ const CHOSEN = { checkpoint: "sd_model_checkpoint", vae: "sd_vae" };      // kin
 const TAGS = { lora: (name) => `<lora:${name}:1>`, hypernetwork: (name) => `<hypernet:${name}:1>`,
   embedding: (name) => name };
 const AXES = { lora: "Prompt S/R", hypernetwork: "Prompt S/R", embedding: "Prompt S/R", checkpoint: "Checkpoint name",
-  vae: "VAE" };
+  vae: "VAE", controlnet: "[ControlNet] Model" };
 const PLOT = "X/Y/Z plot";
 const SMALL = new Set(["a", "an", "the", "on", "in", "of", "with", "and", "at", "from", "to", "by"]);
 
@@ -42,11 +42,18 @@ export class Outcome {
     return this.kind === "embedding" ? tag : [this.caption, tag].filter(Boolean).join(" ");
   }
 
+  /** A unit that follows by a file of the run what it was taught to; a picture that is put into it enables it. */
+  unitWith(name) {
+    const [module = "canny"] = this.run.record.params.conditioning_preprocessor ?? [];
+    return { enabled: false, model: stem(name), module, pixel_perfect: true };
+  }
+
   /** A file into txt2img. */
   async tryFile(name) {
     lookAgain();
     const tab = await shown("txt2img"), chosen = CHOSEN[this.kind];
     tab.form.fill({ prompt: this.promptWith(stem(name)), ...(chosen ? { [chosen]: name } : {}) });
+    if (this.kind === "controlnet") tab.control.put(this.unitWith(name));
     document.querySelector("#txt2img_prompt textarea")?.focus();
   }
 
@@ -54,8 +61,9 @@ export class Outcome {
   async compare(outputs) {
     lookAgain();
     const files = outputs.filter(({ facts: { step } }) => step).map(({ name }) => name);
-    const tab = await shown("txt2img"), ids = facts.scripts.txt2img[PLOT], chosen = this.kind in CHOSEN;
-    const values = (chosen ? files : files.map((file) => TAGS[this.kind](stem(file)))).map(quoted).join(", ");
+    const tab = await shown("txt2img"), ids = facts.scripts.txt2img[PLOT], tag = TAGS[this.kind];
+    const values = (tag ? files.map((file) => tag(stem(file))) : files).map(quoted).join(", ");
+    if (this.kind === "controlnet") tab.control.put(this.unitWith(files[0]));
     tab.form.fill({
       prompt: this.promptWith(stem(files[0])), script_name: PLOT, [ids.x_type]: AXES[this.kind], [ids.x_values]: values,
       [ids.y_type]: "Nothing", [ids.y_values]: "", [ids.z_type]: "Nothing", [ids.z_values]: "", [ids.more_axes]: "",

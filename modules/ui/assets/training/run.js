@@ -150,7 +150,7 @@ export class TrainingRun {
     const { state, outputs } = this.record;
     const several = outputs.filter(({ facts }) => facts.step).length > 1, { kind } = this.outcome;
     const asks = ended ? [outputs.length && this.tryIt, state !== "done" && this.resume, several && this.compare,
-      state === "done" && kind !== "vae" && this.card]
+      state === "done" && kind !== "vae" && kind !== "controlnet" && this.card]
       : this.paused ? [this.resume, this.stop] : [this.pause, this.stop, this.sample, this.snapshot, this.rate];
     const now = asks.filter(Boolean), before = [...this.buttons.children];
     if (before.length !== now.length || before.some((each, place) => each !== now[place]))
