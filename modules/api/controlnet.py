@@ -21,7 +21,7 @@ from modules.app.app import App
 from modules.app.kept_inputs import keep_input
 from modules.base.accounts import Account, Role
 from modules.base.errors import Invalid, UnknownName
-from modules.base.limits import MAX_NAME, MAX_SENT, EncodedPicture, JsonObject
+from modules.base.limits import MAX_NAME, MAX_SENT, EncodedPicture, JsonObject, Name
 from modules.imaging.control.maps import MAPS, MapOptions, rgb_on_white
 from modules.imaging.inputs import apply_orientation
 from modules.imaging.read import open_image
@@ -93,7 +93,7 @@ def routes(app: App) -> APIRouter:
         return {"module_list": names, "module_detail": details}
 
     @api.get("/control_types")
-    def control_types(checkpoint: str = "") -> dict[str, Any]:
+    def control_types(checkpoint: Name = "") -> dict[str, Any]:
         """What each control type offers, and what choosing it chooses for a checkpoint, else for the settings'."""
         name = checkpoint or app.settings.current.sd_model_checkpoint or ""
         fits = titles_that_fit(app.models, checkpoint_named(app, name))

@@ -180,6 +180,11 @@ def test_the_extensions_tab_tells_of_both_and_begins_easel_anew(extended):
     failing = rows.filter(has_text="fails-everywhere")
     expect(failing).to_contain_text("failed")
     failing.locator("input").uncheck()
+    to_tab(extended, "Settings")
+    with extended.expect_response("**/easel/v1/extensions"):
+        to_tab(extended, "Extensions")      # the list comes anew
+    expect(extended.locator(".extensions-pending")).to_have_text("1 to be switched")
+    expect(failing.locator("input")).not_to_be_checked()
     with extended.expect_navigation():
         extended.get_by_text("Apply and restart UI").click()
     ready(extended)

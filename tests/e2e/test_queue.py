@@ -155,6 +155,43 @@ def test_two_people_look_after_their_jobs_and_the_queue(address: str, opened: Ca
     expect(page.locator("#queue_page .queue-empty")).to_have_text("There are none.")
 
 
+# the first of two moves is on its way for longer than the second would be
+SLOW_MOVE = """() => {
+  const ask = window.fetch;
+  let wait = 1500;
+  window.moved = 0;
+  window.fetch = async (address, ...rest) => {
+    if (!String(address).endsWith("/move")) return ask(address, ...rest);
+    const before = wait;
+    wait = 0;
+    await new Promise((done) => setTimeout(done, before));
+    const reply = await ask(address, ...rest);
+    window.moved += 1;
+    return reply;
+  };
+}"""
+
+
+def test_two_moves_at_once_reach_the_server_in_their_order(address: str, opened: Callable[..., Page]) -> None:
+    alice = api(address, "alice")
+    alice.post("/easel/v1/queue/mode", json={"mode": "paused"})
+    jobs = {name: ask(alice, name) for name in ("one", "two", "three")}
+    page = opened("alice")
+    open_queue(page)
+    expect(titles(page)).to_have_text(list(jobs))
+    page.evaluate(SLOW_MOVE)
+    press(page, "three", "Move up")
+    expect(titles(page)).to_have_text(["one", "three", "two"])
+    page.keyboard.press("Alt+ArrowUp")
+    page.wait_for_function("window.moved === 2")
+    waiting = [job["params"]["prompt"] for job in alice.get("/easel/v1/queue").json()["jobs"]]
+    assert waiting == ["three", "one", "two"]
+    expect(titles(page)).to_have_text(waiting)
+    for job in jobs.values():
+        alice.post(f"/easel/v1/queue/{job}/cancel")
+    page.close()
+
+
 def test_many_jobs_are_listed_a_page_at_a_time_on_a_phone(
     address: str, opened: Callable[..., Page]
 ) -> None:

@@ -11,6 +11,7 @@ const ALL_OFF = { none: "none", extra: "all but built-in ones", all: "all" };   
 export class Installed {
   unfolded = new Set();   // names whose details are open, also when the list is drawn anew
   newer = new Map();      // name → { commit, log } or { error }, as far as it was asked
+  chosen = new Map();     // name of a box → whether a person has checked it; the list may come anew meanwhile
 
   constructor(page) {
     this.page = page;
@@ -25,7 +26,7 @@ export class Installed {
     this.none = h("p.hint", {}, t("No extension is installed. Put a folder below extensions/, or install one here."));
     const top = h("div.extensions-bar", { id: "extensions_installed_top" }, this.apply, this.check, this.allOff);
     this.element = h("div.extensions-part", {}, top, this.pending, this.table, this.none);
-    this.element.addEventListener("change", () => this.showPending());
+    this.element.addEventListener("change", ({ target }) => this.choose(target));
   }
 
   show({ list, keeping }) {
@@ -43,15 +44,21 @@ export class Installed {
     this.showPending();
   }
 
+  choose({ type, name, checked, value }) {
+    this.chosen.set(name, type === "radio" ? value : checked);
+    this.showPending();
+  }
+
   allOffChoice(value, words) {
-    const checked = value === this.disableAll;
+    const checked = value === this.chosenAll;
     const radio = h("input", { type: "radio", name: "disable_all", value, checked, disabled: this.barred });
     return h("label", {}, radio, t(words));
   }
 
   rowsOf(extension) {
     const { name, state, wanted, commit_date: date, version, seconds } = extension;
-    const box = h("input", { type: "checkbox", name: `enable_${name}`, checked: wanted, disabled: this.barred });
+    const checked = this.checked(`enable_${name}`, wanted);
+    const box = h("input", { type: "checkbox", name: `enable_${name}`, checked, disabled: this.barred });
     const spent = Object.values(seconds).reduce((sum, each) => sum + each, 0);
     const pill = h(`span.extension-state.${state}`, {}, t(STATES[state]));
     const time = spent ? h("span.hint", { title: t("Time spent in its code") }, ` ${spent.toFixed(1)} s`) : null;
@@ -76,7 +83,7 @@ export class Installed {
     if (!found) return h("span.hint", {}, "—");
     if (found.error) return h("span.wrong", { title: found.error }, found.error);
     if (!found.log.length) return t("latest");
-    const box = h("input", { type: "checkbox", name: `update_${name}`, checked: true });
+    const box = h("input", { type: "checkbox", name: `update_${name}`, checked: this.checked(`update_${name}`, true) });
     return h("label", { title: found.log.join("\n") }, box, t("{n} new", { n: found.log.length }));
   }
 
@@ -102,15 +109,13 @@ export class Installed {
     return this.list.filter(({ name, wanted }) => this.checked(`enable_${name}`, wanted) !== wanted);
   }
 
-  checked(name, otherwise) {
-    return this.rows.querySelector(`input[name="${CSS.escape(name)}"]`)?.checked ?? otherwise;
-  }
+  checked(name, otherwise) { return this.chosen.get(name) ?? otherwise; }
 
   marked() {
-    return this.list.filter(({ name }) => this.checked(`update_${name}`, false));
+    return this.list.filter(({ name }) => this.newer.get(name)?.log?.length && this.checked(`update_${name}`, true));
   }
 
-  get chosenAll() { return this.allOff.querySelector("input:checked")?.value ?? this.disableAll; }
+  get chosenAll() { return this.chosen.get("disable_all") ?? this.disableAll; }
 
   /** What Apply would do, and what waits for a restart already. */
   showPending() {

@@ -20,6 +20,8 @@ export class QueueList {
   drawn = new Map();     // id → its item
   asking = null;         // a question on its way
   again = false;         // there is reason for another
+  sent = Promise.resolve();      // the last move's answer: the server hears of moves in their order
+  moves = { begun: 0, settled: 0 };
 
   /**
    * drafts: forms that jobs' requests take the place of; whenDone: called with the list after each answer; whenShown:
@@ -64,14 +66,15 @@ export class QueueList {
   }
 
   async askPages() {
-    const { states, wanted } = this, pages = [];
+    const { states, wanted } = this, pages = [], { begun, settled } = this.moves;
     for (let start = 0; start < wanted; start += LONGEST) {
       const found = await server.queue(states, start, Math.min(LONGEST, wanted - start), this.kinds);
       pages.push(found.jobs);
       Object.assign(this, { total: found.total, mode: found.mode, counts: found.counts });
       if (start + LONGEST >= found.total) break;
     }
-    if (states === this.states) this.jobs = joined(pages);
+    const older = begun !== settled || begun !== this.moves.begun;      // than a move that the list shows already
+    if (states === this.states && !older) this.jobs = joined(pages);
     this.whenDone(this);
   }
 
@@ -139,7 +142,11 @@ export class QueueList {
   put(id, before) {
     this.jobs = withMoved(this.jobs, id, before);
     this.draw();
-    return this.ask(() => server.queued(id, "move", { before }));
+    this.moves.begun += 1;
+    const answer = this.sent.then(() => server.queued(id, "move", { before }))
+      .finally(() => { this.moves.settled += 1; });
+    this.sent = answer.catch(() => {});
+    return this.ask(() => answer);
   }
 
   key(event) {
