@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from modules.base.fields import declared_params, defaults
 
@@ -20,6 +20,9 @@ def declared_class(cls: type[Any]) -> type[Any]:
     """Return a class of declared fields as a frozen dataclass. Raises DeclarationError, naming the field."""
     where = place_of(cls)
     try:
+        # now, as its module may be imported anew before a request is checked
+        kinds = get_type_hints(cls, include_extras=True)
+        cls.__annotations__ = {name: kinds[name] for name in inspect.get_annotations(cls)}
         made = dataclass(frozen=True)(cls)
         declared = declared_params(made)
     except (TypeError, NameError) as error:

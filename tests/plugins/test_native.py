@@ -6,6 +6,7 @@ import inspect
 import json
 import os
 import shutil
+import sys
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -129,6 +130,36 @@ def test_what_a_script_refuses_is_told_and_is_no_failure_of_its_extension(host_o
     with pytest.raises(Invalid, match="too much"):
         cells_of_script(script, Txt2Img(script_name=title), Settings())
     assert [state.state for state in host.extensions] == [IN_USE]
+
+
+REPEATING = """
+from __future__ import annotations
+
+from typing import Annotated
+
+from easel import Drawing, DrawingGrid, Extension, HeadingPart, Param, Slider
+
+ext = Extension("repeating", "1.0")
+
+
+class Times:
+    times: Annotated[int, Param("Times", Slider(1, 8, 1), "How often.")] = 2
+
+
+@ext.script("Repeat", Times)
+def repeat(request, a):
+    return DrawingGrid(pictures=[Drawing()] * a.times, across=[[HeadingPart("again")]] * a.times)
+"""
+
+
+def test_a_scripts_arguments_are_understood_also_when_python_has_forgotten_its_file(host_of):
+    script = native_script(host_of(repeating=REPEATING), "Repeat")
+    for name in [name for name in sys.modules if "repeating" in name]:
+        del sys.modules[name]
+    cells = cells_of_script(script, Txt2Img(script_name="Repeat", script_args=(3,)), Settings())
+    assert len(list(cells.requests)) == 3
+    with pytest.raises(Invalid, match="many"):
+        script.arguments(Txt2Img(script_name="Repeat", script_args=("many",)))
 
 
 # Declarations
