@@ -7,6 +7,7 @@ import "./core/dropdowns.js";
 import "./core/growing.js";
 import { describeControls, startHelp } from "./core/help.js";
 import { startLanguages } from "./core/language.js";
+import { watchTabRows } from "./core/tab_rows.js";
 import { startActions, startListening } from "./generation/actions.js";
 import { startPageAnchors } from "./generation/anchors.js";
 import { startMarks } from "./generation/marks.js";
@@ -96,6 +97,7 @@ function watchPage() {
   const after = debounced(() => window.easel.tell("afterUpdate"), 200);
   const look = debounced((changes) => {
     describeControls();
+    watchTabRows();
     startPageAnchors();
     for (const [id, start] of Object.entries(LATER)) if (byId(id)) start();
     beginTabs();
