@@ -23,7 +23,7 @@ def declared_class(cls: type[Any]) -> type[Any]:
         # now, as its module may be imported anew before a request is checked
         kinds = get_type_hints(cls, include_extras=True)
         cls.__annotations__ = {name: kinds[name] for name in inspect.get_annotations(cls)}
-        made = dataclass(frozen=True)(cls)
+        made = cls if is_frozen(cls) else dataclass(frozen=True)(cls)
         declared = declared_params(made)
     except (TypeError, NameError) as error:
         raise DeclarationError(f"{where}: {cls.__name__} cannot be declared: {error}.") from error
@@ -34,6 +34,11 @@ def declared_class(cls: type[Any]) -> type[Any]:
         if each.name not in defaults(made):
             raise DeclarationError(f"{where}: {cls.__name__}.{each.name} has no default.")
     return made
+
+
+def is_frozen(cls: type[Any]) -> bool:
+    """Return whether a class is a frozen dataclass itself, since it is declared for another script as well."""
+    return "__dataclass_fields__" in vars(cls) and cls.__dataclass_params__.frozen
 
 
 def place_of(thing: Any) -> str:

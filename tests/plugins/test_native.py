@@ -104,9 +104,6 @@ ext = Extension("refusing", "1.0")
 class Nothing: ...
 
 
-class Other: ...
-
-
 def too_many():
     raise Invalid("That is too much.", "Ask for less.")
     yield
@@ -117,7 +114,7 @@ def at_once(request, a):
     raise Invalid("That is too much.", "Ask for less.")
 
 
-@ext.script("While drawing", Other)
+@ext.script("While drawing", Nothing)
 def while_drawing(request, a):
     return DrawingGrid(pictures=too_many(), across=[[HeadingPart("one")]])
 """
