@@ -100,7 +100,8 @@ def libraries(path: Path) -> frozenset[str]:
 @cache
 def listed() -> frozenset[str]:
     """Distributions of the requirements."""
-    texts = [(ROOT / name).read_text("utf-8") for name in ("requirements.txt", "requirements-gpu.txt", "requirements-ray.txt")]
+    added = ("", "-gpu", "-ray", "-control")
+    texts = [(ROOT / f"requirements{each}.txt").read_text("utf-8") for each in added]
     return frozenset(
         re.match(r"[\w-]*", line)[0].replace("-", "_") for text in texts for line in text.splitlines()
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from modules.base.errors import ModelCorrupt, ModelMissing
+from modules.library.annotator_packages import PACKAGED_ANNOTATORS, PACKAGES_OF_ANNOTATORS
 from modules.library.catalog import ModelFile, small_json
 from modules.library.library import Library
 from modules.library.model_kinds import ANNOTATOR
@@ -61,7 +62,7 @@ ANNOTATOR_MODELS: Mapping[str, TransformersKind] = {
 
 def is_run(name: str) -> bool:
     """Return whether Easel runs the network of that preprocessor, if its file is there."""
-    return name in OWN_FILE_ANNOTATORS or name in ANNOTATOR_MODELS
+    return name in OWN_FILE_ANNOTATORS or name in ANNOTATOR_MODELS or name in PACKAGED_ANNOTATORS
 
 
 def find_annotator(library: Library, name: str) -> list[ModelFile]:
@@ -70,6 +71,8 @@ def find_annotator(library: Library, name: str) -> list[ModelFile]:
     Raises ModelMissing, which says what to put where, or ModelCorrupt.
     """
     own = find_preprocessor(name)
+    if own.name in PACKAGED_ANNOTATORS:
+        return packaged_files(own)
     lacking: Sequence[str] = ()
     for files in library.of(ANNOTATOR.name).list_and_again():
         found = annotator_files(own, files)
@@ -77,6 +80,18 @@ def find_annotator(library: Library, name: str) -> list[ModelFile]:
         if not lacking:
             return [best_file(candidates) for candidates in found]
     raise not_here_yet(own, lacking)
+
+
+def packaged_files(own: Preprocessor) -> list[ModelFile]:
+    """Return the files of a preprocessor's networks in the package that brings them. Raises ModelMissing."""
+    found = PACKAGED_ANNOTATORS[own.name].files()
+    if lacking := lacking_of_package(own, found):
+        raise not_here_yet(own, lacking)
+    return [file for file in found if file]
+
+
+def lacking_of_package(own: Preprocessor, found: Sequence[ModelFile | None]) -> list[str]:
+    return [wanted for wanted, file in zip(own.files, found, strict=True) if file is None]
 
 
 def not_here_yet(own: Preprocessor, lacking: Sequence[str]) -> ModelMissing:
@@ -100,6 +115,8 @@ def missing_files(library: Library, own: Preprocessor) -> list[str]:
     """Return what a preprocessor needs that is not here. One that Easel does not run needs its file."""
     if not is_run(own.name):
         return [own.file] if own.file else []
+    if own.name in PACKAGED_ANNOTATORS:
+        return lacking_of_package(own, PACKAGED_ANNOTATORS[own.name].files())
     return lacking_files(own, annotator_files(own, library.of(ANNOTATOR.name).list()))
 
 
@@ -152,6 +169,8 @@ def wanted_files(own: Preprocessor) -> tuple[str, ...]:
 
 
 def where_to_put(own: Preprocessor, several: bool) -> str:
+    if own.name in PACKAGED_ANNOTATORS:
+        return f"Install what brings it: {PACKAGES_OF_ANNOTATORS}"
     if own.name in OWN_FILE_ANNOTATORS:
         each = "them" if several else "it"
         return f"Put {each} into {ANNOTATOR_FOLDER}, or leave {each} where sd-webui-controlnet keeps {each}."

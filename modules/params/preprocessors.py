@@ -89,6 +89,8 @@ NOISE = MapSlider("Noise Augmentation", 0.0, 0.0, 1.0)
 VIT_G = "CLIP-ViT-bigG-14-laion2B-39B-b160k.safetensors"
 FACE_MODELS = "insightface's models"
 PIDINET, HED, POSES = "table5_pidinet.pth", "ControlNetHED.pth", "dw-ll_ucoco_384.onnx and yolox_l.onnx"
+MESHED_FACES = "face_detection_short_range.tflite and face_landmark.tflite and iris_landmark.tflite"
+BSDS_EDGES, LITE_POSES = "hed_bsds500.weights.h5", "pose_detection.tflite and pose_landmark_full.tflite"
 BODY, HAND, FACE = "body_pose_model.pth", "hand_pose_model.pth", "facenet.pth"
 WHITE_GROUND = "(from white bg & black line)"
 INVERTIBLE = ("Canny", "Lineart", "MLSD", "Scribble")
@@ -145,7 +147,7 @@ PREPROCESSORS = (
     of_network("normal_dsine", "NormalMap", "dsine.pt", a=MapSlider("Fov", 60, 0, 360, 0.1),
                b=MapSlider("Iterations", 5, 1, 20, 1)),
     of_network("mobile_sam", "Segmentation", "mobile_sam.pt"),
-    of_network("mediapipe_face", "", "mediapipe's models", a=MapSlider("Max Faces", 1, 1, 10, 1),
+    of_network("mediapipe_face", "", MESHED_FACES, a=MapSlider("Max Faces", 1, 1, 10, 1),
                b=MapSlider("Min Face Confidence", 0.5, 0.01, 1.0)),
     of_network("lineart", "Lineart", "sk_model.pth", "lineart_realistic"),
     of_network("lineart_coarse", "Lineart", "sk_model2.pth"),
@@ -172,7 +174,11 @@ PREPROCESSORS = (
     of_network("densepose", "OpenPose", "densepose_r50_fpn_dl.torchscript", "densepose (pruple bg & purple torso)"),
     Preprocessor("blur_gaussian", ("Tile",), a=MapSlider("Sigma", 9.0, 0.01, 64.0)),
     of_network("animal_openpose", "OpenPose", "rtmpose-m_simcc-ap10k_pt-aic-coco_210e-256x256-7a041aa1_20230206.onnx"),
-    of_network("vitpose", "OpenPose", "vitpose-b.pth"),      # Easel's own
+    # Easel's own
+    of_network("vitpose", "OpenPose", "vitpose-b.pth"),
+    of_network("hed_bsds500", "SoftEdge", BSDS_EDGES, "softedge_hed_bsds500"),
+    of_network("scribble_hed_bsds500", "Scribble SparseCtrl", BSDS_EDGES),
+    of_network("mediapipe_pose", "OpenPose", LITE_POSES),
 )
 
 # the radio of control types, in the order of the form

@@ -221,12 +221,15 @@ def test_style_fidelity_is_the_first_slider_but_for_the_modes_ends_and_the_secon
 # Lists ------------------------------------------------------------------------------------------------
 
 
-OWN_PREPROCESSOR = "vitpose"      # which the extension does not have; it comes last
+# which the extension does not have; they come last
+OWN_PREPROCESSORS = ["vitpose", "softedge_hed_bsds500", "scribble_hed_bsds500", "mediapipe_pose"]
 
 
 def test_the_preprocessors_are_the_extensions():
     theirs = REPLIES["/controlnet/module_list?alias_names=true"]["json"]["module_list"]
-    assert [each.title for each in PREPROCESSORS] == [*(name for name in theirs if name != "facexlib"), OWN_PREPROCESSOR]
+    assert [each.title for each in PREPROCESSORS] == [
+        *(name for name in theirs if name != "facexlib"), *OWN_PREPROCESSORS,
+    ]
     for name, detail in REPLIES["/controlnet/module_list"]["json"]["module_detail"].items():
         if name == "facexlib":      # it finds faces for other preprocessors, and makes no map
             continue
@@ -236,7 +239,7 @@ def test_the_preprocessors_are_the_extensions():
 
 def test_each_control_type_offers_the_extensions_preprocessors():
     for name, lists in REPLIES["/controlnet/control_types"]["json"]["control_types"].items():
-        offered = {each.title for each in of_type(name)} - {OWN_PREPROCESSOR}
+        offered = {each.title for each in of_type(name)} - {*OWN_PREPROCESSORS}
         assert {each for each in lists["module_list"] if each != "facexlib"} == offered, name
     assert {*REPLIES["/controlnet/control_types"]["json"]["control_types"]} == {*CONTROL_TYPES}
 

@@ -19,10 +19,14 @@ from modules.library.annotators import ANNOTATOR_MODELS, find_annotator
 from modules.library.library import Library
 from modules.models.annotators.anime_faces import load_face_parts, parts_of_faces
 from modules.models.annotators.anime_lines import anime_lines, load_anime_drawer
+from modules.models.annotators.bsds_edges import load_bsds_edges
 from modules.models.annotators.edges import load_hed, soft_edges
+from modules.models.annotators.face_mesh import meshed_faces
 from modules.models.annotators.lama import filled_hole, load_lama
 from modules.models.annotators.leres import load_leres, relative_depth
 from modules.models.annotators.lineart import drawn_lines, load_line_drawer
+from modules.models.annotators.lite_nets import LiteNet
+from modules.models.annotators.lite_poses import lightly_posed
 from modules.models.annotators.manga_lines import load_manga_drawer, manga_lines
 from modules.models.annotators.normals import load_normal_net, surface_normals
 from modules.models.annotators.openpose import load_pose_net, posed, posed_with_faces, posed_with_hands, wholly_posed
@@ -128,6 +132,7 @@ ANNOTATOR_ROWS: Mapping[str, AnnotatorRow] = {
     ),
     "openpose_full": AnnotatorRow(wholly_posed, (load_pose_net, load_hand_net, load_face_net)),
     **dict.fromkeys(("hed", "hed_safe", "scribble_hed"), AnnotatorRow(soft_edges, (load_hed,))),
+    **dict.fromkeys(("hed_bsds500", "scribble_hed_bsds500"), AnnotatorRow(soft_edges, (load_bsds_edges,))),
     **dict.fromkeys(
         ("pidinet", "pidinet_safe", "pidinet_scribble", "pidinet_sketch"), AnnotatorRow(pixel_edges, (load_pidinet,))
     ),
@@ -142,5 +147,7 @@ ANNOTATOR_ROWS: Mapping[str, AnnotatorRow] = {
     "normal_bae": AnnotatorRow(surface_normals, (load_normal_net,)),
     **dict.fromkeys(ANNOTATOR_MODELS, AnnotatorRow(seen_map, (load_seer,))),
     "normal_map": AnnotatorRow(normals_of_depth, (load_seer,)),
+    "mediapipe_pose": AnnotatorRow(lightly_posed, (LiteNet, LiteNet)),
+    "mediapipe_face": AnnotatorRow(meshed_faces, (LiteNet, LiteNet, LiteNet)),
     "vitpose": AnnotatorRow(posed_alone, (load_joint_finder,)),
 }

@@ -31,7 +31,14 @@ def annotator_network(
     """
     stored = read_state_dict(path).tensors
     weights = {name: tensor for name, tensor in stored.items() if not name.endswith(BATCH_COUNTER)}
-    part = Part(path.name, convert(weights), "", names_without_module)
+    return network_of_weights(path, convert(weights), make, device)
+
+
+def network_of_weights(
+    path: Path, weights: Mapping[str, Tensor], make: Callable[[], AnnotatorNet], device: torch.device
+) -> AnnotatorNet:
+    """Return the network of a file's weights, in single precision. Raises ModelError, naming the file."""
+    part = Part(path.name, weights, "", names_without_module)
     network: AnnotatorNet = part.build(lambda tensors: make()).to(device, torch.float32)
     return network
 

@@ -227,7 +227,7 @@ export class UnitForm extends FieldsForm {
 
   /** The first preprocessor here that finds poses; undefined if none can run. */
   get poseModule() {
-    const runs = (name) => /^(dw_)?openpose|^vitpose/.test(name) && !this.lists.modules[name]?.needs;
+    const runs = (name) => /^(dw_)?openpose|^vitpose|^mediapipe_pose/.test(name) && !this.lists.modules[name]?.needs;
     return this.lists?.types.OpenPose?.module_list.find(runs);
   }
 
