@@ -1,9 +1,14 @@
 // gradio measures which tabs of a row fit as it draws the row, which may not have its width yet: all of them stay then,
-// each cut. It measures anew once the window has another size, so that is what it is told when a row has.
-import { debounced } from "./dom.js";
+// each cut. It measures anew once the window has another size, so that is what it is told while a row has cut tabs.
+const LOOKS = [100, 1000, 4000];      // ms after a row has got a width: a busy page draws late
 
 const watched = new WeakSet();
-const observer = new ResizeObserver(debounced(() => window.dispatchEvent(new Event("resize")), 100));
+const isCut = (row) => [...row.querySelectorAll("[role=tab]")].some((tab) => tab.scrollWidth > tab.clientWidth + 1);
+const measureCut = (rows) => { if (rows.some(isCut)) window.dispatchEvent(new Event("resize")); };
+const observer = new ResizeObserver((changes) => {
+  const rows = changes.map(({ target }) => target);
+  for (const after of LOOKS) setTimeout(measureCut, after, rows);
+});
 
 /** Called again and again: watches the rows that are new. */
 export function watchTabRows() {

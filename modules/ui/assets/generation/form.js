@@ -18,6 +18,8 @@ const REMEMBER_NOT = new Set([
   "regions",
 ]);
 
+const PROMPT_FIELDS = ["prompt", "negative_prompt"];
+
 /** Are two values of a control the same? gradio may give a number back as a text, and nothing as an empty one. */
 export const same = (a, b) => JSON.stringify(a ?? "") === JSON.stringify(b ?? "") || String(a) === String(b);
 
@@ -103,6 +105,12 @@ export class Form {
   async now() {
     await pause(0);
     return this.values;
+  }
+
+  /** The prompts as their boxes show them at this moment, heard or not: field → text. */
+  shown() {
+    const boxes = PROMPT_FIELDS.map((name) => [name, byId(this.ids[name])?.querySelector("textarea")]);
+    return Object.fromEntries(boxes.flatMap(([name, box]) => (box ? [[name, box.value]] : [])));
   }
 
   /** The model has other defaults: fields that nobody changed follow, save one that somebody is in. */

@@ -43,9 +43,9 @@ export class GenerationTab {
 
   /**
    * Submits the form as it stands, `patch` filled in first. A job that runs is interrupted. Resolves with whether a job
-   * has begun: null if this was the second of two clicks.
+   * has begun: null if this was the second of two clicks. shown: the prompts' texts, where they are of a moment before
    */
-  async generate(patch = {}) {
+  async generate(patch = {}, shown = this.form.shown()) {
     if (performance.now() - this.submitted < TWICE) return null;
     this.submitted = performance.now();
     if (this.job.running) {
@@ -58,7 +58,7 @@ export class GenerationTab {
     this.busy(true);
     this.results.awaited();
     try {
-      const begun = await this.submit();
+      const begun = await this.submit({ ...shown, ...patch });
       await this.line.overtake(begun.job);
       this.follow(begun);
       return true;
@@ -78,15 +78,16 @@ export class GenerationTab {
    * While a job runs the stage stays, too. beside: the picture, { job, index }, that its pictures are shown beside
    */
   add(patch = AS_IT_IS, beside = null) {
-    // one after another, in the order of clicks, whatever became of the one before
-    this.adding = this.adding.catch(() => {}).then(() => this.addOne(patch, beside));
+    // one after another, in the order of clicks, whatever became of the one before and is written meanwhile
+    const shown = this.form.shown();
+    this.adding = this.adding.catch(() => {}).then(() => this.addOne(patch, beside, shown));
     return this.adding;
   }
 
-  async addOne(patch, beside) {
-    if (patch === AS_IT_IS && !beside && !this.job.running) return this.generate();
+  async addOne(patch, beside, shown) {
+    if (patch === AS_IT_IS && !beside && !this.job.running) return this.generate({}, shown);
     try {
-      const begun = await this.submit(patch);
+      const begun = await this.submit({ ...shown, ...patch });
       if (beside) this.results.set.add(begun.job, beside);
       if (this.job.running) this.queued(begun);
       else this.follow(begun);
