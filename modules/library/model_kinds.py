@@ -94,7 +94,7 @@ UPSCALER_ENDINGS = (".safetensors", ".pth", ".pt")
 
 EMBEDDING = ModelKind(
     name="embedding", label="embedding", endings=(".safetensors", ".pt", ".bin", *EMBEDDING_PICTURES),
-    where=("--embeddings-dir", "embeddings"), outside="embeddings",
+    where=("--embeddings-dir", "embeddings"), outside="embeddings", shipped=True,
     page="textual_inversion", title="Textual Inversion", files="textual inversion files", refresh="refresh-embeddings",
 )
 HYPERNETWORK = ModelKind(

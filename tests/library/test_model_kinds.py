@@ -91,6 +91,7 @@ def test_what_is_made_goes_where_the_flag_says(tmp_path):
 
 
 def test_both_of_the_folders_that_embeddings_may_be_in_are_read_and_the_one_there_is_goes_first(tmp_path):
-    assert folders(EMBEDDING, "--data-dir", str(tmp_path)) == (tmp_path / "embeddings", tmp_path / "models/embeddings")
-    (tmp_path / "models/embeddings").mkdir(parents=True)
-    assert folders(EMBEDDING, "--data-dir", str(tmp_path)) == (tmp_path / "models/embeddings", tmp_path / "embeddings")
+    ours, beside, shipped = tmp_path / "models/embeddings", tmp_path / "embeddings", ROOT / "models/embeddings"
+    assert folders(EMBEDDING, "--data-dir", str(tmp_path)) == (beside, ours, shipped)
+    ours.mkdir(parents=True)
+    assert folders(EMBEDDING, "--data-dir", str(tmp_path)) == (ours, beside, shipped)

@@ -40,6 +40,7 @@ def _picture(values: np.ndarray) -> Image.Image:
 RESTYLED: dict[str, tuple[str, Callable[[Image.Image], Image.Image]]] = {  # name → words of captions, what it does
     "ink": ("ink drawing", inked),
     "midnight": ("", _two_colours((8, 10, 40), (150, 190, 255))),
+    "dawn": ("", _two_colours((90, 30, 70), (255, 214, 160))),
 }
 
 
