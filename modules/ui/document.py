@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from functools import lru_cache
+from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-FOR_GOOD = "public, max-age=31536000, immutable"
+from modules.ui.built import FOR_GOOD, Built
+from modules.ui.description import split_document
+
 # gradio's files with a hash of the content in their names
 HASHED = re.compile(r"/assets/[\w.-]+-[\w-]{8}\.(?:js|css|woff2?)")
 # a link to a file that we do not have, to a sheet that ours holds, and a script for pages inside other pages
@@ -19,35 +23,74 @@ SPARED = re.compile(
     rb"|<script>(?:(?!</script>).)*iframeResizer\.contentWindow(?:(?!</script>).)*</script>", re.DOTALL,
 )
 FIRST_MODULE = b'<script type="module"'
+LARGEST_STORE = 8          # documents, and files of what is taken out of them
+# headers with which gradio's document does not change
+OF_THE_BROWSER = frozenset({b"accept", b"accept-language", b"user-agent", b"if-none-match", b"if-modified-since"})
 HEAD_END = b"</head>"      # gradio's scripts stand before it and run after ours, since they are modules
+
+# what stands before gradio's scripts and what stands last, for a request and the file that is to run first
+MakeHead = Callable[[Scope, Built], tuple[str, str]]
 
 
 class Document:
-    """The application that inserts `head(scope)` into the document at `/`; all other paths are gradio's.
+    """The application that completes the document at `/` by what is ours; all other paths are gradio's.
 
-    An unchanged document costs a 304, a file with a hash nothing. first: stands before gradio's scripts
+    An unchanged document costs a 304, a file with a hash nothing. The description of the page is taken out of it, into a
+    file that has a hash too (description.py).
     """
 
-    def __init__(self, page: ASGIApp, head: Callable[[Scope], str], first: str = "") -> None:
-        self.page, self.head, self.first = page, head, first
+    def __init__(self, page: ASGIApp, head: MakeHead, begin: Callable[[str], Built], steady: bool = True) -> None:
+        """begin: returns the file of what runs first, from the script that completes gradio's description
+
+        steady: gradio's document changes with the request's address alone, so it is made once for each
+        """
+        self.page, self.head, self.begin, self.steady = page, head, begin, steady
+        self.pieces = lru_cache(LARGEST_STORE)(self.cut)
+        self._documents: OrderedDict[Hashable, Reply] = OrderedDict()
+        self._files: OrderedDict[str, Built] = OrderedDict()      # by the path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         inside = scope.get("path", "").removeprefix(scope.get("root_path", ""))
-        if scope["type"] != "http" or scope["method"] != "GET" or inside not in ("", "/"):
+        if scope["type"] != "http" or scope["method"] != "GET" or inside not in ("", "/", *self._files):
             await self.page(scope, receive, for_good(send) if HASHED.fullmatch(inside) else send)
-            return
+        elif inside in self._files:
+            await self._files[inside].response()(scope, receive, send)
+        else:
+            reply = await self.gradios(scope, receive)
+            await (self.completed(scope, reply) if reply.is_page else reply).sent(send)
+
+    async def gradios(self, scope: Scope, receive: Receive) -> Reply:
+        """Return gradio's own answer."""
+        about = tuple(pair for pair in scope["headers"] if pair[0] not in OF_THE_BROWSER)
+        asked = scope.get("scheme"), scope["path"], scope.get("root_path"), scope.get("query_string"), about
+        if asked in self._documents:
+            return self._documents[asked]
         reply = Reply()
         await self.page(scope, receive, reply.take)
-        if reply.is_page:
-            reply.put_first(self.first.encode())
-            reply.insert(self.head(scope).encode(), Headers(scope=scope).get("if-none-match", ""))
-        await send(reply.start)
-        await send({"type": "http.response.body", "body": reply.body})
+        if self.steady and reply.is_page:
+            keep_newest(self._documents, asked, reply)
+        return reply
+
+    def completed(self, scope: Scope, reply: Reply) -> Reply:
+        before, after, start = self.pieces(reply.body)
+        keep_newest(self._files, start.path, start)      # also where others have come since
+        first, head = self.head(scope, start)
+        inner, end, last = after.rpartition(HEAD_END)
+        inner = inner.replace(FIRST_MODULE, first.encode() + FIRST_MODULE, 1)
+        return reply.unless_known(before + inner + head.encode() + end + last, Headers(scope=scope))
+
+    def cut(self, document: bytes) -> tuple[bytes, bytes, Built]:
+        """Return what stands before and after the description of the page, and the file with it."""
+        document = SPARED.sub(b"", document)
+        found = split_document(document)
+        return (found.before, found.after, self.begin(found.script)) if found else (b"", document, self.begin(""))
 
 
-@lru_cache(maxsize=2)      # gradio's document is the same for all until an extension changes the page
-def without_spared(document: bytes) -> bytes:
-    return SPARED.sub(b"", document)
+def keep_newest(store: OrderedDict[Any, Any], name: Hashable, value: Any) -> None:
+    store[name] = value
+    store.move_to_end(name)
+    while len(store) > LARGEST_STORE:
+        store.popitem(last=False)
 
 
 def for_good(send: Send) -> Send:
@@ -78,20 +121,18 @@ class Reply:
             "text/html"
         )
 
-    def put_first(self, element: bytes) -> None:
-        """Insert an element before the document's first module."""
-        self.body = self.body.replace(FIRST_MODULE, element + FIRST_MODULE, 1)
-
-    def insert(self, head: bytes, known: str) -> None:
-        """Insert the head into the document.
-
-        known: the ETag of the browser's copy
-        """
-        before, end, after = without_spared(self.body).rpartition(HEAD_END)
-        self.body = before + head + end + after
-        tag = f'"{hashlib.sha256(self.body).hexdigest()[:32]}"'
-        if tag in known:
-            self.start["status"], self.body = 304, b""
-        headers = MutableHeaders(scope=self.start)
+    def unless_known(self, body: bytes, asked: Headers) -> Reply:
+        """Return the response with this body; a 304 where the browser's copy is the same."""
+        tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+        known = tag in asked.get("if-none-match", "")
+        reply = Reply()
+        reply.body = b"" if known else body
+        reply.start = {**self.start, "status": 304 if known else 200, "headers": list(self.start["headers"])}
+        headers = MutableHeaders(scope=reply.start)
         headers["ETag"], headers["Cache-Control"] = tag, "private, no-cache"
-        headers["Content-Length"] = str(len(self.body))
+        headers["Content-Length"] = str(len(reply.body))
+        return reply
+
+    async def sent(self, send: Send) -> None:
+        await send(self.start)
+        await send({"type": "http.response.body", "body": self.body})

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import gradio as gr
-from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 from modules.app.colours import COLOURS
 from modules.app.languages import WORDING, shipped_languages, shipped_words
 from modules.ui import gradio_sheets
+from modules.ui.built import PLACE, Built
 from modules.ui.bundle import bundle_modules, compact_sheet
-from modules.ui.document import FOR_GOOD
+from modules.ui.description import embedded, parsed
 
 ASSETS = Path(__file__).parent / "assets"
 # later ones win
@@ -33,8 +30,6 @@ LATER_SHEETS = frozenset({"extensions", "library", "training"})
 # scripts that run before gradio's, in this order
 BOOT = ("boot.js", "parts.js", "resting.js")
 PAGE_API = "api.js"         # what scripts of extensions import as "easel"
-CONTENT_TYPES = {"js": "text/javascript", "css": "text/css"}
-PLACE = "/easel/page"      # the assets' path below the page's address
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 
@@ -48,33 +43,14 @@ class Fresh(StaticFiles):
         return response
 
 
-@dataclass(frozen=True)
-class Built:
-    """A text served under a name that contains its hash, so that browsers may keep it for good."""
-
-    stem: str
-    ending: str
-    text: str
-
-    @cached_property
-    def name(self) -> str:
-        return f"{self.stem}-{hashlib.sha256(self.text.encode()).hexdigest()[:12]}.{self.ending}"
-
-    def route(self) -> Route:
-        def answer(_: Request) -> Response:
-            return Response(self.text, media_type=CONTENT_TYPES[self.ending], headers={"Cache-Control": FOR_GOOD})
-
-        return Route(f"{PLACE}/{self.name}", answer)
-
-
 @dataclass(frozen=True, slots=True)
 class Assets:
-    """The page's assets: our scripts in one file, our style sheets in one, and the script that runs first.
+    """The page's assets: our scripts in one file, our style sheets in one, and the text of what runs first.
 
     With extensions also what their scripts need of A1111's page. tables: the words of each language that ships
     """
 
-    boot: Built
+    boot: str
     sheet: Built
     main: Built
     a1111: Built | None
@@ -101,7 +77,7 @@ class Assets:
             return [each.name for each in files]
 
         return cls(
-            Built("boot", "js", boot),
+            boot,
             Built("page", "css", sheet),
             Built("main", "js", bundle_modules(ASSETS, "main.js", publish)),
             Built("a1111", "js", bundle_modules(ASSETS, "a1111/main.js")) if extended else None,
@@ -115,31 +91,42 @@ class Assets:
 
     def routes(self) -> list[BaseRoute]:
         """The routes, also of the single files: workers are started from them."""
-        built = (self.boot, self.sheet, self.main, self.a1111, self.a1111_sheet, *self.tables.values(), *self.later)
+        built = (self.sheet, self.main, self.a1111, self.a1111_sheet, *self.tables.values(), *self.later)
         return [*(each.route() for each in built if each), Mount(PLACE, Fresh(directory=ASSETS))]
+
+    def start(self, facts: Mapping[str, Any], described: str) -> Built:
+        """Return the file of what runs first: these facts, what completes gradio's description, and our first scripts.
+
+        described: the script that completes it
+        """
+        return Built("start", "js", f"{described}window.easelFacts = {parsed(facts)};\n{self.boot}")
+
+    def first(self, subpath: str, start: Built, facts: Mapping[str, Any]) -> str:
+        """Return what stands before gradio's scripts: names, facts of this visit, words, and what runs first."""
+        table = self.tables.get(facts.get("language", ""))
+        words = f'<script src="{subpath}{table.path}"></script>' if table else ""
+        return (
+            f'{self.import_map(subpath)}<script id="easel_facts" type="application/json">{embedded(facts)}</script>'
+            f'{words}<script src="{subpath}{start.path}"></script>'
+        )
 
     def import_map(self, subpath: str) -> str:
         """Return the element that names what scripts of extensions import; Firefox wants it before any module."""
         imports = embedded({"imports": {"easel": f"{subpath}{PLACE}/{PAGE_API}"}})
         return f'<script type="importmap">{imports}</script>' if self.a1111 else ""
 
-    def head(self, subpath: str, facts: Mapping[str, Any], sheets: str = "", scripts: str = "") -> str:
-        """Return the content of <head>: facts for the scripts, words, theme, remembered form, style sheet and scripts.
+    def head(self, subpath: str, sheets: str = "", scripts: str = "") -> str:
+        """Return the end of <head>: gradio's files that are soon needed, our style sheet and scripts.
 
         sheets, scripts: further elements; these scripts run after A1111's globals, before Easel's page starts
         """
-        place = subpath + PLACE
-        a1111 = f'<script type="module" src="{place}/{self.a1111.name}"></script>' if self.a1111 else ""
-        a1111_sheet = f'<link rel="stylesheet" href="{place}/{self.a1111_sheet.name}">' if self.a1111_sheet else ""
-        table = self.tables.get(facts.get("language", ""))
-        words = f'<script src="{place}/{table.name}"></script>' if table else ""
+        a1111 = f'<script type="module" src="{subpath}{self.a1111.path}"></script>' if self.a1111 else ""
+        a1111_sheet = f'<link rel="stylesheet" href="{subpath}{self.a1111_sheet.path}">' if self.a1111_sheet else ""
         held = "".join(f'<link rel="stylesheet" disabled href="./assets/{name}">' for name in self.gradio)
         drawing = "".join(f'<link rel="modulepreload" href="./assets/{name}">' for name in self.drawing)
         return (
-            f'{drawing}{held}<script id="easel_facts" type="application/json">{embedded(facts)}</script>{words}'
-            f'<script src="{place}/{self.boot.name}"></script><link rel="stylesheet" href="{place}/{self.sheet.name}">'
-            f"{a1111_sheet}{sheets}{a1111}{scripts}"
-            f'<script type="module" src="{place}/{self.main.name}"></script>'
+            f'{drawing}{held}<link rel="stylesheet" href="{subpath}{self.sheet.path}">'
+            f'{a1111_sheet}{sheets}{a1111}{scripts}<script type="module" src="{subpath}{self.main.path}"></script>'
         )
 
 
@@ -149,11 +136,6 @@ def later_files(modules: Sequence[str], script: str) -> list[Built]:
     sheets = ((room, compact_sheet((ASSETS / f"{room}.css").read_text(encoding="utf-8"))) for room in rooms)
     stem = PurePosixPath(modules[-1]).parts[0]
     return [Built(stem, "js", script), *(Built(room, "css", text) for room, text in sheets)]
-
-
-def embedded(value: Any) -> str:
-    """Return JSON that cannot end its script element."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def theme() -> gr.themes.Base:

@@ -34,6 +34,7 @@ from modules.settings.choices import MODEL_SETTINGS
 from modules.settings.options import Settings
 from modules.settings.ui_config import UiConfig, field_values
 from modules.ui import extension_head, look, quicksettings
+from modules.ui.built import Built
 from modules.ui.declared_tabs import build_declared_tabs
 from modules.ui.document import Document
 from modules.ui.extension_page import (
@@ -230,21 +231,21 @@ def mount_arguments(assets: Assets, shown: Path | None = None) -> dict[str, Any]
 
 def document(app: App, assets: Assets, mounted: ASGIApp, standing: Mapping[str, Any]) -> Document:
     """Return the mounted page with our head: the `standing` facts, and the account's start values."""
+    subpath, data_dir = app.flags.subpath, app.flags.data_dir
 
-    def head(scope: Scope) -> str:
-        subpath, data_dir = app.flags.subpath, app.flags.data_dir
+    def head(scope: Scope, start: Built) -> tuple[str, str]:
         extensions = [each.extension for each in app.extensions.active]
         sheets = extension_head.extension_sheets(extensions, data_dir, subpath)
         language = page_language(app, scope)
         spoken = {"language": language.tag, "words": language.own, "languages": offered_languages(app)}
-        return assets.head(
+        return assets.first(subpath, start, {**spoken, "start": beginning(app, scope["account"])}), assets.head(
             subpath,
-            {**standing, **spoken, "start": beginning(app, scope["account"])},
             sheets + extension_head.own_sheet(data_dir, subpath),
             extension_head.extension_scripts(extensions, data_dir, subpath),
         )
 
-    return Document(mounted, head, assets.import_map(app.flags.subpath))
+    # extensions may change the page while it is served
+    return Document(mounted, head, partial(assets.start, standing), steady=not app.extensions.active)
 
 
 def facts(app: App, forms: Mapping[str, Form[Any]], making: Mapping[str, Form[Any]]) -> dict[str, Any]:

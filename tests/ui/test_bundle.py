@@ -132,7 +132,7 @@ def test_comments_of_whole_lines_are_left_out_and_nothing_else_is(folder):
 def test_gradios_sheets_stand_before_ours_and_its_scripts_find_links_to_them():
     assets = Assets.build()
     assert len(assets.gradio) > 20
-    head = assets.head("/sub", {})
+    head = assets.head("/sub")
     assert all(f'<link rel="stylesheet" disabled href="./assets/{name}">' in head for name in assets.gradio)
     texts = [(gradio_sheets.FOLDER / name).read_text(encoding="utf-8") for name in assets.gradio]
     ours = compact_sheet((ASSETS / "page.css").read_text(encoding="utf-8"))
@@ -141,7 +141,7 @@ def test_gradios_sheets_stand_before_ours_and_its_scripts_find_links_to_them():
 
 def test_the_document_names_the_scripts_of_gradio_that_draw_the_first_tab_and_no_others():
     assets = Assets.build()
-    assert all(f'<link rel="modulepreload" href="./assets/{name}">' in assets.head("", {}) for name in assets.drawing)
+    assert all(f'<link rel="modulepreload" href="./assets/{name}">' in assets.head("") for name in assets.drawing)
     texts = {name: (gradio_sheets.FOLDER / name).read_text(encoding="utf-8") for name in assets.drawing}
     needed = {found for text in texts.values() for found in re.findall(r'(?:from|import)"\./([\w-]+\.js)"', text)}
     assert len(texts) > 20 and needed <= {*texts}
@@ -158,15 +158,17 @@ def test_every_script_but_the_first_and_the_workers_is_in_a_bundle():
 def test_names_change_with_the_content():
     assets = Assets.build()
     assert assets.main.name == Assets.build().main.name
-    assert len({built.name for built in (assets.boot, assets.sheet, assets.main)}) == 3
-    assert assets.main.name in assets.head("/sub", {}) and 'src="/sub/easel/page/boot-' in assets.head("/sub", {})
+    starts = assets.start({"a": 1}, ""), assets.start({"a": 1}, "window.gradio_config = 1;\n"), assets.start({}, "")
+    assert len({built.name for built in (*starts, assets.sheet, assets.main)}) == 5
+    assert f'src="/sub/easel/page/{assets.main.name}"' in assets.head("/sub")
+    assert f'src="/sub/easel/page/{starts[0].name}"' in assets.first("/sub", starts[0], {})
 
 
 def test_only_a_page_with_extensions_loads_what_their_scripts_need_of_a1111s():
     plain, extended = Assets.build(), Assets.build(extended=True)
     added = {built.name for built in (extended.a1111, extended.a1111_sheet)}
-    assert len(added) == 2 and all(f"/easel/page/{name}" in extended.head("", {}) for name in added)
-    assert "a1111" not in plain.head("", {})
+    assert len(added) == 2 and all(f"/easel/page/{name}" in extended.head("") for name in added)
+    assert "a1111" not in plain.head("")
     assert plain.import_map("") == "" and '"easel":"/sub/easel/page/api.js"' in extended.import_map("/sub")
     theirs = r'<[^<]*a1111-[^>]*>(?:</script>)?'
-    assert "".join(re.split(theirs, extended.head("", {}))) == plain.head("", {})
+    assert "".join(re.split(theirs, extended.head(""))) == plain.head("")

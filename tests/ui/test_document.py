@@ -1,70 +1,115 @@
-"""gradio's document with our head in it; what has a hash in its name is kept for good."""
+"""gradio's document with our head in it, and without what browsers keep; what has a hash in its name is kept for good."""
 
 from __future__ import annotations
 
+import json
+
+import pytest
 from starlette.responses import HTMLResponse, JSONResponse
 
-from modules.ui.document import FOR_GOOD, Document
+from modules.ui.built import FOR_GOOD, Built
+from modules.ui.document import Document
 from tests.asynchronous import run
 
-PAGE = "<html><head><script>config = 1</script></head><body></body></html>"
-MODULES = '<head><script>config = 1</script><script type="module" src="a"></script><script type="module"></script></head>'
+MODULE = '<script type="module" src="a"></script>'
 MANIFEST = '<link rel="manifest" href="/manifest.json" />'
 
 
-def asked(path: str, headers: dict[str, str] | None = None, root: str = "") -> tuple[int, dict[str, str], str]:
-    async def gradio(scope, receive, send):
-        reply = HTMLResponse(PAGE.replace("<script>", MANIFEST + "<script>")) if path == "/" else JSONResponse({"here": path})
-        await reply(scope, receive, send)
-
-    sent = []
-
-    async def keep(message):
-        sent.append(message)
-
-    given = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
-    scope = {
-        "type": "http",
-        "method": "GET",
-        "path": root + path,
-        "root_path": root,
-        "headers": given,
-        "owner": "alice",
-    }
-    run(Document(gradio, lambda scope: f"<meta {scope['owner']}>")(scope, None, keep))
-    start, body = sent
-    return start["status"], {name.decode(): value.decode() for name, value in start["headers"]}, body["body"].decode()
+def gradios(config: str) -> str:
+    return f"<html><head>{MANIFEST}<script>window.gradio_config = {config};</script>{MODULE}</head><body></body></html>"
 
 
-def test_the_head_stands_behind_gradios_description_of_the_page_and_a_manifest_that_is_not_there_is_not_named():
-    for root in ("", "/sub"):
-        status, headers, text = asked("/", root=root)
-        assert (status, text) == (200, PAGE.replace("</head>", "<meta alice></head>"))
-        assert headers["content-length"] == str(len(text)) and headers["cache-control"] == "private, no-cache"
+COMPONENT = {"id": 1, "props": {"label": "it's \\n"}, "api_info": {"type": "string"}}
+CONFIG = json.dumps({"app_id": 7, "root": "http://here", "username": None, "title": "x", "components": [COMPONENT]})
 
 
-def test_names_for_imports_stand_before_the_first_module_and_after_the_description():
-    async def gradio(scope, receive, send):
-        await HTMLResponse(MODULES)(scope, receive, send)
+class Visitor:
+    """Who asks a document's application, and how often gradio was asked then."""
 
-    sent = []
+    def __init__(self, page: str = gradios(CONFIG), **how: bool) -> None:
+        self.asked = 0
 
-    async def keep(message):
-        sent.append(message)
+        async def gradio(scope, receive, send):
+            self.asked += 1
+            known = HTMLResponse(page.replace("http://here", f"http://{dict(scope['headers']).get(b'host', b'here').decode()}"))
+            await (known if scope["path"].endswith("/") else JSONResponse({"here": scope["path"]}))(scope, receive, send)
 
-    scope = {"type": "http", "method": "GET", "path": "/", "root_path": "", "headers": []}
-    run(Document(gradio, lambda scope: "<meta>", "<first>")(scope, None, keep))
-    assert sent[1]["body"].decode() == MODULES.replace("<script t", "<first><script t", 1).replace("</head>", "<meta></head>")
+        def head(scope, start):
+            return f"<first {start.name}>", f"<meta {scope['owner']}>"
+
+        self.document = Document(gradio, head, lambda script: Built("start", "js", f"{script}boot()"), **how)
+
+    def get(self, path: str, headers: dict[str, str] | None = None, root: str = "") -> tuple[int, dict[str, str], str]:
+        sent = []
+
+        async def keep(message):
+            sent.append(message)
+
+        given = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
+        scope = {
+            "type": "http", "method": "GET", "path": root + path, "root_path": root, "headers": given, "owner": "alice",
+        }
+        run(self.document(scope, None, keep))
+        start, body = sent
+        headers = {name.decode(): value.decode() for name, value in start["headers"]}
+        return start["status"], headers, body["body"].decode()
+
+
+def start_of(text: str) -> str:
+    return text.partition("<first ")[2].partition(">")[0]
+
+
+@pytest.mark.parametrize("root", ["", "/sub"])
+def test_our_elements_stand_before_gradios_scripts_and_at_the_end_of_the_head_and_what_is_not_there_is_not_named(root):
+    status, headers, text = Visitor().get("/", root=root)
+    before, first, rest = text.partition(f"<first {start_of(text)}>")
+    assert status == 200 and first and rest == f"{MODULE}<meta alice></head><body></body></html>"
+    assert before.startswith("<html><head><script>window.gradio_config = ") and MANIFEST not in before
+    assert headers["content-length"] == str(len(text)) and headers["cache-control"] == "private, no-cache"
+
+
+def test_the_document_holds_of_the_description_what_is_of_this_visit_and_a_file_for_good_the_rest():
+    visitor = Visitor()
+    text = visitor.get("/")[2]
+    own = json.loads(text.partition("gradio_config = ")[2].partition(";</script>")[0])
+    assert own == {"app_id": 7, "root": "http://here", "username": None}
+    status, headers, script = visitor.get(f"/easel/page/{start_of(text)}")
+    assert status == 200 and headers["cache-control"] == FOR_GOOD and script.endswith("boot()")
+    quoted = script.partition("JSON.parse('")[2].partition("')")[0]
+    shared = json.loads(quoted.replace("\\'", "'").replace("\\\\", "\\"))
+    assert shared == {"title": "x", "components": [{"id": 1, "props": COMPONENT["props"]}]}
+
+
+def test_visitors_of_several_addresses_share_the_file():
+    visitor = Visitor()
+    texts = [visitor.get("/", {"Host": host})[2] for host in ("one", "two")]
+    assert "http://two" in texts[1] and start_of(texts[0]) == start_of(texts[1])
+
+
+@pytest.mark.parametrize(("steady", "times"), [(True, 2), (False, 4)])
+def test_gradio_is_asked_once_for_each_address_unless_its_document_may_change(steady, times):
+    visitor = Visitor(steady=steady)
+    texts = [visitor.get("/", {"Host": host, "User-Agent": agent})[2] for host in ("one", "two") for agent in "ab"]
+    assert visitor.asked == times and len({*texts}) == 2
+
+
+@pytest.mark.parametrize("config", ['{"auth_required":true}', '{}'])
+def test_a_document_that_looks_otherwise_keeps_its_description(config):
+    visitor = Visitor(gradios(config))
+    text = visitor.get("/")[2]
+    assert f"window.gradio_config = {config};" in text and visitor.get(f"/easel/page/{start_of(text)}")[2] == "boot()"
 
 
 def test_an_unchanged_document_is_not_sent_again():
-    tag = asked("/")[1]["etag"]
+    visitor = Visitor()
+    tag = visitor.get("/")[1]["etag"]
     for known in (tag, f"W/{tag}"):
-        assert asked("/", {"If-None-Match": known})[::2] == (304, "")
-    assert asked("/", {"If-None-Match": '"other"'})[0] == 200
+        assert visitor.get("/", {"If-None-Match": known})[::2] == (304, "")
+    assert visitor.get("/", {"If-None-Match": '"other"'})[0] == 200
 
 
 def test_only_files_named_by_their_content_are_kept_for_good():
-    assert asked("/assets/index-DphvyggB.js")[1]["cache-control"] == FOR_GOOD
+    visitor = Visitor()
+    assert visitor.get("/assets/index-DphvyggB.js")[1]["cache-control"] == FOR_GOOD
     for path in ("/theme.css", "/assets/index.js", "/gradio_api/info"):
-        assert "cache-control" not in asked(path)[1]
+        assert "cache-control" not in visitor.get(path)[1]

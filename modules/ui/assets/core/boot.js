@@ -2,7 +2,7 @@
 // expect.
 "use strict";
 
-window.easel = { facts: JSON.parse(document.getElementById("easel_facts").textContent) };
+window.easel = { facts: { ...window.easelFacts, ...JSON.parse(document.getElementById("easel_facts").textContent) } };
 
 window.easel.theme = {
   get wanted() {
