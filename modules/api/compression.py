@@ -1,13 +1,16 @@
 """Compression of text for clients that accept it: gzip, and for files that are kept for good Brotli where it is taken.
 
-Such files are compressed once, and better than what changes. Plain ASGI, in front of everything.
+Such files are compressed once, better than what changes, and better still for later visitors. Plain ASGI, in front of
+everything.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gzip
+import threading
 import zlib
+from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -23,7 +26,8 @@ AS_IT_IS = ("/sdapi/", "/internal/")      # mostly base64 pictures: much work fo
 SMALLEST_COMPRESSED = 1024                           # bytes; smaller bodies are not compressed
 THREADED_LENGTH = 2**16                              # bytes; larger parts are compressed in a thread
 LEVEL = 6
-BROTLI_QUALITY = 9       # the first visitor waits for it; 11 takes fifteen times as long for a tenth less
+BROTLI_QUALITY = 9       # the first visitor waits for it
+BEST_BROTLI = 11         # for later ones: takes fifteen times as long for a tenth less
 ROOM_FOR_FILES = 2**25                    # bytes of them in memory
 GZIP = 16 + zlib.MAX_WBITS                # makes zlib write gzip's header
 CODINGS: Mapping[str, Callable[[bytes], bytes]] = {      # of whole files, the better first
@@ -37,6 +41,7 @@ class Compressed:
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
         self.kept = KeptFiles()
+        self.improver = Improver(self.kept.improve)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers, path = Headers(scope=scope), scope.get("path", "")
@@ -53,7 +58,15 @@ class Compressed:
         if (known := self.kept.find(name)) is not None:
             await send_whole(known, send)
         else:
-            await self.app(scope, receive, WholeSend(CompressingSend(send), coding, partial(self.kept.keep, name)))
+            await self.app(scope, receive, WholeSend(CompressingSend(send), coding, partial(self.keep, name)))
+
+    def keep(self, name: tuple[str, str], start: Message, body: bytes, text: bytes) -> None:
+        """Keep a file.
+
+        text: what it says, uncompressed
+        """
+        if self.kept.keep(name, start, body) and name[1] == "br":
+            self.improver.add(name, text)
 
 
 class KeptFiles:
@@ -66,16 +79,54 @@ class KeptFiles:
     def find(self, name: tuple[str, str]) -> tuple[Message, bytes] | None:
         return self._files.get(name)
 
-    def keep(self, name: tuple[str, str], start: Message, body: bytes) -> None:
-        if len(body) <= self._room and name not in self._files:
-            self._room -= len(body)
-            self._files[name] = start, body
+    def keep(self, name: tuple[str, str], start: Message, body: bytes) -> bool:
+        """Keep a file, if there is room and it is new; return whether it is kept now."""
+        if len(body) > self._room or name in self._files:
+            return False
+        self._room -= len(body)
+        self._files[name] = start, body
+        return True
+
+    def improve(self, name: tuple[str, str], body: bytes) -> None:
+        """Put a shorter body in the place of a file's."""
+        start, known = self._files[name]
+        if len(body) < len(known):
+            better = {**start, "headers": list(start["headers"])}
+            MutableHeaders(scope=better)["Content-Length"] = str(len(body))
+            self._files[name] = better, body
+
+
+class Improver:
+    """Compresses files once more, as well as Brotli can, one after the other in a thread that ends with them."""
+
+    def __init__(self, improve: Callable[[tuple[str, str], bytes], None]) -> None:
+        self._improve = improve
+        self._waiting: deque[tuple[tuple[str, str], bytes]] = deque()
+        self._lock = threading.Lock()
+        self._working = False
+
+    def add(self, name: tuple[str, str], text: bytes) -> None:
+        with self._lock:
+            self._waiting.append((name, text))
+            if not self._working:
+                self._working = True
+                threading.Thread(target=self._run, name="compression", daemon=True).start()
+
+    def _run(self) -> None:
+        while (given := self._next()) is not None:
+            name, text = given
+            self._improve(name, brotli.compress(text, quality=BEST_BROTLI))
+
+    def _next(self) -> tuple[tuple[str, str], bytes] | None:
+        with self._lock:
+            self._working = bool(self._waiting)
+            return self._waiting.popleft() if self._waiting else None
 
 
 class WholeSend:
     """A `send` that compresses files that are kept for good, each whole, and passes all else to `others`."""
 
-    def __init__(self, others: CompressingSend, coding: str, keep: Callable[[Message, bytes], None]) -> None:
+    def __init__(self, others: CompressingSend, coding: str, keep: Callable[[Message, bytes, bytes], None]) -> None:
         self.others, self.coding, self.keep = others, coding, keep
         self.start: Message | None = None
         self.body = b""
@@ -96,7 +147,7 @@ class WholeSend:
         headers.add_vary_header("Accept-Encoding")
         headers["Content-Encoding"], headers["Content-Length"] = self.coding, str(len(body))
         del headers["Accept-Ranges"], headers["ETag"], headers["Last-Modified"]      # nobody asks for it again
-        self.keep(start, body)
+        self.keep(start, body, self.body)
         await send_whole((start, body), self.others.send)
 
 

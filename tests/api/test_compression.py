@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import threading
 import zlib
 
 import brotli
 import pytest
 
-from modules.api.compression import Compressed
+from modules.api.compression import Compressed, Improver, KeptFiles
 from tests.asynchronous import run
 
 TEXT = b"a red apple, " * 400
@@ -125,6 +126,27 @@ def test_what_is_kept_for_good_is_compressed_once_and_best_as_the_browser_takes_
         assert headers["content-encoding"] == coding and "Accept-Encoding" in headers["vary"]
         length = int(headers["content-length"])
         assert unpack(bodies[:length]) == unpack(bodies[length:]) == TEXT
+
+
+def test_later_visitors_get_a_kept_file_as_short_as_brotli_can_make_it_which_says_the_same():
+    text = b"".join(b"%d apples and %d pears, " % (number * number, number) for number in range(2000))
+    kept, done = KeptFiles(), threading.Event()
+    first = brotli.compress(text, quality=1)
+    name, start = ("/a.js", "br"), {"status": 200, "headers": [(b"content-length", b"%d" % len(first))]}
+
+    def improve(*given):
+        kept.improve(*given)
+        done.set()
+
+    assert kept.keep(name, start, first) and not kept.keep(name, start, b"")
+    Improver(improve).add(name, text)
+    assert done.wait(60)
+    better, body = kept.find(name)
+    assert len(body) < len(first) and brotli.decompress(body) == text
+    assert dict(better["headers"])[b"content-length"] == str(len(body)).encode()
+    assert dict(start["headers"])[b"content-length"] == str(len(first)).encode()
+    kept.improve(name, body + b"longer")
+    assert kept.find(name) == (better, body)
 
 
 def test_what_is_not_for_everybody_for_good_is_asked_for_each_time():
