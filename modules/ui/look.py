@@ -17,6 +17,7 @@ from modules.app.languages import WORDING, shipped_languages, shipped_words
 from modules.ui import gradio_sheets
 from modules.ui.built import PLACE, Built
 from modules.ui.bundle import bundle_modules, compact_sheet
+from modules.ui.carried_scripts import carried_scripts, imported_names
 from modules.ui.description import embedded, parsed
 
 ASSETS = Path(__file__).parent / "assets"
@@ -28,7 +29,7 @@ SHEETS = (
 # of rooms whose scripts come later, and with them
 LATER_SHEETS = frozenset({"extensions", "library", "training"})
 # scripts that run before gradio's, in this order
-BOOT = ("boot.js", "parts.js", "resting.js")
+BOOT = ("carried.js", "boot.js", "parts.js", "resting.js")
 PAGE_API = "api.js"         # what scripts of extensions import as "easel"
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
@@ -57,7 +58,8 @@ class Assets:
     a1111_sheet: Built | None
     tables: Mapping[str, Built]
     gradio: tuple[str, ...]      # the names of its sheets that ours holds, so that its scripts fetch none
-    drawing: tuple[str, ...]     # the names of its scripts that draw the first tab
+    carried: Mapping[str, str]   # its small scripts that draw the first tab, by name
+    drawing: tuple[str, ...]     # the names of the others that do
     later: tuple[Built, ...]     # scripts and sheets of parts of the page that come when they are needed
 
     @classmethod
@@ -69,6 +71,8 @@ class Assets:
         sheet = "\n".join([*texts, *(compact_sheet(path.read_text(encoding="utf-8")) for path in ours)])
         first = (WORDING, *(ASSETS / "core" / name for name in BOOT))
         boot = "\n".join(path.read_text(encoding="utf-8") for path in first)
+        drawing = gradio_sheets.gradio_scripts()
+        carried = carried_scripts(gradio_sheets.FOLDER, drawing)
         later: dict[str, Built] = {}
 
         def publish(modules: Sequence[str], script: str) -> list[str]:
@@ -85,7 +89,8 @@ class Assets:
             {tag: Built(f"words-{tag}", "js", f"window.easelWords = {shipped_words(tag)};")
              for tag in shipped_languages()},
             tuple(gradio),
-            tuple(gradio_sheets.gradio_scripts()),
+            carried,
+            tuple(name for name in drawing if name not in carried),
             tuple(later.values()),
         )
 
@@ -94,26 +99,24 @@ class Assets:
         built = (self.sheet, self.main, self.a1111, self.a1111_sheet, *self.tables.values(), *self.later)
         return [*(each.route() for each in built if each), Mount(PLACE, Fresh(directory=ASSETS))]
 
-    def start(self, facts: Mapping[str, Any], described: str) -> Built:
+    def start(self, subpath: str, facts: Mapping[str, Any], described: str) -> Built:
         """Return the file of what runs first: these facts, what completes gradio's description, and our first scripts.
 
         described: the script that completes it
         """
-        return Built("start", "js", f"{described}window.easelFacts = {parsed(facts)};\n{self.boot}")
+        names = {"easel": f"{subpath}{PLACE}/{PAGE_API}"} if self.a1111 else {}
+        carried = {"texts": self.carried, "wanted": imported_names(self.carried), "names": names}
+        given = f"window.easelCarried = {parsed(carried)};\nwindow.easelFacts = {parsed(facts)};\n"
+        return Built("start", "js", f"{described}{given}{self.boot}")
 
     def first(self, subpath: str, start: Built, facts: Mapping[str, Any]) -> str:
-        """Return what stands before gradio's scripts: names, facts of this visit, words, and what runs first."""
+        """Return what stands before gradio's scripts: facts of this visit, words, and what runs first."""
         table = self.tables.get(facts.get("language", ""))
         words = f'<script src="{subpath}{table.path}"></script>' if table else ""
         return (
-            f'{self.import_map(subpath)}<script id="easel_facts" type="application/json">{embedded(facts)}</script>'
+            f'<script id="easel_facts" type="application/json">{embedded(facts)}</script>'
             f'{words}<script src="{subpath}{start.path}"></script>'
         )
-
-    def import_map(self, subpath: str) -> str:
-        """Return the element that names what scripts of extensions import; Firefox wants it before any module."""
-        imports = embedded({"imports": {"easel": f"{subpath}{PLACE}/{PAGE_API}"}})
-        return f'<script type="importmap">{imports}</script>' if self.a1111 else ""
 
     def head(self, subpath: str, sheets: str = "", scripts: str = "") -> str:
         """Return the end of <head>: gradio's files that are soon needed, our style sheet and scripts.

@@ -245,7 +245,7 @@ def document(app: App, assets: Assets, mounted: ASGIApp, standing: Mapping[str, 
         )
 
     # extensions may change the page while it is served
-    return Document(mounted, head, partial(assets.start, standing), steady=not app.extensions.active)
+    return Document(mounted, head, partial(assets.start, subpath, standing), steady=not app.extensions.active)
 
 
 def facts(app: App, forms: Mapping[str, Form[Any]], making: Mapping[str, Form[Any]]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import pytest
 
 from modules.ui import gradio_sheets
 from modules.ui.bundle import bundle_modules, compact_sheet
+from modules.ui.carried_scripts import carried_scripts, imported_names
 from modules.ui.look import ASSETS, LATER_SHEETS, SHEETS, Assets
 
 
@@ -142,15 +143,34 @@ def test_gradios_sheets_stand_before_ours_and_its_scripts_find_links_to_them():
 def test_the_document_names_the_scripts_of_gradio_that_draw_the_first_tab_and_no_others():
     assets = Assets.build()
     assert all(f'<link rel="modulepreload" href="./assets/{name}">' in assets.head("") for name in assets.drawing)
-    texts = {name: (gradio_sheets.FOLDER / name).read_text(encoding="utf-8") for name in assets.drawing}
+    names = (*assets.drawing, *assets.carried)
+    texts = {name: (gradio_sheets.FOLDER / name).read_text(encoding="utf-8") for name in names}
     needed = {found for text in texts.values() for found in re.findall(r'(?:from|import)"\./([\w-]+\.js)"', text)}
     assert len(texts) > 20 and needed <= {*texts}
+
+
+def test_gradios_small_scripts_come_with_what_runs_first_and_name_what_they_import():
+    assets = Assets.build()
+    assert len(assets.carried) > 15 and not {*assets.carried} & {*assets.drawing}
+    for text in assets.carried.values():
+        assert "./" not in text and all((gradio_sheets.FOLDER / name).is_file() for name in re.findall(r'"gradio/([^"]+)"', text))
+    start = assets.start("", {}, "").text
+    assert start.index("window.easelCarried = ") < start.index("window.easel = ")
+
+
+@pytest.mark.parametrize("text", ['import("./a.js")', "here(import.meta.url)", "import`./b.js`", 'x = "../c.js"', "x" * 5000])
+def test_a_script_that_needs_its_address_or_is_large_is_not_carried(tmp_path, text):
+    (tmp_path / "a.js").write_text(text)
+    (tmp_path / "b.js").write_text('import{x as y}from"./a.js";import"./c-d.js";export{y as x}from"./a.js";')
+    carried = carried_scripts(tmp_path, ["a.js", "b.js", "not-there.js"])
+    assert carried == {"b.js": 'import{x as y}from"gradio/a.js";import"gradio/c-d.js";export{y as x}from"gradio/a.js";'}
+    assert imported_names(carried) == ["a.js", "c-d.js"]
 
 
 def test_every_script_but_the_first_and_the_workers_is_in_a_bundle():
     built = Assets.build(extended=True)
     text = "".join(each.text for each in (built.main, built.a1111, *built.later))
-    apart = {"core/boot.js", "core/parts.js", "core/resting.js", "editor/png_worker.js", "api.js"}
+    apart = {"core/carried.js", "core/boot.js", "core/parts.js", "core/resting.js", "editor/png_worker.js", "api.js"}
     missing = [path for path in ASSETS.rglob("*.js") if f'modules["{path.relative_to(ASSETS)}"] = ' not in text]
     assert {str(path.relative_to(ASSETS)) for path in missing} == apart
 
@@ -158,7 +178,10 @@ def test_every_script_but_the_first_and_the_workers_is_in_a_bundle():
 def test_names_change_with_the_content():
     assets = Assets.build()
     assert assets.main.name == Assets.build().main.name
-    starts = assets.start({"a": 1}, ""), assets.start({"a": 1}, "window.gradio_config = 1;\n"), assets.start({}, "")
+    starts = tuple(
+        assets.start("/sub", facts, described)
+        for facts, described in (({"a": 1}, ""), ({"a": 1}, "window.gradio_config = 1;\n"), ({}, ""))
+    )
     assert len({built.name for built in (*starts, assets.sheet, assets.main)}) == 5
     assert f'src="/sub/easel/page/{assets.main.name}"' in assets.head("/sub")
     assert f'src="/sub/easel/page/{starts[0].name}"' in assets.first("/sub", starts[0], {})
@@ -169,6 +192,7 @@ def test_only_a_page_with_extensions_loads_what_their_scripts_need_of_a1111s():
     added = {built.name for built in (extended.a1111, extended.a1111_sheet)}
     assert len(added) == 2 and all(f"/easel/page/{name}" in extended.head("") for name in added)
     assert "a1111" not in plain.head("")
-    assert plain.import_map("") == "" and '"easel":"/sub/easel/page/api.js"' in extended.import_map("/sub")
+    assert '"easel":"/sub/easel/page/api.js"' in extended.start("/sub", {}, "").text
+    assert "api.js" not in plain.start("/sub", {}, "").text
     theirs = r'<[^<]*a1111-[^>]*>(?:</script>)?'
     assert "".join(re.split(theirs, extended.head(""))) == plain.head("")
