@@ -26,6 +26,7 @@ LOADING = re.compile(r"import\(`\./([\w-]+\.js)`\)")
 LOADED = re.compile(r"__vite__mapDeps\(\[([\d,]*)\]\)")       # what one import needs, by places among these
 IMPORT_OF = r"import\(`\./{}-[\w-]+\.js`\).{{0,80}}?__vite__mapDeps\(\[[\d,]*\]\)"
 UNSEEN_AT_FIRST = frozenset({"checkboxgroup", "number"})      # in no fold or tab that is open at the start
+REPLACED = frozenset({"html"})      # drawn as other components where no extension is (assets/core/parts.js)
 ENTRY = r"\(\)=>[^{{}}]*?import\.meta\.url\)"
 COMPONENT = rf"[{{{{,]{{}}:\{{{{(?:\w+:{ENTRY},?)+\}}}}"
 DRAWING = rf"[{{{{,]{{}}:\{{{{(?:\w+:{ENTRY},)*?component:({ENTRY})"      # not an example of it
@@ -37,9 +38,13 @@ def gradio_sheets() -> list[str]:
     return [name for name in found if name.endswith(".css") and plain_sheet(FOLDER / name)]
 
 
-def gradio_scripts() -> list[str]:
-    """Return the names of the scripts that draw the first tab; none where they look otherwise."""
-    first = (name for name in COMPONENTS if name not in UNSEEN_AT_FIRST)
+def gradio_scripts(extended: bool = False) -> list[str]:
+    """Return the names of the scripts that draw the first tab; none where they look otherwise.
+
+    extended: with extensions
+    """
+    spared = UNSEEN_AT_FIRST if extended else UNSEEN_AT_FIRST | REPLACED
+    first = (name for name in COMPONENTS if name not in spared)
     return [name for name in gradio_files(tuple(DRAWING.format(name) for name in first)) if name.endswith(".js")]
 
 

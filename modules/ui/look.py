@@ -71,7 +71,7 @@ class Assets:
         sheet = "\n".join([*texts, *(compact_sheet(path.read_text(encoding="utf-8")) for path in ours)])
         first = (WORDING, *(ASSETS / "core" / name for name in BOOT))
         boot = "\n".join(path.read_text(encoding="utf-8") for path in first)
-        drawing = gradio_sheets.gradio_scripts()
+        drawing = gradio_sheets.gradio_scripts(extended)
         carried = carried_scripts(gradio_sheets.FOLDER, drawing)
         later: dict[str, Built] = {}
 

@@ -32,7 +32,7 @@ function config() {
 /** What gradio reads as it starts, after the script ran over `given`. */
 function read(given, facts = {}) {
   const window = { easel: { facts, theme: { wanted: "light" } }, gradio_config: given };
-  const document = { querySelector: () => null, getElementById: () => null };
+  const document = { querySelector: () => null, getElementById: () => null, addEventListener: () => {} };
   class Observer { observe() {} }
   new Function("window", "document", "MutationObserver", SCRIPT)(window, document, Observer);
   return window.gradio_config;
@@ -65,4 +65,36 @@ test("a tab that another function names is there from the start", () => {
 
 test("with extensions the page is whole", () => {
   assert.ok(read(config(), { extensions: {} }).components.some(({ id }) => id === 200));
+});
+
+/** The page above with what a column and a button are, three places for HTML and a bridge of gradio's HTML. */
+function withHtml() {
+  const given = config();
+  const html = (id, props) => ({ id, type: "html", props: { html_template: "${value}", visible: true, ...props } });
+  const kind = (id, type) => ({ id, type, component_class_id: `class of ${type}`, props: { name: type } });
+  const bridge = { elem_id: "form_store", visible: "hidden", js_on_load: "easel.store('form').connect(() => trigger('fill'))" };
+  const more = [
+    kind(11, "column"), kind(12, "button"), html(13, { elem_id: "place" }), html(14, { value: "<b>x</b>", elem_classes: ["a"] }),
+    html(15, { html_template: "{{x}}" }),
+  ];
+  given.components = [...given.components.filter(({ id }) => id !== 5), html(5, bridge), ...more];
+  given.layout.children.push(...more.map(({ id }) => ({ id })));
+  return given;
+}
+
+test("a place for HTML is drawn as a column, and a store fills its controls by a button", () => {
+  const { components, dependencies } = read(withHtml());
+  const of = (id) => components.find((each) => each.id === id);
+  assert.deepEqual([13, 14, 15].map((id) => of(id).type), ["column", "column", "html"]);
+  assert.deepEqual([13, 14].map((id) => of(id).props.elem_id), ["place", "html_14"]);
+  assert.deepEqual(of(14).props.elem_classes, ["block", "html-place", "a"]);
+  assert.equal(of(14).component_class_id, "class of column");
+  const [{ targets: [[bridge, trigger]] }] = dependencies.filter(({ outputs }) => outputs.length);
+  assert.equal(trigger, "click");
+  assert.deepEqual([of(bridge).type, of(bridge).props.visible, of(bridge).props.elem_id], ["button", "hidden", `fill_${bridge}`]);
+});
+
+test("where an extension is, HTML is what it was", () => {
+  const { components } = read(withHtml(), { extensions: {} });
+  assert.deepEqual(components.filter(({ type }) => type === "html").length, 4);
 });

@@ -11,6 +11,63 @@
   const described = new Map(whole.components.map((component) => [component.id, component]));
   let lastId = Math.max(0, ...described.keys(), ...whole.dependencies.map(({ id }) => id));
 
+  // gradio's component of HTML brings a language of templates along, which nothing of ours is written in: what only holds
+  // HTML is drawn as a column, what a store fills controls by as an unseen button.
+  const BRIDGE = /^easel\.store\('(\w+)'\)\.connect\(\(\) => trigger\('fill'\)\)$/;
+  const PLAIN = "${value}";
+  const anyOf = (kind) => whole.components.find(({ type }) => type === kind);
+  const kinds = { column: anyOf("column"), button: anyOf("button") };
+  const held = new Map();         // element id → HTML that is put into it
+  const connecting = new Map();   // element id → the store that it is to be connected with
+
+  const asKind = (kind, { id }, props) => {
+    const { component_class_id: known, props: { name } } = kinds[kind];
+    const of = { name, preserved_by_key: [], ...props };
+    return { id, type: kind, component_class_id: known, key: null, skip_api: true, props: of };
+  };
+
+  function withoutHtml(component) {
+    const { type, props } = component;
+    const [, store] = (type === "html" && props.js_on_load?.match(BRIDGE)) || [];
+    if (easel.facts.extensions || type !== "html" || !kinds.column || !kinds.button) return component;
+    if (store) return bridgeOf(component, store);
+    const { html_template: template, css_template: sheet, show_label: labelled, visible } = props;
+    if (template !== PLAIN || sheet || labelled || typeof visible === "string") return component;
+    const { elem_id: element = `html_${component.id}`, elem_classes: classes = [] } = props;
+    if (props.value) held.set(element, props.value);
+    return asKind("column", component, {
+      visible, elem_id: element, elem_classes: ["block", "html-place", ...classes], scale: null, min_width: 0,
+      variant: "default", show_progress: false,
+    });
+  }
+
+  function bridgeOf(component, store) {
+    const element = `fill_${component.id}`;      // no tab's name, whose buttons' clicks are held at first (boot.js)
+    connecting.set(element, store);
+    return asKind("button", component, {
+      elem_id: element, elem_classes: [], value: "", visible: "hidden", interactive: true, variant: "secondary",
+    });
+  }
+
+  /** What is drawn by now gets its HTML, and its store. */
+  function furnish() {
+    for (const [element, html] of held) {
+      const place = document.getElementById(element);
+      if (place && !place.dataset.held) {
+        place.dataset.held = "yes";
+        place.insertAdjacentHTML("beforeend", `<div class="html-container"><div class="prose">${html}</div></div>`);
+      }
+    }
+    for (const [element, store] of connecting) {
+      if (!document.getElementById(element)) continue;
+      connecting.delete(element);
+      easel.store(store).connect(() => document.getElementById(element)?.click());
+    }
+  }
+
+  // nothing but gradio's event is meant by such a click
+  const silent = (event) => { if (event.target.id?.startsWith("fill_")) event.stopPropagation(); };
+
   const below = ({ id, children = [] }) => [id, ...children.flatMap(below)];
   const elementId = (id) => described.get(id)?.props.elem_id ?? "";
 
@@ -61,9 +118,10 @@
     if (!mine.length) return [];
     const [[bridge, trigger]] = event.targets, id = ++lastId;
     const { elem_id: element, ...props } = described.get(bridge).props;
-    bridges.push({ ...described.get(bridge), id, props: { ...props, elem_id: `${element}_${id}` } });
+    bridges.push(withoutHtml({ ...described.get(bridge), id, props: { ...props, elem_id: `${element}_${id}` } }));
+    const act = bridges.at(-1).type === "button" ? "click" : trigger;
     const js = `() => easel.store('${store}').owed(${JSON.stringify(mine.map(([, name]) => name))})`;
-    return [{ ...event, id: ++lastId, js, targets: [[id, trigger]], outputs: mine.map(([output]) => output) }];
+    return [{ ...event, id: ++lastId, js, targets: [[id, act]], outputs: mine.map(([output]) => output) }];
   }
 
   /** gradio's description of a part: of these nodes, and of the events among their components. */
@@ -75,7 +133,7 @@
       if (found.act === "owed") return filled(event, found, own, bridges);
       return found.store.endsWith("_extensions") ? heardTogether(event, own) : heardAlone(event, found, own);
     });
-    const components = [...ids.map((id) => described.get(id)).filter(Boolean), ...bridges];
+    const components = [...ids.map((id) => described.get(id)).filter(Boolean).map(withoutHtml), ...bridges];
     const layout = { id: whole.layout.id, children: [...children, ...bridges.map(({ id }) => ({ id, children: [] }))] };
     const page = { layout, components: components.map(({ id }) => id), dependencies: dependencies.map(({ id }) => id) };
     return { ...whole, components, layout, dependencies, page: { "": page } };
@@ -97,10 +155,11 @@
 
   /** Draw the tab in view if it is not drawn yet; one application starts after the other. */
   function open() {
+    furnish();
     if (starting && !isDrawn(starting.app())) return;
     if (starting?.inside) oneMain(starting.app());
     starting = null;
-    if (!waiting.size) return observer.disconnect();
+    if (!waiting.size && !held.size) return observer.disconnect();
     const panel = window.get_uiCurrentTabContent(), part = waiting.get(panel?.id);
     if (!part) return;
     waiting.delete(panel.id);
@@ -123,6 +182,7 @@
     main.replaceWith(plain);
   }
 
+  document.addEventListener("DOMContentLoaded", () => document.body.addEventListener("click", silent));
   const observer = new MutationObserver(open);
   observer.observe(document, {
     subtree: true, childList: true, attributes: true, attributeFilter: ["aria-selected"],
