@@ -52,13 +52,13 @@ async function startPage() {
   startPageAnchors();
   startDrops();
   pngInfo.startListening();
-  startQueue();
+  const queue = startQueue();
   startLibrary();
   const tab = startTab("txt2img");
   watchPage();
   watchServer(await begin(tab));
   // scripts of extensions look for all of the page at its start
-  if (facts.extensions) await Promise.all([pictures(), ...Object.values(LATER).map((start) => start())]);
+  if (facts.extensions) await Promise.all([queue, pictures(), ...Object.values(LATER).map((start) => start())]);
   await window.easel.beforeLoaded?.();      // where an extension is (a1111/main.js)
   document.documentElement.classList.add("easel-ready");
   window.easel.tell("loaded");

@@ -27,7 +27,8 @@ export class ControlUnits {
     this.tabs.append(...this.buttons);
     const fold = byId(`${tab}_controlnet`);
     fold.querySelector(".control-place").append(this.tabs, ...this.units.map(({ element }) => element));
-    fold.addEventListener("click", () => this.load(), { once: true });      // unopened, it costs nothing
+    if (fold.querySelector("details").open) this.load();
+    else fold.addEventListener("click", () => this.load(), { once: true });      // unopened, it costs nothing
     form.onChange((values) => this.take(values.control ?? []));
     this.open(0);
     this.take(form.get("control") ?? []);
@@ -90,9 +91,8 @@ export class ControlUnits {
   }
 }
 
-/** Starts the fold where a tab has one. */
+/** Starts the fold of a tab that has one. */
 export function startControl(tab) {
-  if (!byId(`${tab.tab}_controlnet`)) return;
   const count = Number(window.opts.control_net_unit_count) || 3;
   tab.control = new ControlUnits(tab, count);
 }

@@ -29,7 +29,8 @@ export class Detailer {
         ? h("label.control-checks", {}, this.only, t("Skip img2img: paint nothing but the finds"))
         : "",
       ...this.tabs.map(({ element }) => element), this.editor.element);
-    fold.addEventListener("click", () => this.load(), { once: true });      // unopened, it costs nothing
+    if (fold.querySelector("details").open) this.load();
+    else fold.addEventListener("click", () => this.load(), { once: true });      // unopened, it costs nothing
     this.form.onChange((values) => this.take(values.detailer ?? []));
     this.open(0);
     this.take(this.form.get("detailer") ?? []);
@@ -149,7 +150,7 @@ async function endOf(id) {
   }
 }
 
-/** Starts the fold where a tab has one. */
+/** Starts the fold of a tab that has one. */
 export function startDetailer(owner) {
-  if (byId(`${owner.tab}_detailer`)) owner.detailer = new Detailer(owner);
+  owner.detailer = new Detailer(owner);
 }

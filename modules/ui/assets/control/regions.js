@@ -105,7 +105,7 @@ export class Regions {
   }
 }
 
-/** Starts the fold where a tab has one. */
+/** Starts the fold of a tab that has one. */
 export function startRegions(owner) {
-  if (byId(`${owner.tab}_regions`)) owner.regions = new Regions(owner);
+  owner.regions = new Regions(owner);
 }

@@ -1,8 +1,6 @@
 // One tab that makes pictures: its form, job and results, and what Generate does.
 import { startCards } from "../cards/cards.js";
-import { startControl } from "../control/control.js";
-import { startDetailer } from "../control/detailer.js";
-import { startRegions } from "../control/regions.js";
+import { startFolds } from "../control/folds.js";
 import { byId, pause, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
 import { Lost, reasonOf, server } from "../core/server.js";
@@ -167,10 +165,8 @@ export async function startTab(name, own) {
     startAccordions(tab);
     nameStylesList(name);
     startVariants(tab);
-    startControl(tab);
-    startRegions(tab);
-    startDetailer(tab);
-    startCards(name, { form: tab.form, newest: () => tab.newest() });
+    await startFolds(tab);
+    await startCards(name, { form: tab.form, newest: () => tab.newest() });
   }
   own?.(tab);
   nameTools();

@@ -1,13 +1,10 @@
 // The drawer beside the results: what waits, what is at work, and what was made today.
 import { byId, h, iconButton, openTab, t, visible } from "../core/dom.js";
-import { browser } from "../core/storage.js";
 import { inView } from "../generation/tabs.js";
 import { DayList } from "./days.js";
+import { isDecided, isWanted, roomBeside, want } from "./drawer_state.js";
 import { countedJobs } from "./feed.js";
 import { QueueList } from "./list.js";
-
-const DOCKED = "(min-width: 1280px)", USUALLY = "(min-width: 1700px)";      // beside the page; open at first
-const KEY = "drawer";      // under which the browser remembers whether it is open
 
 export class Drawer {
   over = false;      // opened over the page, where it does not stand beside it
@@ -15,8 +12,8 @@ export class Drawer {
 
   /** changed: called when it has been opened or closed */
   constructor(drafts, changed) {
-    Object.assign(this, { drafts, changed, wide: matchMedia(DOCKED) });
-    this.wanted = browser.get(KEY) ?? matchMedia(USUALLY).matches;
+    Object.assign(this, { drafts, changed, wide: roomBeside });
+    this.wanted = isWanted();
     const whenShown = () => this.uncover();
     this.waiting = new QueueList(drafts, { whenShown });
     this.ended = new DayList(drafts, { whenShown });
@@ -50,7 +47,7 @@ export class Drawer {
 
   set(open) {
     const inside = this.element.contains(document.activeElement);
-    if (this.docked) browser.set(KEY, this.wanted = open);
+    if (this.docked) want(this.wanted = open);
     else this.over = open;
     this.changed();
     if (!open && inside) byId("easel_queue").querySelector("button")?.focus();
@@ -58,7 +55,7 @@ export class Drawer {
 
   /** The first job that is added shows where it went, unless somebody wants the drawer closed. */
   offer() {
-    if (this.docked && browser.get(KEY) === null) this.set(true);
+    if (this.docked && !isDecided()) this.set(true);
   }
 
   /** What was brought onto the stage is to be seen. */

@@ -1,54 +1,39 @@
-// The queue as the page shows it: a drawer beside the results, which a button opens from everywhere, and a tab.
-import { byId } from "../core/dom.js";
-import { connected } from "../core/notices.js";
-import { Drawer } from "./drawer.js";
-import { QueueFeed } from "./feed.js";
-import { QueuePage } from "./page.js";
-import { Drafts } from "./show.js";
+// The queue as the page shows it: a drawer beside the results, which a button opens from everywhere, and a tab. Their
+// scripts come once one of them is to be seen.
+import { byId, facts, visible } from "../core/dom.js";
+import { inView } from "../generation/tabs.js";
+import { isDecided, isWanted, roomBeside } from "./drawer_state.js";
 
-/** Follows the server while the drawer or the tab is seen. */
-class Queue {
-  feed = null;
-  shown = new Set();      // the views that know what the feed told last
+let views = null;      // a promise of them, once they are needed
 
-  constructor() {
-    const drafts = new Drafts();
-    this.drawer = new Drawer(drafts, () => this.look());
-    this.views = [this.drawer, new QueuePage(drafts)];
-  }
-
-  get seen() { return this.views.some((view) => view.seen); }
-
-  look() {
-    for (const view of this.views) view.look();
-    if (this.seen && !this.feed) this.follow();
-    else if (!this.seen && this.feed) { this.feed.stop(); this.feed = null; }
-    if (this.feed?.record && this.views.some((view) => view.seen && !this.shown.has(view))) this.take(this.feed.record);
-  }
-
-  follow() {
-    this.feed = new QueueFeed({ take: (state) => this.take(state), answers: connected, isSeen: () => this.seen });
-    this.feed.run();
-  }
-
-  /** What was out of sight has missed what happened. */
-  take(state) {
-    for (const view of this.views) {
-      if (!view.seen) this.shown.delete(view);
-      else if (!this.shown.has(view)) { this.shown.add(view); view.revision = null; }
-      if (view.seen) view.take(state);
-    }
-  }
+function bring() {
+  views ??= (async () => (await import("./views.js")).startViews())().catch((error) => { views = null; throw error; });
+  return views;
 }
 
-/** Once the page stands: its tab is drawn by gradio when it is opened. */
-export function startQueue() {
-  const queue = new Queue();
-  byId("easel_queue").addEventListener("click", ({ target }) => {
-    if (target.closest("button")) queue.drawer.toggle();
+const isSeen = () => visible("queue_page") || (roomBeside.matches && isWanted() && Boolean(inView()));
+
+function look() {
+  if (views) return;
+  const button = byId("easel_queue").querySelector("button");
+  if (!button?.hasAttribute("aria-expanded")) button?.setAttribute("aria-expanded", "false");
+  if (isSeen()) bring();
+}
+
+/** The first job that is added shows where it went. */
+async function offer() {
+  if (!views && roomBeside.matches && !isDecided()) (await bring()).drawer.offer();
+}
+
+/** Once the page stands; resolves once all of it is there that scripts of extensions look for. */
+export async function startQueue() {
+  const place = byId("easel_queue");
+  place.addEventListener("click", async ({ target }) => {
+    if (target.closest("button")) (await bring()).drawer.toggle();
   });
-  window.onUiUpdate(() => queue.look());
-  window.onUiTabChange(() => { queue.drawer.over = false; queue.look(); });
-  document.addEventListener("visibilitychange", () => queue.look());
-  queue.look();
+  document.addEventListener("easel-added", offer);
+  roomBeside.addEventListener("change", look);
+  window.onUiUpdate(look);
+  look();
+  if (facts.extensions) await bring();
 }
