@@ -6,7 +6,8 @@ That part is a text for a file that browsers keep. What may differ stays in the 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,9 @@ END = b";</script>"
 OF_A_VISIT = frozenset({"app_id", "root", "username", "deep_link_state"})      # the server's run, address and visitor
 # of a component: what its scripts do not read; its documentation of the API does, which the page does not show
 UNREAD = frozenset({"api_info", "api_info_as_input", "api_info_as_output", "example_inputs"})
+# as assets/core/parts.js has them
+SMALLEST_PART = 20      # components
+OF_STORE = re.compile(r"\((?:\.\.\.values)?\) => easel\.store\(")      # events
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +31,14 @@ class Described:
     before: bytes
     after: bytes
     script: str
+    rest: str | None      # a module with the components of the tabs that come later; None where all are in the script
 
 
-def split_document(document: bytes) -> Described | None:
-    """Return gradio's document without what is the same for all; None where it looks otherwise."""
+def split_document(document: bytes, later: Collection[str] = ()) -> Described | None:
+    """Return gradio's document without what is the same for all; None where it looks otherwise.
+
+    later: element ids of tabs whose components may come later
+    """
     before, begun, rest = document.partition(BEGIN)
     text, ended, after = rest.partition(END)
     if not (begun and ended):
@@ -43,8 +51,34 @@ def split_document(document: bytes) -> Described | None:
     shared["components"] = [
         {name: value for name, value in component.items() if name not in UNREAD} for component in shared["components"]
     ]
+    apart = ids_apart(shared, later)
+    rest = [component for component in shared["components"] if component["id"] in apart]
+    shared["components"] = [component for component in shared["components"] if component["id"] not in apart]
     script = f"window.gradio_config = {{ ...{parsed(shared)}, ...window.gradio_config }};\n"
-    return Described(before + BEGIN + embedded(own).encode() + END, after, script)
+    module = f"export const components = {parsed(rest)};\n" if rest else None
+    return Described(before + BEGIN + embedded(own).encode() + END, after, script, module)
+
+
+def ids_apart(described: Mapping[str, Any], tabs: Collection[str]) -> set[int]:
+    """Return the ids of the components inside these tabs; without tabs that the page draws at its start (parts.js)."""
+    elements = {each["id"]: each["props"].get("elem_id") for each in described["components"]}
+    foreign = {
+        number for event in described.get("dependencies", ()) if not OF_STORE.match(str(event["js"]))
+        for number in (*(target for target, _ in event["targets"]), *event["inputs"], *event["outputs"])
+    }
+    found: set[int] = set()
+    for node in nodes(described["layout"]) if "layout" in described else ():
+        inside = {each["id"] for each in nodes(node)} - {node["id"]}
+        if elements.get(node["id"]) in tabs and len(inside) >= SMALLEST_PART and not inside & foreign:
+            found |= inside
+    return found
+
+
+def nodes(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield a node of the layout and all below it."""
+    yield node
+    for child in node.get("children", ()):
+        yield from nodes(child)
 
 
 def embedded(value: Any) -> str:
@@ -52,7 +86,7 @@ def embedded(value: Any) -> str:
     return compact(value).replace("<", "\\u003c")
 
 
-def parsed(value: Mapping[str, Any]) -> str:
+def parsed(value: Any) -> str:
     """Return a script's expression of a value, which browsers read faster than a literal."""
     return "JSON.parse('" + compact(value).replace("\\", "\\\\").replace("'", "\\'") + "')"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -22,6 +23,8 @@ SPARED = re.compile(
     rb'<link rel="manifest"[^>]*>|<link rel="stylesheet" crossorigin [^>]*>'
     rb"|<script>(?:(?!</script>).)*iframeResizer\.contentWindow(?:(?!</script>).)*</script>", re.DOTALL,
 )
+# their components come when one of them is opened, unless an extension looks for all of the page
+LATER_TABS = frozenset({"tab_modelmerger", "tab_ti", "tab_settings"})
 FIRST_MODULE = b'<script type="module"'
 LARGEST_STORE = 8          # documents, and files of what is taken out of them
 # headers with which gradio's document does not change
@@ -46,6 +49,7 @@ class Document:
         """
         self.page, self.head, self.begin, self.steady = page, head, begin, steady
         self.pieces = lru_cache(LARGEST_STORE)(self.cut)
+        self.later = LATER_TABS if steady else frozenset()
         self._documents: OrderedDict[Hashable, Reply] = OrderedDict()
         self._files: OrderedDict[str, Built] = OrderedDict()      # by the path
 
@@ -72,18 +76,24 @@ class Document:
         return reply
 
     def completed(self, scope: Scope, reply: Reply) -> Reply:
-        before, after, start = self.pieces(reply.body)
-        keep_newest(self._files, start.path, start)      # also where others have come since
+        before, after, files = self.pieces(reply.body)
+        for file in files:
+            keep_newest(self._files, file.path, file)      # also where others have come since
+        start = files[-1]
         first, head = self.head(scope, start)
         inner, end, last = after.rpartition(HEAD_END)
         inner = inner.replace(FIRST_MODULE, first.encode() + FIRST_MODULE, 1)
         return reply.unless_known(before + inner + head.encode() + end + last, Headers(scope=scope))
 
-    def cut(self, document: bytes) -> tuple[bytes, bytes, Built]:
-        """Return what stands before and after the description of the page, and the file with it."""
+    def cut(self, document: bytes) -> tuple[bytes, bytes, list[Built]]:
+        """Return what stands before and after the description of the page, and its files, what runs first the last."""
         document = SPARED.sub(b"", document)
-        found = split_document(document)
-        return (found.before, found.after, self.begin(found.script)) if found else (b"", document, self.begin(""))
+        found = split_document(document, self.later)
+        if not found:
+            return b"", document, [self.begin("")]
+        rest = [Built("tabs", "js", found.rest)] if found.rest else []
+        named = "".join(f"window.easelRest = {json.dumps(each.name)};\n" for each in rest)
+        return found.before, found.after, [*rest, self.begin(found.script + named)]
 
 
 def keep_newest(store: OrderedDict[Any, Any], name: Hashable, value: Any) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from typing import Any
 
 import pytest
 from starlette.responses import HTMLResponse, JSONResponse
@@ -55,6 +57,11 @@ class Visitor:
         return start["status"], headers, body["body"].decode()
 
 
+def held_in(script: str) -> Any:
+    """What a script's first string that is parsed says."""
+    return json.loads(re.search(r"JSON\.parse\('((?:[^'\\]|\\.)*)'\)", script)[1].replace("\\'", "'").replace("\\\\", "\\"))
+
+
 def start_of(text: str) -> str:
     return text.partition("<first ")[2].partition(">")[0]
 
@@ -75,9 +82,7 @@ def test_the_document_holds_of_the_description_what_is_of_this_visit_and_a_file_
     assert own == {"app_id": 7, "root": "http://here", "username": None}
     status, headers, script = visitor.get(f"/easel/page/{start_of(text)}")
     assert status == 200 and headers["cache-control"] == FOR_GOOD and script.endswith("boot()")
-    quoted = script.partition("JSON.parse('")[2].partition("')")[0]
-    shared = json.loads(quoted.replace("\\'", "'").replace("\\\\", "\\"))
-    assert shared == {"title": "x", "components": [{"id": 1, "props": COMPONENT["props"]}]}
+    assert held_in(script) == {"title": "x", "components": [{"id": 1, "props": COMPONENT["props"]}]}
 
 
 def test_visitors_of_several_addresses_share_the_file():
@@ -91,6 +96,35 @@ def test_gradio_is_asked_once_for_each_address_unless_its_document_may_change(st
     visitor = Visitor(steady=steady)
     texts = [visitor.get("/", {"Host": host, "User-Agent": agent})[2] for host in ("one", "two") for agent in "ab"]
     assert visitor.asked == times and len({*texts}) == 2
+
+
+def large(event: str) -> tuple[str, set[int]]:
+    """A page with two tabs that may come later, of which one is large, and an event in this; and the ids inside it."""
+    inside = [{"id": number} for number in range(100, 130)]
+    layout = {"id": 0, "children": [{"id": 1, "children": [{"id": 2, "children": inside}, {"id": 3, "children": [{"id": 4}]}]}]}
+    names = {2: "tab_settings", 3: "tab_ti"}
+    components = [{"id": number, "props": {"elem_id": names.get(number)}} for number in (1, 2, 3, 4, *range(100, 130))]
+    events = [{"id": 0, "js": event, "targets": [[100, "change"]], "inputs": [100], "outputs": []}]
+    config = {"root": "", "layout": layout, "components": components, "dependencies": events}
+    return json.dumps(config), {each["id"] for each in inside}
+
+
+@pytest.mark.parametrize(("event", "steady", "comes_later"), [
+    ("(...values) => easel.store('settings').hear([], values)", True, True),
+    ("(...values) => easel.store('settings').hear([], values)", False, False),
+    ("", True, False),
+])
+def test_what_is_in_a_large_tab_of_our_events_alone_comes_in_a_file_of_its_own(event, steady, comes_later):
+    config, inside = large(event)
+    visitor = Visitor(gradios(config), steady=steady)
+    script = visitor.get(f"/easel/page/{start_of(visitor.get('/')[2])}")[2]
+    kept = {each["id"] for each in held_in(script)["components"]}
+    assert kept == {1, 2, 3, 4} | (set() if comes_later else inside)
+    if comes_later:
+        name = json.loads(script.partition("window.easelRest = ")[2].partition(";")[0])
+        _, headers, rest = visitor.get(f"/easel/page/{name}")
+        assert headers["cache-control"] == FOR_GOOD
+        assert {each["id"] for each in held_in(rest)} == inside
 
 
 @pytest.mark.parametrize("config", ['{"auth_required":true}', '{}'])

@@ -4,6 +4,9 @@
 
 window.easel = { facts: { ...window.easelFacts, ...JSON.parse(document.getElementById("easel_facts").textContent) } };
 
+// where the description of the other tabs is, as the document has the address of this script
+if (window.easelRest) window.easel.rest = new URL(window.easelRest, document.currentScript.src).href;
+
 window.easel.theme = {
   get wanted() {
     let chosen = null;
@@ -47,15 +50,16 @@ Object.defineProperty(navigator, "language", { get: () => window.easel.facts.lan
     .replaceAll("&#x27;", "'").replaceAll("&amp;", "&");
   const inHtml = (html) => html.replace(/>([^<>]{1,400})</g, (whole, text) =>
     (plain(text) in table ? `>${escaped(table[plain(text)])}<` : whole));
-  const components = Object.keys(table).length ? window.gradio_config?.components ?? [] : [];
-  for (const { type, props } of components) {
-    for (const name of ["label", "info", "placeholder"]) if (props[name]) props[name] = shown(props[name]);
-    if (type === "button") props.value = shown(props.value);
-    if (type === "html" && typeof props.value === "string") props.value = inHtml(props.value);
-    if (Array.isArray(props.choices)) {
-      props.choices = props.choices.map((each) => (Array.isArray(each) ? [shown(each[0]), each[1]] : each));
+  easel.translate = (components) => {
+    for (const { type, props } of Object.keys(table).length ? components : []) {
+      for (const name of ["label", "info", "placeholder"]) if (props[name]) props[name] = shown(props[name]);
+      if (type === "button") props.value = shown(props.value);
+      if (type === "html" && typeof props.value === "string") props.value = inHtml(props.value);
+      if (Array.isArray(props.choices)) {
+        props.choices = props.choices.map((each) => (Array.isArray(each) ? [shown(each[0]), each[1]] : each));
+      }
     }
-  }
+  };
 }
 
 // A1111's surface for scripts of extensions and users.
@@ -161,17 +165,19 @@ window.easel.tell = (moment, ...details) => {
     return { choices: offered, visible: offered.length >= fewest };
   };
 
-  // Into gradio's own description of the page, so that it draws these values and none has to be put in later.
-  const components = new Map(
-    window.gradio_config.components.map((component) => [component.props.elem_id, component.props]),
-  );
-  const put = (id, props) => { if (components.has(id)) Object.assign(components.get(id), props); };
-  for (const [id, list] of Object.entries(facts.lists)) put(id, easel.offer(id, choices[list]));
-  for (const [name, value] of Object.entries(facts.start.settings)) put(`setting_${name}`, { value });
-  for (const [tab, { ids }] of Object.entries(facts.forms)) {
-    for (const [name, id] of Object.entries(ids))
-      if (name in easel.begun[tab].values) put(id, { value: easel.begun[tab].values[name] });
-  }
+  /** Into gradio's own description of components, so that it draws these values and none has to be put in later. */
+  easel.adapt = (described) => {
+    easel.translate(described);
+    const components = new Map(described.map(({ props }) => [props.elem_id, props]));
+    const put = (id, props) => { if (components.has(id)) Object.assign(components.get(id), props); };
+    for (const [id, list] of Object.entries(facts.lists)) put(id, easel.offer(id, choices[list]));
+    for (const [name, value] of Object.entries(facts.start.settings)) put(`setting_${name}`, { value });
+    for (const [tab, { ids }] of Object.entries(facts.forms)) {
+      for (const [name, id] of Object.entries(ids))
+        if (name in easel.begun[tab].values) put(id, { value: easel.begun[tab].values[name] });
+    }
+  };
+  easel.adapt(window.gradio_config.components);
 
   /**
    * A form's controls as values by name. gradio calls `hear` after each change, `connect` once it can be filled, `owed`

@@ -9,7 +9,6 @@
   const OF_STORE = /^\((?:\.\.\.values)?\) => easel\.store\('(\w+)'\)\.(hear|owed)\((\[.*\])(?:, values)?\)$/s;
   const whole = easel.page = window.gradio_config;      // of all tabs, whatever gradio is given
   const described = new Map(whole.components.map((component) => [component.id, component]));
-  let lastId = Math.max(0, ...described.keys(), ...whole.dependencies.map(({ id }) => id));
 
   // gradio's component of HTML brings a language of templates along, which nothing of ours is written in: what only holds
   // HTML is drawn as a column, what a store fills controls by as an unseen button.
@@ -69,6 +68,7 @@
   const silent = (event) => { if (event.target.id?.startsWith("fill_")) event.stopPropagation(); };
 
   const below = ({ id, children = [] }) => [id, ...children.flatMap(below)];
+  let lastId = Math.max(0, ...below(whole.layout), ...whole.dependencies.map(({ id }) => id));
   const elementId = (id) => described.get(id)?.props.elem_id ?? "";
 
   function nodeOf(element, node = whole.layout) {
@@ -141,7 +141,7 @@
 
   const filling = whole.dependencies.filter((event) => ofStore(event)?.act === "owed");
   const bridgesOf = new Set(filling.map(({ targets: [[bridge]] }) => bridge));
-  const waiting = new Map(later().map((tab) => [elementId(tab.id), partOf(tab.children)]));
+  const waiting = new Map(later().map((tab) => [elementId(tab.id), tab.children]));
   const emptied = (node) =>
     waiting.has(elementId(node.id))
       ? { ...node, children: [] }
@@ -160,11 +160,33 @@
     if (starting?.inside) oneMain(starting.app());
     starting = null;
     if (!waiting.size && !held.size) return observer.disconnect();
-    const panel = window.get_uiCurrentTabContent(), part = waiting.get(panel?.id);
-    if (!part) return;
+    const panel = window.get_uiCurrentTabContent(), children = waiting.get(panel?.id);
+    if (!children) return;
+    if (!children.every(({ id }) => described.has(id))) return void easel.whole().then(open);
     waiting.delete(panel.id);
     const app = applicationIn(panel);
-    starting = { part, app: () => app, inside: true };
+    starting = { part: partOf(children), app: () => app, inside: true };
+  }
+
+  const AGAIN = 3000;      // ms until what did not come is asked for once more
+  let completing = null;
+
+  /** Resolves once the description holds every tab: that of some comes in a file of its own (ui/description.py). */
+  easel.whole = () => completing ??= easel.rest ? complete() : Promise.resolve();
+
+  async function complete() {
+    for (let times = 0; ; times++) {
+      try {
+        const { components } = await import(times ? `${easel.rest}?again=${times}` : easel.rest);
+        easel.adapt(components);
+        whole.components.push(...components);
+        for (const component of components) described.set(component.id, component);
+        return;
+      } catch (error) {
+        console.warn("The rest of the page did not come", error);
+        await new Promise((resolve) => setTimeout(resolve, AGAIN));
+      }
+    }
   }
 
   /** gradio's element reads its attributes as it is made, so it is made with them. */

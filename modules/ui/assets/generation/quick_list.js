@@ -14,10 +14,10 @@ function shownSetting(name) {
 
 const withheld = (name) => facts.start.server_settings.includes(`setting_${name}`);
 
-const shownNames = () => {
+const wantedNames = () => {
   const wanted = [window.opts[NAME]].flat().filter((name) => typeof name === "string");
   return [...new Set(wanted)].filter((name) =>
-    name !== NAME && !facts.quick.includes(name) && name in facts.settings && shownSetting(name) && !withheld(name));
+    name !== NAME && !facts.quick.includes(name) && name in facts.settings && !withheld(name));
 };
 
 /** A setting's control: an input, how its value is read, and how it is put in. */
@@ -77,8 +77,9 @@ function labelled(name) {
 let shown = "";
 
 /** `stale`: a change was refused, and the controls must show again what holds. */
-function draw(stale = false) {
-  const place = byId("easel_quick_list"), names = shownNames();
+async function draw(stale = false) {
+  if (wantedNames().length) await window.easel.whole();      // what describes the settings
+  const place = byId("easel_quick_list"), names = wantedNames().filter(shownSetting);
   const key = JSON.stringify(names.map((name) => [name, window.opts[name]]));
   if (!place || (key === shown && !stale)) return;
   shown = key;
