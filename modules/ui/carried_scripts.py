@@ -28,7 +28,7 @@ def carried_scripts(folder: Path, names: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def imported_names(carried: Mapping[str, str]) -> list[str]:
+def carried_imports(carried: Mapping[str, str]) -> list[str]:
     """Return the names that carried scripts import."""
     wanted = re.compile(rf'"{re.escape(NAMESPACE)}([\w-]+\.js)"')
     return sorted({name for text in carried.values() for name in wanted.findall(text)})

@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-BEGIN = b"<script>window.gradio_config = "
-END = b";</script>"
+CONFIG_BEGIN = b"<script>window.gradio_config = "
+CONFIG_END = b";</script>"
 OF_A_VISIT = frozenset({"app_id", "root", "username", "deep_link_state"})      # the server's run, address and visitor
 # of a component: what its scripts do not read; its documentation of the API does, which the page does not show
 UNREAD = frozenset({"api_info", "api_info_as_input", "api_info_as_output", "example_inputs"})
@@ -39,8 +39,8 @@ def split_document(document: bytes, later: Collection[str] = ()) -> Described | 
 
     later: element ids of tabs whose components may come later
     """
-    before, begun, rest = document.partition(BEGIN)
-    text, ended, after = rest.partition(END)
+    before, begun, behind = document.partition(CONFIG_BEGIN)
+    text, ended, after = behind.partition(CONFIG_END)
     if not (begun and ended):
         return None
     described: dict[str, Any] = json.loads(text)
@@ -56,7 +56,7 @@ def split_document(document: bytes, later: Collection[str] = ()) -> Described | 
     shared["components"] = [component for component in shared["components"] if component["id"] not in apart]
     script = f"window.gradio_config = {{ ...{parsed(shared)}, ...window.gradio_config }};\n"
     module = f"export const components = {parsed(rest)};\n" if rest else None
-    return Described(before + BEGIN + embedded(own).encode() + END, after, script, module)
+    return Described(before + CONFIG_BEGIN + embedded(own).encode() + CONFIG_END, after, script, module)
 
 
 def ids_apart(described: Mapping[str, Any], tabs: Collection[str]) -> set[int]:

@@ -38,8 +38,8 @@ MakeHead = Callable[[Scope, Built], tuple[str, str]]
 class Document:
     """The application that completes the document at `/` by what is ours; all other paths are gradio's.
 
-    An unchanged document costs a 304, a file with a hash nothing. The description of the page is taken out of it, into a
-    file that has a hash too (description.py).
+    An unchanged document costs a 304, a file with a hash nothing. The description of the page is taken out of it, into
+    files that have a hash too (description.py).
     """
 
     def __init__(self, page: ASGIApp, head: MakeHead, begin: Callable[[str], Built], steady: bool = True) -> None:

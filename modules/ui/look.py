@@ -17,7 +17,7 @@ from modules.app.languages import WORDING, shipped_languages, shipped_words
 from modules.ui import gradio_sheets
 from modules.ui.built import PLACE, Built
 from modules.ui.bundle import bundle_modules, compact_sheet
-from modules.ui.carried_scripts import carried_scripts, imported_names
+from modules.ui.carried_scripts import carried_imports, carried_scripts
 from modules.ui.description import embedded, parsed
 
 ASSETS = Path(__file__).parent / "assets"
@@ -105,7 +105,7 @@ class Assets:
         described: the script that completes it
         """
         names = {"easel": f"{subpath}{PLACE}/{PAGE_API}"} if self.a1111 else {}
-        carried = {"texts": self.carried, "wanted": imported_names(self.carried), "names": names}
+        carried = {"texts": self.carried, "wanted": carried_imports(self.carried), "names": names}
         given = f"window.easelCarried = {parsed(carried)};\nwindow.easelFacts = {parsed(facts)};\n"
         return Built("start", "js", f"{described}{given}{self.boot}")
 

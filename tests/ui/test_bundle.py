@@ -9,7 +9,7 @@ import pytest
 
 from modules.ui import gradio_sheets
 from modules.ui.bundle import bundle_modules, compact_sheet
-from modules.ui.carried_scripts import carried_scripts, imported_names
+from modules.ui.carried_scripts import carried_imports, carried_scripts
 from modules.ui.look import ASSETS, LATER_SHEETS, SHEETS, Assets
 
 
@@ -164,7 +164,7 @@ def test_a_script_that_needs_its_address_or_is_large_is_not_carried(tmp_path, te
     (tmp_path / "b.js").write_text('import{x as y}from"./a.js";import"./c-d.js";export{y as x}from"./a.js";')
     carried = carried_scripts(tmp_path, ["a.js", "b.js", "not-there.js"])
     assert carried == {"b.js": 'import{x as y}from"gradio/a.js";import"gradio/c-d.js";export{y as x}from"gradio/a.js";'}
-    assert imported_names(carried) == ["a.js", "c-d.js"]
+    assert carried_imports(carried) == ["a.js", "c-d.js"]
 
 
 def test_every_script_but_the_first_and_the_workers_is_in_a_bundle():

@@ -11,8 +11,8 @@ import pytest
 from modules.base.fields import declared_params, form_defaults
 from modules.params.txt2img import Txt2Img
 from modules.requests.read_fields import read_fields
-from modules.ui.form import Form, TabFields
 from modules.ui.description import embedded
+from modules.ui.form import Form, TabFields
 from modules.ui.tabs.merger import merger_forms
 from modules.ui.words import Words
 

@@ -1,5 +1,5 @@
-// The tabs of cards under the prompts: networks, embeddings and checkpoints, used by a click. Their scripts come once one
-// is opened.
+// The tabs of cards under the prompts: networks, embeddings and checkpoints, used by a click. Their scripts come once
+// one is opened.
 import { facts } from "../core/dom.js";
 import { Family } from "./family.js";
 import { Use } from "./use.js";

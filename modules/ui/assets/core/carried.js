@@ -10,7 +10,8 @@
   for (const [name, text] of Object.entries(texts)) {
     imports[addressOf(name)] = imports[`gradio/${name}`] = `data:text/javascript,${encodeURIComponent(text)}`;
     // gradio asks for each script that is to come soon, unless a link names it
-    document.head.append(Object.assign(document.createElement("link"), { rel: "easel-carried", href: addressOf(name) }));
+    const link = { rel: "easel-carried", href: addressOf(name) };
+    document.head.append(Object.assign(document.createElement("link"), link));
   }
   if (Object.keys(imports).length) {
     const map = { type: "importmap", textContent: JSON.stringify({ imports }) };

@@ -10,8 +10,8 @@
   const whole = easel.page = window.gradio_config;      // of all tabs, whatever gradio is given
   const described = new Map(whole.components.map((component) => [component.id, component]));
 
-  // gradio's component of HTML brings a language of templates along, which nothing of ours is written in: what only holds
-  // HTML is drawn as a column, what a store fills controls by as an unseen button.
+  // gradio's component of HTML brings a language of templates along, which nothing of ours is written in: what only
+  // holds HTML is drawn as a column, what a store fills controls by as an unseen button.
   const BRIDGE = /^easel\.store\('(\w+)'\)\.connect\(\(\) => trigger\('fill'\)\)$/;
   const PLAIN = "${value}";
   const anyOf = (kind) => whole.components.find(({ type }) => type === kind);
@@ -183,7 +183,7 @@
         for (const component of components) described.set(component.id, component);
         return;
       } catch (error) {
-        console.warn("The rest of the page did not come", error);
+        console.warn(error);
         await new Promise((resolve) => setTimeout(resolve, AGAIN));
       }
     }
