@@ -13,11 +13,12 @@ from typing import Any
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from modules.ui.built import FOR_GOOD, Built
+from modules.ui.built import FOR_GOOD, PLACE, Built
 from modules.ui.description import split_document
 
 # gradio's files with a hash of the content in their names
 HASHED = re.compile(r"/assets/[\w.-]+-[\w-]{8}\.(?:js|css|woff2?)")
+OF_DOCUMENT = re.compile(rf"{PLACE}/(?:start|tabs)-[0-9a-f]{{12}}\.js")      # files that are made with the document
 # a link to a file that we do not have, to a sheet that ours holds, and a script for pages inside other pages
 SPARED = re.compile(
     rb'<link rel="manifest"[^>]*>|<link rel="stylesheet" crossorigin [^>]*>'
@@ -55,13 +56,24 @@ class Document:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         inside = scope.get("path", "").removeprefix(scope.get("root_path", ""))
-        if scope["type"] != "http" or scope["method"] != "GET" or inside not in ("", "/", *self._files):
-            await self.page(scope, receive, for_good(send) if HASHED.fullmatch(inside) else send)
-        elif inside in self._files:
-            await self._files[inside].response()(scope, receive, send)
-        else:
+        if scope["type"] != "http" or scope["method"] != "GET":
+            await self.page(scope, receive, send)
+        elif inside in ("", "/"):
             reply = await self.gradios(scope, receive)
             await (self.completed(scope, reply) if reply.is_page else reply).sent(send)
+        elif (file := await self.file(inside, scope, receive)) is not None:
+            await file.response()(scope, receive, send)
+        else:
+            await self.page(scope, receive, for_good(send) if HASHED.fullmatch(inside) else send)
+
+    async def file(self, path: str, scope: Scope, receive: Receive) -> Built | None:
+        """Return our file at a path; a page that is open since before a restart may ask for one first."""
+        if OF_DOCUMENT.fullmatch(path) and path not in self._files:
+            root = {**scope, "path": scope.get("root_path", "") + "/", "raw_path": b"/"}
+            reply = await self.gradios(root, receive)
+            if reply.is_page:
+                self.publish(reply)
+        return self._files.get(path)
 
     async def gradios(self, scope: Scope, receive: Receive) -> Reply:
         """Return gradio's own answer."""
@@ -76,14 +88,18 @@ class Document:
         return reply
 
     def completed(self, scope: Scope, reply: Reply) -> Reply:
-        before, after, files = self.pieces(reply.body)
-        for file in files:
-            keep_newest(self._files, file.path, file)      # also where others have come since
-        start = files[-1]
+        before, after, start = self.publish(reply)
         first, head = self.head(scope, start)
         inner, end, last = after.rpartition(HEAD_END)
         inner = inner.replace(FIRST_MODULE, first.encode() + FIRST_MODULE, 1)
         return reply.unless_known(before + inner + head.encode() + end + last, Headers(scope=scope))
+
+    def publish(self, reply: Reply) -> tuple[bytes, bytes, Built]:
+        """Publish the files of gradio's document; return what stands around the description, and what runs first."""
+        before, after, files = self.pieces(reply.body)
+        for file in files:
+            keep_newest(self._files, file.path, file)      # also where others have come since
+        return before, after, files[-1]
 
     def cut(self, document: bytes) -> tuple[bytes, bytes, list[Built]]:
         """Return what stands before and after the description of the page, and its files, what runs first the last."""

@@ -85,6 +85,13 @@ def test_the_document_holds_of_the_description_what_is_of_this_visit_and_a_file_
     assert held_in(script) == {"title": "x", "components": [{"id": 1, "props": COMPONENT["props"]}]}
 
 
+def test_a_page_that_was_open_as_the_server_began_anew_finds_its_files():
+    name = start_of(Visitor().get("/")[2])
+    again = Visitor()
+    assert again.get(f"/easel/page/{name}", root="/sub")[1]["cache-control"] == FOR_GOOD and again.asked == 1
+    assert "here" in again.get("/easel/page/start-0123456789ab.js")[2]
+
+
 def test_visitors_of_several_addresses_share_the_file():
     visitor = Visitor()
     texts = [visitor.get("/", {"Host": host})[2] for host in ("one", "two")]

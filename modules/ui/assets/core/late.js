@@ -35,6 +35,9 @@ export const lateLoader = (modules, files, place) => {
   return load;
 };
 
+// of a description of tabs (parts.js)
+document.addEventListener("easel-lost", () => notice("part", t(LOST), AGAIN));
+
 /** Asks for each file once; a sheet stands behind ours and before those of extensions and people. */
 const bring = ({ pathname, href }) => (pathname.endsWith(".css") ? bringSheet(href) : bringScript(href));
 

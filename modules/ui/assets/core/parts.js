@@ -184,6 +184,7 @@
         return;
       } catch (error) {
         console.warn(error);
+        document.dispatchEvent(new CustomEvent("easel-lost"));
         await new Promise((resolve) => setTimeout(resolve, AGAIN));
       }
     }
