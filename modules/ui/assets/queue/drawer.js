@@ -40,8 +40,8 @@ export class Drawer {
   get open() { return (this.docked ? this.wanted : this.over) && !visible("queue_page"); }
   get seen() { return !document.hidden && this.open; }
 
-  toggle() {
-    this.set(!this.open);
+  turn(open) {
+    this.set(open);
     if (this.open) this.close.focus();
   }
 

@@ -29,7 +29,9 @@ async function offer() {
 export async function startQueue() {
   const place = byId("easel_queue");
   place.addEventListener("click", async ({ target }) => {
-    if (target.closest("button")) (await bring()).drawer.toggle();
+    if (!target.closest("button")) return;
+    const seen = byId("easel_drawer")?.hidden === false;      // at the click: its scripts may open it as they come
+    (await bring()).drawer.turn(!seen);
   });
   document.addEventListener("easel-added", offer);
   roomBeside.addEventListener("change", look);
