@@ -13,6 +13,7 @@ import io
 import json
 import os
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -48,6 +49,7 @@ CALLS = (
 PYTHON_CALLS = ("fsync", "replace", "rename", "link", "unlink", "mkdir")      # of the module os
 REFUSED = 3      # the exit code of a process that was told why it could not save
 KILLED = 9
+LONGEST_FORK, FORKS_TRIED = 60, 3      # seconds
 JOB, PICTURE = "task(1)", png(Image.new("RGB", (40, 30), "teal"), "a fox\nSteps: 4, Seed: 1")
 
 
@@ -270,17 +272,30 @@ def cut_by_strace(name: str, fault: str, folder: Path) -> Iterator[tuple[str, st
 def cut_at_each_call(name: str, folder: Path) -> Iterator[tuple[int, str]]:
     """Yield how many of PYTHON_CALLS were let through before the process died, and what the next start found."""
     for allowed in range(1000):
-        new = fresh(name, folder)
-        child = os.fork()
-        if child == 0:
-            die_after(allowed)
-            os._exit(act(name, new))
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        new, code = cut_after(allowed, name, folder)
         found = next_start(SAVINGS[name], new)
         yield allowed, found
         if code != KILLED:
             assert (code, found) == (0, "new")
             return
+
+
+def cut_after(allowed: int, name: str, folder: Path) -> tuple[Path, int]:
+    """Return the folder that a process left, and its exit code, that died at the first call after so many.
+
+    A fork of a process with threads may wait for ever for a lock that one of them had: it is ended, and tried again.
+    """
+    for _ in range(FORKS_TRIED):
+        new = fresh(name, folder)
+        child = os.fork()
+        if child == 0:
+            signal.alarm(LONGEST_FORK)
+            die_after(allowed)
+            os._exit(act(name, new))
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if code != -signal.SIGALRM:
+            break
+    return new, code
 
 
 def die_after(allowed: int) -> None:

@@ -72,7 +72,7 @@ def find_annotator(library: Library, name: str) -> list[ModelFile]:
     """
     own = find_preprocessor(name)
     if own.name in PACKAGED_ANNOTATORS:
-        return packaged_files(own)
+        return files_of_package(own)
     lacking: Sequence[str] = ()
     for files in library.of(ANNOTATOR.name).list_and_again():
         found = annotator_files(own, files)
@@ -82,7 +82,7 @@ def find_annotator(library: Library, name: str) -> list[ModelFile]:
     raise not_here_yet(own, lacking)
 
 
-def packaged_files(own: Preprocessor) -> list[ModelFile]:
+def files_of_package(own: Preprocessor) -> list[ModelFile]:
     """Return the files of a preprocessor's networks in the package that brings them. Raises ModelMissing."""
     found = PACKAGED_ANNOTATORS[own.name].files()
     if lacking := lacking_of_package(own, found):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +28,19 @@ def opened(page: Page, fold: str) -> None:
     page.locator(f"#txt2img_{fold} summary").first.click()
 
 
+def resting_place(page: Page, where: Locator) -> Mapping[str, float]:
+    """An element's box, once it no longer moves: a dialog that comes is laid out in several goes."""
+    before, place = None, where.bounding_box()
+    while place != before:
+        page.wait_for_timeout(150)
+        before, place = place, where.bounding_box()
+    return place
+
+
 def stroke(page: Page, where: Locator, *points: tuple[float, float]) -> None:
     """Drag the mouse through places of an element, in shares of it."""
     where.scroll_into_view_if_needed()
-    place = where.bounding_box()
+    place = resting_place(page, where)
     spots = [(place["x"] + x * place["width"], place["y"] + y * place["height"]) for x, y in points]
     page.mouse.move(*spots[0])
     page.mouse.down()

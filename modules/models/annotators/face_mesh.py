@@ -16,7 +16,7 @@ import numpy as np
 from modules.imaging.control.maps import scaled_and_padded
 from modules.imaging.control.resampling import Levels
 from modules.imaging.control.strokes import StrokeColour, draw_thick_line
-from modules.models.annotators.lite_nets import FACE_GRIDS, BlazeFind, TurnedSquare, found_by, logistic
+from modules.models.annotators.lite_nets import FACE_GRIDS, BlazeFind, TurnedSquare, blaze_finds, logistic
 from modules.sampling.annotation import Annotate, Annotation
 
 MESH_PIXELS, EYE_PIXELS, VALUES_OF_PLACE = 192, 64, 3
@@ -25,8 +25,8 @@ AROUND_FACE, AROUND_EYE = 1.5, 2.3      # of the finder's box, and of an eye's l
 MESH_STROKE, HALF_PUPIL = 2, 2              # pixels
 RIGHT_CORNERS, LEFT_CORNERS = (33, 133), (362, 263)      # of the eyes
 
-Chain = Sequence[int]      # points that are joined one after another
-MESH_CHAINS: Sequence[tuple[StrokeColour, Sequence[Chain]]] = (      # of the face's own right and left
+MeshChain = Sequence[int]      # points that are joined one after another
+MESH_CHAINS: Sequence[tuple[StrokeColour, Sequence[MeshChain]]] = (      # of the face's own right and left
     ((10, 200, 10), (
         (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149,
          150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109, 10),
@@ -49,7 +49,7 @@ def meshed_faces(finder: Any, mesh: Any, iris: Any, ask: Annotate) -> Annotation
     """Return the map of the faces in a picture: at most `a` of them, found with a score of `b` or more."""
     padded, (width, height) = scaled_and_padded(ask.pixels, ask.resolution)
     levels, drawn = padded[:height, :width], np.zeros_like(padded)
-    for find in found_by(finder, FACE_GRIDS, levels, ask.b)[: round(ask.a)]:
+    for find in blaze_finds(finder, FACE_GRIDS, levels, ask.b)[: round(ask.a)]:
         places = mesh_places(mesh, levels, square_of_face(find))
         if places is not None:
             draw_mesh(drawn, places)

@@ -106,7 +106,7 @@ class LiteNet:
         return found
 
 
-def found_by(net: Any, grids: BlazeGrids, levels: Levels, least: float) -> list[BlazeFind]:
+def blaze_finds(net: Any, grids: BlazeGrids, levels: Levels, least: float) -> list[BlazeFind]:
     """Return what a finder sees in a picture, the surest first.
 
     least: of the scores, 0 to 1

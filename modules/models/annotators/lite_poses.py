@@ -13,7 +13,7 @@ import numpy as np
 from modules.imaging.control.maps import scaled_and_padded
 from modules.imaging.control.poses import PosedPerson, PosePoints
 from modules.imaging.control.resampling import Levels
-from modules.models.annotators.lite_nets import POSE_GRIDS, BlazeFind, TurnedSquare, found_by, logistic
+from modules.models.annotators.lite_nets import POSE_GRIDS, BlazeFind, TurnedSquare, blaze_finds, logistic
 from modules.models.annotators.openpose import drawn_pose
 from modules.sampling.annotation import Annotate, Annotation
 
@@ -29,7 +29,7 @@ def lightly_posed(finder: Any, points: Any, ask: Annotate) -> Annotation:
     """Return the map of the people in a picture, and their poses."""
     padded, size = scaled_and_padded(ask.pixels, ask.resolution)
     levels = padded[: size[1], : size[0]]
-    bodies = (body_points(points, levels, find) for find in found_by(finder, POSE_GRIDS, levels, SURE_PERSON))
+    bodies = (body_points(points, levels, find) for find in blaze_finds(finder, POSE_GRIDS, levels, SURE_PERSON))
     people = [PosedPerson(body) for body in bodies if any(body)]
     return drawn_pose(people, padded.shape[1::-1], size)
 

@@ -158,7 +158,7 @@ def test_a_find_is_told_in_the_pictures_pixels_and_once():
     row = [96, 96, 56, 28, 96, 96, 96, 40, 0, 0, 0, 0]
     finder = telling({first: (3.0, row), first + 1: (2.0, row), 5: (-3.0, row)})
     levels = np.zeros((112, 224, 3), np.uint8)      # half as high: 56 black rows above
-    [find] = lite_nets.found_by(finder, lite_nets.POSE_GRIDS, levels, 0.5)
+    [find] = lite_nets.blaze_finds(finder, lite_nets.POSE_GRIDS, levels, 0.5)
     assert find.box == pytest.approx((84, 42, 140, 70)) and np.allclose(find.points[:2], [(112, 56), (112, 0)], atol=1e-4)
     square = lite_poses.square_of_person(find)
     assert (square.x, square.y, square.side, square.turn) == pytest.approx((112, 56, 140, 0))
