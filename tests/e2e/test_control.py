@@ -31,7 +31,7 @@ def opened(page: Page, fold: str) -> None:
 def resting_place(page: Page, where: Locator) -> Mapping[str, float]:
     """An element's box, once it no longer moves: a dialog that comes is laid out in several goes."""
     before, place = None, where.bounding_box()
-    while place != before:
+    while place is None or place != before:
         page.wait_for_timeout(150)
         before, place = place, where.bounding_box()
     return place
