@@ -71,8 +71,6 @@ def find_annotator(library: Library, name: str) -> list[ModelFile]:
     Raises ModelMissing, which says what to put where, or ModelCorrupt.
     """
     own = find_preprocessor(name)
-    if own.name in PACKAGED_ANNOTATORS:
-        return files_of_package(own)
     lacking: Sequence[str] = ()
     for files in library.of(ANNOTATOR.name).list_and_again():
         found = annotator_files(own, files)
@@ -80,18 +78,6 @@ def find_annotator(library: Library, name: str) -> list[ModelFile]:
         if not lacking:
             return [best_file(candidates) for candidates in found]
     raise not_here_yet(own, lacking)
-
-
-def files_of_package(own: Preprocessor) -> list[ModelFile]:
-    """Return the files of a preprocessor's networks in the package that brings them. Raises ModelMissing."""
-    found = PACKAGED_ANNOTATORS[own.name].files()
-    if lacking := lacking_of_package(own, found):
-        raise not_here_yet(own, lacking)
-    return [file for file in found if file]
-
-
-def lacking_of_package(own: Preprocessor, found: Sequence[ModelFile | None]) -> list[str]:
-    return [wanted for wanted, file in zip(own.files, found, strict=True) if file is None]
 
 
 def not_here_yet(own: Preprocessor, lacking: Sequence[str]) -> ModelMissing:
@@ -115,8 +101,6 @@ def missing_files(library: Library, own: Preprocessor) -> list[str]:
     """Return what a preprocessor needs that is not here. One that Easel does not run needs its file."""
     if not is_run(own.name):
         return [own.file] if own.file else []
-    if own.name in PACKAGED_ANNOTATORS:
-        return lacking_of_package(own, PACKAGED_ANNOTATORS[own.name].files())
     return lacking_files(own, annotator_files(own, library.of(ANNOTATOR.name).list()))
 
 
@@ -132,6 +116,8 @@ def annotator_files(own: Preprocessor, files: Sequence[ModelFile]) -> list[list[
     if own.name in OWN_FILE_ANNOTATORS:
         stems = [Path(name).stem.casefold() for name in own.files]
         return [[file for file in files if file.model_name.casefold() == stem] for stem in stems]
+    if own.name in PACKAGED_ANNOTATORS:
+        return [[file] if file else [] for file in PACKAGED_ANNOTATORS[own.name].files()]
     kind = ANNOTATOR_MODELS[own.name]
     found = [file for file in files if kind.is_of(file)]
     return [sorted(found, key=lambda file: kind.word not in str(file.path.parent.name).casefold())]
@@ -163,7 +149,7 @@ def known_things(config: Mapping[str, Any]) -> int:
 
 def wanted_files(own: Preprocessor) -> tuple[str, ...]:
     """Return what a preprocessor that Easel runs is read from."""
-    if own.name in OWN_FILE_ANNOTATORS:
+    if own.name not in ANNOTATOR_MODELS:
         return own.files
     return (f"transformers' {ANNOTATOR_MODELS[own.name].models[0]}",)
 

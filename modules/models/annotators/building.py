@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from modules.base.sizes import Size
+from modules.imaging.control.resampling import AREA, CUBIC, Levels, resampled
 from modules.models.checkpoint.loader import Part
 from modules.models.files.state_dict import PARALLEL, read_state_dict
 
@@ -51,6 +53,20 @@ def standardised(x: Tensor, scale: ChannelScale) -> Tensor:
     """Return a picture (1, 3, H, W) of 0 to 1 less each channel's mean, in deviations."""
     mean, deviation = (torch.tensor(each, device=x.device).view(1, 3, 1, 1) for each in scale)
     return (x - mean) / deviation
+
+
+def in_black_frame(levels: Levels, frame: Size, around: float = 1.0) -> tuple[Levels, float, Size]:
+    """Return a picture in the middle of a black frame, its scale there, and its left and top.
+
+    around: how much larger the frame is than the picture at least
+    """
+    height, width = levels.shape[:2]
+    scale = min(frame[0] / width, frame[1] / height) / around
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    left, top = (frame[0] - size[0]) // 2, (frame[1] - size[1]) // 2
+    found = np.zeros((frame[1], frame[0], 3), np.uint8)
+    found[top : top + size[1], left : left + size[0]] = resampled(levels, size, CUBIC if scale > 1 else AREA)
+    return found, scale, (left, top)
 
 
 def finite_map(heat: Tensor) -> np.ndarray:

@@ -17,7 +17,8 @@ import torch
 from PIL import Image
 
 from modules.base.errors import ModelCorrupt
-from modules.imaging.control.resampling import AREA, CUBIC, Levels, resampled
+from modules.imaging.control.resampling import Levels
+from modules.models.annotators.building import in_black_frame
 from modules.models.detection.boxes import suppressed
 
 SAME_FIND = 0.3            # boxes that share more of their union are one find
@@ -111,7 +112,7 @@ def blaze_finds(net: Any, grids: BlazeGrids, levels: Levels, least: float) -> li
 
     least: of the scores, 0 to 1
     """
-    square, scale, (left, top) = in_square(levels, grids.side)
+    square, scale, (left, top) = in_black_frame(levels, (grids.side, grids.side))
     values, logits = net(square.astype(np.float32) / 127.5 - 1)
     scores = logistic(logits[:, 0])
     likely = np.flatnonzero(scores >= least)
@@ -129,17 +130,6 @@ def blaze_finds(net: Any, grids: BlazeGrids, levels: Levels, least: float) -> li
         BlazeFind(in_picture(boxes[at].reshape(2, 2)).flatten(), in_picture(points[at]))
         for at in suppressed(boxes, scores[likely], SAME_FIND)
     ]
-
-
-def in_square(levels: Levels, side: int) -> tuple[Levels, float, tuple[int, int]]:
-    """Return a picture in the middle of a black square, its scale there, and its left and top."""
-    height, width = levels.shape[:2]
-    scale = side / max(height, width)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    left, top = (side - size[0]) // 2, (side - size[1]) // 2
-    found = np.zeros((side, side, 3), np.uint8)
-    found[top : top + size[1], left : left + size[0]] = resampled(levels, size, CUBIC if scale > 1 else AREA)
-    return found, scale, (left, top)
 
 
 def logistic(logits: np.ndarray | Sequence[float]) -> np.ndarray:

@@ -13,11 +13,10 @@ import numpy as np
 import torch
 
 from modules.base.errors import ModelMismatch
-from modules.base.sizes import Size
 from modules.imaging.control.maps import scaled_and_padded
 from modules.imaging.control.poses import PosedPerson, PosePlace, PosePoints
-from modules.imaging.control.resampling import AREA, CUBIC, Levels, resampled
-from modules.models.annotators.building import IMAGENET, finite_map, standardised
+from modules.imaging.control.resampling import Levels
+from modules.models.annotators.building import IMAGENET, finite_map, in_black_frame, standardised
 from modules.models.annotators.openpose import drawn_pose
 from modules.models.annotators.seen_by_transformers import load_of_transformers
 from modules.models.layers import seen_pixels
@@ -53,7 +52,7 @@ def posed_alone(model: Any, ask: Annotate) -> Annotation:
 def joints_of(model: Any, levels: Levels) -> PosePoints:
     """Return COCO's joints of a person in pixels of the picture; None is not seen."""
     height, width = model.config.backbone_config.image_size
-    frame, scale, (left, top) = in_black_frame(levels, (width, height))
+    frame, scale, (left, top) = in_black_frame(levels, (width, height), AROUND_PERSON)
     several = getattr(model.config.backbone_config, "num_experts", 1) > 1
     experts = {"dataset_index": torch.zeros(1, dtype=torch.long, device=model.device)} if several else {}
     heat = finite_map(model(standardised(seen_pixels(frame, model) / 255, IMAGENET), **experts).heatmaps)
@@ -68,17 +67,6 @@ def joints_of(model: Any, levels: Levels) -> PosePoints:
 def is_within(place: PosePlace, levels: Levels) -> bool:
     """Return whether a place is in the picture: the frame goes beyond it."""
     return 0 <= place[0] < levels.shape[1] and 0 <= place[1] < levels.shape[0]
-
-
-def in_black_frame(levels: Levels, frame: Size) -> tuple[Levels, float, Size]:
-    """Return a picture in the middle of a black frame, its scale there, and its left and top."""
-    height, width = levels.shape[:2]
-    scale = min(frame[0] / width, frame[1] / height) / AROUND_PERSON
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    left, top = (frame[0] - size[0]) // 2, (frame[1] - size[1]) // 2
-    found = np.zeros((frame[1], frame[0], 3), np.uint8)
-    found[top : top + size[1], left : left + size[0]] = resampled(levels, size, CUBIC if scale > 1 else AREA)
-    return found, scale, (left, top)
 
 
 def peak_of(heat: np.ndarray) -> PosePlace | None:

@@ -23,6 +23,11 @@ GENERATOR = np.random.default_rng
 PICTURE = GENERATOR(3).integers(0, 256, (64, 128, 3), np.uint8)
 
 
+@pytest.fixture
+def library(annotators):
+    return annotators.library
+
+
 # Where they are found -----------------------------------------------------------------------------------------
 
 
@@ -45,22 +50,22 @@ def installed(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", annotator_packages.PACKAGED_ANNOTATORS)
-def test_they_are_found_in_their_package_and_what_lacks_is_named(installed, name):
+def test_they_are_found_in_their_package_and_what_lacks_is_named(installed, library, name):
     own = find_preprocessor(name)
     folder = installed(name)
-    found = annotators.find_annotator(None, name)
-    assert [file.path.name for file in found] == list(own.files) and annotators.missing_files(None, own) == []
+    found = annotators.find_annotator(library, name)
+    assert [file.path.name for file in found] == list(own.files) and annotators.missing_files(library, own) == []
     found[-1].path.unlink()
-    assert annotators.missing_files(None, own) == [own.files[-1]] and folder.is_dir()
+    assert annotators.missing_files(library, own) == [own.files[-1]] and folder.is_dir()
     with pytest.raises(ModelMissing) as refused:
-        annotators.find_annotator(None, name)
+        annotators.find_annotator(library, name)
     assert own.files[-1] in str(refused.value) and "requirements-control.txt" in refused.value.hint
 
 
-def test_nothing_of_a_package_is_imported(installed):
+def test_nothing_of_a_package_is_imported(installed, library):
     folder = installed("mediapipe_pose")
     (folder / "__init__.py").write_text("raise RuntimeError")
-    assert len(annotators.find_annotator(None, "mediapipe_pose")) == 2
+    assert len(annotators.find_annotator(library, "mediapipe_pose")) == 2
 
 
 def test_the_declared_packages_are_those_that_are_looked_for():
