@@ -50,18 +50,29 @@ class TrainingRun:
 
 def runs_of(app: App, account: Account) -> list[TrainingRun]:
     """Return an account's runs, the newest first; those that wait for their turn before all."""
+    waiting = waiting_jobs(app, account)      # before the folders, of which one may be made by now
     root = app.data_of(account.name).paths.runs
     folders = [RunFolder(path) for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
     found = [each for each in folders if each.exists]
-    begun = [run_in(app, each) for each in sorted(found, key=lambda each: -each.manifest().get("begun", 0.0))]
-    known = {run.record.id for run in begun if run.record}
-    waiting = [each for each in app.jobs.store.unfinished() if each.kind == "train" and each.owner == account.name]
-    new = [TrainingRun(RunFolder(Path(each.params["run_folder"])), each) for each in waiting if each.id not in known]
-    return [*(run for run in new if not run.folder.exists), *begun]
+    begun = [
+        run_in(app, each, waiting.pop(each.root, None))
+        for each in sorted(found, key=lambda each: -each.manifest().get("begun", 0.0))
+    ]
+    return [*(TrainingRun(RunFolder(folder), record) for folder, record in waiting.items()), *begun]
 
 
-def run_in(app: App, folder: RunFolder) -> TrainingRun:
-    job = folder.manifest().get("job", "")
+def waiting_jobs(app: App, account: Account) -> dict[Path, JobRecord]:
+    """Return an account's trainings that have not ended, by the run's folder."""
+    jobs = (each for each in app.jobs.store.unfinished() if each.kind == "train" and each.owner == account.name)
+    return {Path(each.params["run_folder"]): each for each in jobs}
+
+
+def run_in(app: App, folder: RunFolder, waiting: JobRecord | None = None) -> TrainingRun:
+    """Return the run of a folder, as its job is now.
+
+    waiting: a job that has not ended when the jobs were read, and that goes on with the run
+    """
+    job = waiting.id if waiting else folder.manifest().get("job", "")
     return TrainingRun(folder, app.jobs.store.brief(job) if job else None)
 
 
