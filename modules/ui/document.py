@@ -28,8 +28,8 @@ SPARED = re.compile(
 LATER_TABS = frozenset({"tab_modelmerger", "tab_ti", "tab_settings"})
 FIRST_MODULE = b'<script type="module"'
 LARGEST_STORE = 8          # documents, and files of what is taken out of them
-# headers with which gradio's document does not change
-OF_THE_BROWSER = frozenset({b"accept", b"accept-language", b"user-agent", b"if-none-match", b"if-modified-since"})
+# headers with which gradio's document changes: it holds its own address, and its reply allows other origins
+OF_THE_ADDRESS = re.compile(rb"host|origin|x-forwarded-[\w-]+|x-gradio-[\w-]+")
 HEAD_END = b"</head>"      # gradio's scripts stand before it and run after ours, since they are modules
 
 # what stands before gradio's scripts and what stands last, for a request and the file that is to run first
@@ -77,7 +77,7 @@ class Document:
 
     async def gradios(self, scope: Scope, receive: Receive) -> Reply:
         """Return gradio's own answer."""
-        about = tuple(pair for pair in scope["headers"] if pair[0] not in OF_THE_BROWSER)
+        about = tuple(pair for pair in scope["headers"] if OF_THE_ADDRESS.fullmatch(pair[0]))
         asked = scope.get("scheme"), scope["path"], scope.get("root_path"), scope.get("query_string"), about
         if asked in self._documents:
             return self._documents[asked]

@@ -101,8 +101,17 @@ def test_visitors_of_several_addresses_share_the_file():
 @pytest.mark.parametrize(("steady", "times"), [(True, 2), (False, 4)])
 def test_gradio_is_asked_once_for_each_address_unless_its_document_may_change(steady, times):
     visitor = Visitor(steady=steady)
-    texts = [visitor.get("/", {"Host": host, "User-Agent": agent})[2] for host in ("one", "two") for agent in "ab"]
+    people = [{"User-Agent": each, "Cookie": f"session={each}", "Accept-Encoding": each, "Cache-Control": each} for each in "ab"]
+    texts = [visitor.get("/", {"Host": host, **headers})[2] for host in ("one", "two") for headers in people]
     assert visitor.asked == times and len({*texts}) == 2
+
+
+def test_a_crowd_of_people_costs_gradio_one_document():
+    visitor = Visitor()
+    for _ in range(2):
+        for person in range(50):
+            visitor.get("/", {"Host": "here", "Cookie": f"session={person}"})
+    assert visitor.asked == 1
 
 
 def large(event: str) -> tuple[str, set[int]]:
