@@ -29,6 +29,7 @@ SCENARIOS = (
 LONG = (
     "loading", "tiles", "lora_swap", "mixed_lora", "attention", "fidelity", "server", "memory", "kills", "worker",
     "library", "grid", "attacks", "plots", "extensions", "ray", "scaling", "control", "page", "training",
+    "node_kills",
 )
 
 

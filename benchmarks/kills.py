@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,23 +58,26 @@ def run(worker: str = "20", server: str = "20", seed: str = "0") -> None:
     """What kill -9 loses, of the worker and of the server, at random moments: `kills [worker kills] [server kills]`."""
     random.seed(int(seed))
     with tempfile.TemporaryDirectory() as folder:
-        for what, rounds in (("worker", int(worker)), ("server", int(server))):
-            if not rounds:
-                continue
-            loop = KillLoop(with_tiny_model(Path(folder) / what), what)
-            try:
-                loop.play(rounds)
-            except Exception:
-                print((loop.data / "server.log").read_text()[-4000:])
-                raise
-            finally:
-                loop.submitting = False
-                loop.process.kill()
-            loop.tell(rounds)
+        for what, loop, rounds in (("worker", KillLoop, int(worker)), ("server", ServerKillLoop, int(server))):
+            if rounds:
+                play_kills(loop(with_tiny_model(Path(folder) / what), what), rounds)
+
+
+def play_kills(loop: KillLoop, rounds: int) -> None:
+    """Play so many kills, and print what was found."""
+    try:
+        loop.play(rounds)
+    except Exception:
+        print((loop.data / "server.log").read_text()[-4000:])
+        raise
+    finally:
+        loop.submitting = False
+        loop.process.kill()
+    loop.tell(rounds)
 
 
 class KillLoop:
-    """A server with a full queue of three accounts, killed again and again, and a ledger of all that it has told."""
+    """A server with a full queue of three accounts, and a ledger of all that it has told; `kill` is what befalls it."""
 
     def __init__(self, data: Path, what: str) -> None:
         self.data, self.what = data, what
@@ -85,9 +88,13 @@ class KillLoop:
         self.killed_at: float | None = None
         self.begin()
 
+    @property
+    def worker_flags(self) -> Sequence[str]:
+        return "--worker", "process"
+
     def begin(self) -> None:
         """Start the server, and wait until it answers."""
-        flags = ("--nowebui", "--port", "0", "--data-dir", str(self.data), "--worker", "process")
+        flags = ("--nowebui", "--port", "0", "--data-dir", str(self.data), *self.worker_flags)
         people = ",".join(f"{name}:pw-{name}" for name in ACCOUNTS)
         with (self.data / "server.log").open("a") as log:
             self.process = subprocess.Popen(
@@ -141,7 +148,7 @@ class KillLoop:
         asking.start()
         for count in range(rounds):
             self.live_on()
-            (self.kill_worker if self.what == "worker" else self.kill_server)()
+            self.kill()
             self.check()
             print(f"  {self.what} killed {count + 1} times, {len(self.jobs)} jobs", file=sys.stderr, flush=True)
         self.submitting = False
@@ -171,19 +178,11 @@ class KillLoop:
                 return
             time.sleep(0.1)
 
-    def kill_worker(self) -> None:
+    def kill(self) -> None:
+        """Kill the worker."""
         wait_for(lambda: self.workers())
         os.kill(self.workers()[0], signal.SIGKILL)
         self.killed_at = time.monotonic()
-
-    def kill_server(self) -> None:
-        """Kill it, see that its worker ends with it, and start it again."""
-        workers = self.workers()
-        self.process.kill()
-        self.process.wait()
-        _, alive = psutil.wait_procs([psutil.Process(pid) for pid in workers if psutil.pid_exists(pid)], ORPHAN_SECONDS)
-        self.found.orphans += len(alive)
-        self.begin()
 
     def workers(self) -> list[int]:
         children = psutil.Process(self.process.pid).children()
@@ -266,12 +265,13 @@ class KillLoop:
                 self.fault("the database is damaged")
             rows = {path for (path,) in db.execute("SELECT path FROM outputs WHERE saved = 1")}
             deaths: dict[str, int] = dict(db.execute("SELECT id, deaths FROM jobs").fetchall())
+            errors: dict[str, str] = dict(db.execute("SELECT id, error FROM jobs").fetchall())
         files = {str(path) for path in (self.data / "outputs").rglob("*.png")}
         if rows != files:
             self.fault(f"{len(rows - files)} pictures have no file, {len(files - rows)} files no record")
         for job in self.jobs.values():
             if job.state == "failed" and deaths.get(job.id, 0) < 2 or job.state == "interrupted":
-                self.fault(f"{job.id} ended as {job.state} after {deaths.get(job.id)} deaths")
+                self.fault(f"{job.id} ended as {job.state} after {deaths.get(job.id)} deaths: {errors.get(job.id)}")
         if left := list(self.data.rglob("*.tmp")):
             self.fault(f"{len(left)} half-written files are left, {left[0]}")
 
@@ -288,6 +288,19 @@ class KillLoop:
         )
         if waits := self.found.waits:
             print(f"  seconds to the next picture: {median(waits):.1f} ({min(waits):.1f} – {max(waits):.1f})")
+
+
+class ServerKillLoop(KillLoop):
+    """The server is killed, in the place of its worker."""
+
+    def kill(self) -> None:
+        """Kill the server, see that its worker ends with it, and start it again."""
+        workers = self.workers()
+        self.process.kill()
+        self.process.wait()
+        _, alive = psutil.wait_procs([psutil.Process(pid) for pid in workers if psutil.pid_exists(pid)], ORPHAN_SECONDS)
+        self.found.orphans += len(alive)
+        self.begin()
 
 
 def wait_for(true: Callable[[], object]) -> None:

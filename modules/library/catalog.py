@@ -13,6 +13,7 @@ from functools import cached_property
 from itertools import chain
 from math import prod
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from modules.base.errors import ModelError, ModelMissing, ModelUnsupported, UnknownName, sentence
@@ -195,17 +196,22 @@ class Catalog:
         self._files: tuple[ModelFile, ...] = ()
         self._titles: tuple[Sequence[ModelFile], Mapping[str, Sequence[ModelFile]]] = (self._files, {})
         self._default: Path | None = None
+        self._changing = Lock()      # of the list
         self.refresh()
 
     def refresh(self) -> None:
-        known = self.hashes.all_known()
+        """List the folders anew. A hash that is found meanwhile stays known: a job may name its model by it."""
         outside = (
             [FolderEntry(self.first, self.first.name, self.first.stat())] if self.first and self.first.is_file() else []
         )
         at_home = (entry for root in self.roots for entry in files_of_kind(root, self.kind))
         abroad = (entry for root in self.others for entry in files_among_others(root, self.kind))
         found = {entry.path: entry for entry in chain(outside, at_home, abroad)}
-        self._files = tuple(self._without_copies([listed_file(entry, known) for entry in found.values()]))
+        known = self.hashes.all_known()
+        files = list(self._without_copies([listed_file(entry, known) for entry in found.values()]))
+        with self._changing:
+            known = self.hashes.all_known()
+            self._files = tuple(with_hash(file, known_hash(found[file.path], known)) for file in files)
         usable = [file for file in self._files if not file.problem]
         if self._default not in {file.path for file in usable}:
             self._default = self._first_of(usable, named=bool(outside))
@@ -356,7 +362,8 @@ class Catalog:
                 f"{file.name} cannot be read ({error.strerror}).",
                 "Refresh the list of models, or check who may read it.",
             ) from error
-        self._files = tuple(full if other.path == full.path else other for other in self._files)
+        with self._changing:
+            self._files = tuple(full if other.path == full.path else other for other in self._files)
         return full
 
 
@@ -420,12 +427,22 @@ def listed_file(entry: FolderEntry, known: Mapping[tuple[str, int, int], str]) -
     """Return the file's entry without reading its content beyond the first bytes."""
     if entry.problem or entry.about is None:
         return ModelFile(entry.path, entry.name, problem=entry.problem)
-    size, sha256 = entry.about.st_size, known.get((str(entry.path), entry.about.st_size, entry.about.st_mtime_ns))
+    size, sha256 = entry.about.st_size, known_hash(entry, known)
     try:
         look_at(entry.path)
     except ModelError as error:
         return ModelFile(entry.path, entry.name, sha256, sentence(error), size)
     return ModelFile(entry.path, entry.name, sha256, size=size)
+
+
+def known_hash(entry: FolderEntry, known: Mapping[tuple[str, int, int], str]) -> str | None:
+    """Return the remembered hash of an unchanged file."""
+    about = entry.about
+    return known.get((str(entry.path), about.st_size, about.st_mtime_ns)) if about and not entry.problem else None
+
+
+def with_hash(file: ModelFile, sha256: str | None) -> ModelFile:
+    return file if file.sha256 == sha256 else replace(file, sha256=sha256)
 
 
 def look_at(path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -235,3 +236,19 @@ def test_refreshing_sees_what_came_and_what_went(folder):
     (folder / "tiny.safetensors").unlink()
     catalog.refresh()
     assert [c.name for c in catalog.list()] == ["new.ckpt", "anime/tiny two.safetensors"]
+
+
+def test_what_is_hashed_while_the_list_is_made_anew_is_known_in_it(folder, monkeypatch):
+    catalog = catalog_of(folder)
+    look_at, hashed = catalog_module.look_at, []
+
+    def hash_meanwhile(path):
+        if not hashed:
+            hashed.append(path)
+            catalog.hashed(catalog.find("tiny"))
+        look_at(path)
+
+    monkeypatch.setattr(catalog_module, "look_at", hash_meanwhile)
+    catalog.refresh()
+    digest = sha256(TINY).hexdigest()
+    assert hashed and catalog.find(digest).name == "tiny.safetensors"

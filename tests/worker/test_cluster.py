@@ -194,6 +194,19 @@ def test_the_store_keeps_what_the_last_job_needs_and_as_much_more_as_it_may(tmp_
     assert sha256(contents[-1]).hexdigest() in kept and len(kept) == 2
 
 
+def test_a_stored_file_that_is_used_again_keeps_its_time_of_change_by_which_its_hash_is_known(tmp_path):
+    here, content = machine(tmp_path, most=25), b"weights"
+    [digest] = here.prepare([listed(content)])
+    for part in (content, b""):
+        here.take_part(digest, part)
+    link = tmp_path / "worker/models/Lora/a.safetensors"
+    hashes, stored = HashCache(tmp_path / "db"), tmp_path / "store" / digest
+    os.utime(stored, (1, 1))
+    hashes.sha256(link)
+    assert here.prepare([listed(content)]) == [] and hashes.known(link) == digest
+    assert stored.stat().st_atime > 1      # it is not the one that goes first
+
+
 # Files that come back --------------------------------------------------------------------------------
 
 

@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-import ray
 from PIL import Image
-from ray.cluster_utils import Cluster
 
 from modules.app.workers import workers_of
-from modules.commands.cluster_host import MACHINE_FLAGS
 from modules.engine.messages import READY
-from modules.settings.flags import parse_flags
-from modules.settings.told_flags import public_flags
-from modules.worker.cluster.ray_cluster import SLOT_RESOURCE
+from tests.clusters import Machines
 from tests.servers import SETTLING_SECONDS, ended, serving, with_tiny_model
 
 pytestmark = pytest.mark.slow      # each worker loads torch and a model
-SMALL = {"object_store_memory": 100 * 2**20}
 LONG = {"steps": 20, "n_iter": 6}
-
-
-class Machines:
-    """Joins machines to a cluster, each with a data folder of its own, and takes them away."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False, **SMALL})
-
-    def join(self, name):
-        flags = parse_flags(["--data-dir", str(self.folder / name)], {})
-        told = {MACHINE_FLAGS: json.dumps(public_flags(flags)), "OMP_NUM_THREADS": "1"}
-        return self.cluster.add_node(num_cpus=1, resources={SLOT_RESOURCE: 1}, env_vars=told, **SMALL)
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +23,7 @@ def machines(tmp_path_factory):
     found = Machines(tmp_path_factory.mktemp("machines"))
     found.first = found.join("first")
     yield found
-    ray.shutdown()
-    found.cluster.shutdown()
+    found.close()
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +75,7 @@ def test_a_job_goes_on_at_another_machine_when_its_own_dies_and_no_picture_is_lo
         begun = unfinished.changed.wait_for(lambda: server.app.jobs.brief(job).made > 0, SETTLING_SECONDS)
     assert begun, workers_of(server.app)
     machines.join("second")
-    machines.cluster.remove_node(machines.first, allow_graceful=False)
+    machines.kill(machines.first)
     pictures = [each for each in outputs_of(server, job) if each.kind == "image"]
     assert [each.index for each in pictures] == list(range(6)) and len({each.path for each in pictures}) == 6
     files = list(Path(pictures[0].path).parent.iterdir())

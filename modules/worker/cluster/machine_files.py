@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -78,10 +79,13 @@ class FileStore:
         return self.folder / digest
 
     def get(self, digest: str) -> Path | None:
-        """Return the file and count it as used."""
+        """Return the file and count it as used.
+
+        Its time of access says when; that of its change stays, since hashes are known by it.
+        """
         path = self.path(digest)
         with contextlib.suppress(OSError):
-            os.utime(path)
+            os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
             return path
         return None
 
@@ -92,7 +96,7 @@ class FileStore:
     def make_room(self, needed: Collection[str]) -> None:
         """Delete the files used longest ago, until the rest is small enough."""
         with self.lock:
-            files = sorted(self._files(), key=lambda each: each[1].st_mtime, reverse=True)
+            files = sorted(self._files(), key=lambda each: each[1].st_atime_ns, reverse=True)
             total = 0
             for path, about in files:
                 total += about.st_size

@@ -172,9 +172,20 @@ export async function startTab(name, own) {
   nameTools();
   followChoice(tab.form, meetServer);
   watchJob(tab.job, () => [...tabs.values()].map(({ job }) => job));
+  countAtOnce(tab.job);
   tab.along(tab.job.resume());
   await tab.form.now();      // what was typed meanwhile is known
   return tab;
+}
+
+/** A job's begin and end change the number of unfinished jobs at once, not with the next look at the server. */
+function countAtOnce(job) {
+  let running = false;
+  job.onUpdate(() => {
+    if (job.running === running) return;
+    running = job.running;
+    meetServer();
+  });
 }
 
 const UNREACHABLE = () => ({
