@@ -162,7 +162,7 @@ def test_every_name_of_the_code_is_in_the_code(page):
 
 FLAG = re.compile(r"(?<![\w-])--[a-z][\w-]+")
 OTHERS = {      # curl's, pytest's, those of `users`, of `data`, of `train`, `worker`, of extensions' arguments and commands
-    "--head", "--slots", "--ray-port", "--keep-gb", "--shared-files", "--no-deps",
+    "--head", "--slots", "--ray-port", "--keep-gb", "--shared-files", "--node-ip-address", "--no-deps",
     "--extension", "--least",
     "--json", "--data-binary", "--dist", "--help", "--role",
     "--list", "--write", "--stop", "--pause", "--watch", "--fresh",

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-import ipaddress
 import logging
 import re
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -26,6 +25,7 @@ from modules.api.routing import check_size, declared_size
 from modules.app.authentication import LOCAL_CREDENTIAL, NO_CREDENTIAL, Authenticator, Credential
 from modules.base.accounts import account_key
 from modules.base.errors import BadHost, NotFound, Unauthenticated, UnsupportedMedia, WebUIError
+from modules.base.own_addresses import own_addresses
 from modules.settings.flag_types import normal_origin
 from modules.settings.flags import Flags
 from modules.store.accounts import SESSION_KIND, TOKEN_KIND, TOKEN_PREFIX
@@ -238,17 +238,6 @@ def allowed_hosts(flags: Flags) -> frozenset[str]:
     if flags.host not in hosts or flags.listen:
         hosts |= {socket.gethostname().lower(), f"{socket.gethostname().lower()}.local", *own_addresses()}
     return frozenset(hosts)
-
-
-def own_addresses() -> Iterable[str]:
-    import psutil
-
-    for addresses in psutil.net_if_addrs().values():
-        for address in addresses:
-            try:
-                yield str(ipaddress.ip_address(address.address.split("%")[0]))
-            except ValueError:      # a hardware address
-                continue
 
 
 async def refuse(error: WebUIError, scope: Scope, receive: Receive, send: Send) -> None:

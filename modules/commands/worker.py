@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 from collections.abc import Mapping
+from ipaddress import IPv4Address
 
 from modules.base.bootstrap import hand_over, say
 from modules.base.errors import Invalid
@@ -16,6 +17,7 @@ from modules.settings.flag_types import port_number
 from modules.settings.flags import ROOT, Flags, Parser, unknown_argument
 from modules.settings.told_flags import public_flags
 from modules.worker.cluster.machine_files import KEEP_GIGABYTES
+from modules.worker.cluster.node_address import node_address
 from modules.worker.cluster.ray_cluster import RAY_ENVIRONMENT, SHARED_RESOURCE, SLOT_RESOURCE, ray_patience
 from modules.worker.cluster.ray_token import AUTH_MODE, WITH_TOKEN, auth_mode, made_token, token_file
 
@@ -37,11 +39,12 @@ def worker(flags: Flags, arguments: list[str]) -> int:
             "A worker needs the cluster that it joins.",
             "Say --ray-address HOST:6379, or --head on the server's machine to begin one.",
         )
+    chosen.node_ip_address = chosen.node_ip_address or node_address(flags.ray_address)
     clear_folders(flags)
     os.environ.update(environment_of(flags, chosen))
     say(f"This machine draws with {chosen.slots} worker{'s' if chosen.slots > 1 else ''}; Ctrl+C ends it")
     if chosen.head or os.environ[AUTH_MODE] != WITH_TOKEN:
-        say(how_to_join(os.environ, chosen.ray_port) if chosen.head else NO_TOKEN)
+        say(how_to_join(os.environ, chosen) if chosen.head else NO_TOKEN)
     return hand_over(None, ray_arguments(flags.ray_address, chosen))      # so a signal reaches Ray itself
 
 
@@ -51,6 +54,10 @@ def worker_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--ray-port", type=port_number, default=HEAD_PORT, metavar="N",
         help=f"the port of a cluster that begins (default: {HEAD_PORT})",
+    )
+    parser.add_argument(
+        "--node-ip-address", type=ip_address, metavar="ADDRESS",
+        help="by which the other machines reach this one (default: that of the network which leads to them)",
     )
     parser.add_argument("--slots", type=slots, default=1, metavar="N", help="workers, one a GPU (default: 1)")
     parser.add_argument(
@@ -69,9 +76,17 @@ def slots(text: str) -> int:
     return int(text)
 
 
-def how_to_join(environment: Mapping[str, str], port: int) -> str:
+def ip_address(text: str) -> str:
+    try:
+        return str(IPv4Address(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no address such as 192.168.1.10") from error
+
+
+def how_to_join(environment: Mapping[str, str], chosen: argparse.Namespace) -> str:
     """Return what is done on another machine so that it draws, too."""
-    command = f"python3 webui.py worker --ray-address {socket.gethostname()}:{port}"
+    address = chosen.node_ip_address or socket.gethostname()
+    command = f"python3 webui.py worker --ray-address {address}:{chosen.ray_port}"
     if environment[AUTH_MODE] != WITH_TOKEN:
         return f"On other machines: {command}. Whoever reaches this port may run programs here."
     return f"On other machines: {command}, once the token in {token_file()} (or RAY_AUTH_TOKEN) is there too."
@@ -93,8 +108,9 @@ def ray_arguments(address: str, chosen: argparse.Namespace) -> list[str]:
     """Return the arguments of Python that run Ray's own program."""
     resources = {SLOT_RESOURCE: chosen.slots, **({SHARED_RESOURCE: 1} if chosen.shared_files else {})}
     begun = ["--head", f"--port={chosen.ray_port}", "--include-dashboard=false"]
+    here = [f"--node-ip-address={chosen.node_ip_address}"] if chosen.node_ip_address else []
     return [
-        "-m", "ray.scripts.scripts", "start", *(begun if chosen.head else [f"--address={address}"]),
+        "-m", "ray.scripts.scripts", "start", *(begun if chosen.head else [f"--address={address}"]), *here,
         f"--node-name={socket.gethostname()}", "--disable-usage-stats", "--block", f"--num-cpus={chosen.slots}",
         f"--resources={json.dumps(resources)}",
     ]

@@ -15,11 +15,12 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from modules.api.access import Access, allowed_hosts, basic_credentials, own_addresses
+from modules.api.access import Access, allowed_hosts, basic_credentials
 from modules.api.forwarding import TrustedProxies
 from modules.api.incoming import IncomingBody
 from modules.app.authentication import Authenticator
 from modules.commands.protocol import PlainSpoken
+from modules.base.own_addresses import own_addresses
 from modules.settings.flags import parse_flags
 from modules.store.accounts import AccountStore
 
