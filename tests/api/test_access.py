@@ -19,8 +19,8 @@ from modules.api.access import Access, allowed_hosts, basic_credentials
 from modules.api.forwarding import TrustedProxies
 from modules.api.incoming import IncomingBody
 from modules.app.authentication import Authenticator
-from modules.commands.protocol import PlainSpoken
 from modules.base.own_addresses import own_addresses
+from modules.commands.protocol import PlainSpoken
 from modules.settings.flags import parse_flags
 from modules.store.accounts import AccountStore
 
