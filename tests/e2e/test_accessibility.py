@@ -16,6 +16,12 @@ RULES = {
     "light": FOUND | {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]},
     "dark": FOUND | {"runOnly": {"type": "rule", "values": ["color-contrast"]}},      # all else has no theme
 }
+# chosen boxes and circles that look as if they were not; the browser's own are seen
+WITHOUT_TICK = """() => [...document.querySelectorAll(":is([type=checkbox], [type=radio]):checked")]
+    .filter((box) => box.checkVisibility({ visibilityProperty: true, opacityProperty: true }))
+    .filter((box) => getComputedStyle(box).appearance === "none" && box.getBoundingClientRect().width > 2)
+    .filter((box) => getComputedStyle(box).backgroundColor === "rgba(0, 0, 0, 0)")
+    .map((box) => box.id || box.name || box.closest("label")?.textContent.trim() || box.outerHTML)"""
 State = Callable[[Page], object]
 
 
@@ -28,6 +34,7 @@ def complaints(page: Page, state: str) -> list[str]:
         for rule in Axe().run(page, options=rules).response["violations"]:
             places = [node["html"][:160] for node in rule["nodes"][:3]]
             found.append(f"{state}, {theme}: {rule['id']} ({len(rule['nodes'])}): {places}")
+        found += [f"{state}, {theme}: no tick is seen at {name}" for name in page.evaluate(WITHOUT_TICK)]
     return found
 
 

@@ -14,6 +14,7 @@
   // holds HTML is drawn as a column, what a store fills controls by as an unseen button.
   const BRIDGE = /^easel\.store\('(\w+)'\)\.connect\(\(\) => trigger\('fill'\)\)$/;
   const PLAIN = "${value}";
+  const LOOK = "prose gradio-style";      // gradio's look of what is in HTML: of ticks, of tables
   const anyOf = (kind) => whole.components.find(({ type }) => type === kind);
   const kinds = { column: anyOf("column"), button: anyOf("button") };
   const held = new Map();         // element id → HTML that is put into it
@@ -54,7 +55,7 @@
       const place = document.getElementById(element);
       if (place && !place.dataset.held) {
         place.dataset.held = "yes";
-        place.insertAdjacentHTML("beforeend", `<div class="html-container"><div class="prose">${html}</div></div>`);
+        place.insertAdjacentHTML("beforeend", `<div class="html-container"><div class="${LOOK}">${html}</div></div>`);
       }
     }
     for (const [element, store] of connecting) {
