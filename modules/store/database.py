@@ -16,6 +16,7 @@ from modules.store.migrations import MIGRATIONS, Migration
 
 OWNER_ALONE = 0o600      # permissions
 BUSY_SECONDS = 30      # waiting time for another process's transaction
+MOST_MEMORY = 64 * 2**20      # bytes of what is kept of all databases together; each account has one of its own
 
 
 class Database:
@@ -88,6 +89,8 @@ class Database:
         return opened_writer(self.path)
 
     def _keep_writer(self, writer: KeptConnection) -> None:
+        """Keep a connection that is free, without the pages that its transaction has read."""
+        writer.connection.execute("PRAGMA shrink_memory")
         with self._taking:
             spare, self._writer = self._writer, writer
         if spare:
@@ -110,6 +113,7 @@ def kept_connection(path: Path) -> KeptConnection:
     file = file_identity(path)      # first: a file that takes its place meanwhile is noticed at the next use
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False)
     connection.row_factory = sqlite3.Row
+    connection.execute(f"PRAGMA soft_heap_limit = {MOST_MEMORY}")
     return KeptConnection(connection, file)
 
 

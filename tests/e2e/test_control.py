@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from modules.imaging.control.poses import PosedPerson, points_of, pose_map
 
@@ -208,6 +208,26 @@ def test_a_scribble_that_the_server_did_not_take_changes_nothing_of_the_unit_and
     use.click()
     expect(page.locator(f"#{UNIT}_enabled")).to_be_checked()
     expect(module).to_have_value("none")
+
+
+def test_generate_waits_for_a_picture_that_is_still_on_its_way(page: Page) -> None:
+    opened(page, "controlnet")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/easel/v1/inputs", hold)
+    page.locator(f"#{UNIT} input[type=file]").first.set_input_files(SHAPES)
+    page.locator("#txt2img_prompt textarea").fill("a red circle")
+    with page.expect_request("**/easel/v1/jobs") as asked:
+        page.locator("#txt2img_generate").click()
+        expect(page.locator("#txt2img_generate")).to_have_attribute("aria-busy", "true")
+        while not held:
+            page.wait_for_timeout(50)
+        held[0].continue_()
+    [unit, *_] = json.loads(asked.value.post_data)["fields"]["control"]
+    assert unit["enabled"] and kept_levels(page, unit["image"]).any()
 
 
 def test_weights_by_layer_are_numbers_or_say_what_they_should_be(page: Page) -> None:

@@ -1,7 +1,7 @@
 // A picture of a unit: chosen, dropped or pasted, sent to the server at once, shown small.
 import { h, iconButton, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
-import { reasonOf, server } from "../core/server.js";
+import { arrived, reasonOf, server } from "../core/server.js";
 
 export class PictureBox {
   /** changed: called with the picture's name on the server, "" if it was taken away */
@@ -67,6 +67,7 @@ export class PictureBox {
 
   /** The picture as a Blob; null if there is none, or it is no longer kept. */
   async content() {
+    await arrived();
     if (!this.name) return null;
     if (!this.seen.has(this.name)) {
       const reply = await fetch(server.input(this.name)).catch(() => null);

@@ -106,6 +106,18 @@ export const addressOf = (path) => new URL(path, BASE).href;
 export const query = (wishes) =>
   new URLSearchParams(Object.entries(wishes).filter(([, value]) => value !== "" && value !== null));
 
+const coming = new Set();      // pictures on their way to the server
+
+function onItsWay(sending) {
+  const over = () => coming.delete(sending);
+  coming.add(sending);
+  sending.then(over, over);
+  return sending;
+}
+
+/** Resolves once the pictures that were sent before have arrived, or have not. */
+export const arrived = () => Promise.allSettled([...coming]);
+
 export const server = {
   state: (checkpoint, seen) => ask(`state?${new URLSearchParams({ checkpoint, seen })}`),
   choose: (values) => ask("choice", "POST", values),
@@ -151,7 +163,7 @@ export const server = {
   tokens: (prompt, steps, is_positive) => ask("tokens", "POST", { prompt, steps, is_positive }),
   readInfotext: (text, tab, now = {}, source = {}) => ask("read-infotext", "POST", { text, tab, now, ...source }),
   compareManifest: (manifest) => ask("compare-manifest", "POST", { manifest }),
-  keep: async (file) => ask("inputs", "POST", { image: await dataUrl(file) }),
+  keep: (file) => onItsWay(dataUrl(file).then((image) => ask("inputs", "POST", { image }))),
   input: (name) => addressOf(`inputs/${name}`),
   interrogate: (image) => ask("../../sdapi/v1/interrogate", "POST", { image }),
   pngInfo: (image) => ask("../../sdapi/v1/png-info", "POST", { image }),

@@ -3,7 +3,7 @@ import { startCards } from "../cards/cards.js";
 import { startFolds } from "../control/folds.js";
 import { byId, pause, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
-import { Lost, reasonOf, server } from "../core/server.js";
+import { arrived, Lost, reasonOf, server } from "../core/server.js";
 import { PlotForm } from "../plots/plot_form.js";
 import { startPrompts } from "../prompt/boxes.js";
 import { nameStylesList } from "../styles/write.js";
@@ -105,6 +105,7 @@ export class GenerationTab {
   async submit(patch = {}) {
     await pause(0);                // that it is busy is drawn before the work begins
     await this.prepare?.();        // pictures go to the server first
+    await arrived();               // those of the folds are on their way since they were chosen
     await this.form.now();
     return server.begin(this.form.request(patch));
   }
