@@ -13,6 +13,7 @@ from PIL import Image
 
 from modules.app.galleries import Galleries
 from modules.base.border import logged, outcome
+from modules.base.errors import NotFound
 from modules.gallery.gallery import JobOrigin
 from modules.gallery.index import PictureRow
 from modules.gallery.thumbnails import looks_of
@@ -55,11 +56,14 @@ class PictureRecorder:
         if record is None:
             return
         gallery = self.galleries.of(record.owner)
-        number = gallery.record(Path(output.path), JobOrigin(job, output.index, output.infotext))
-        if number is not None:
-            row = gallery.index.picture(number)
-            gallery.looks.of(row)
-            self.find_parents(record.owner, row)
+        try:
+            number = gallery.record(Path(output.path), JobOrigin(job, output.index, output.infotext))
+            if number is not None:
+                row = gallery.index.picture(number)
+                gallery.looks.of(row)
+                self.find_parents(record.owner, row)
+        except (FileNotFoundError, NotFound):
+            log.info("Picture %d of job %s was deleted before it was in the library", output.index, job)
 
     def find_parents(self, owner: str, row: PictureRow) -> None:
         """Record from which picture of the library a picture was made, by how the pictures look that its job was sent.

@@ -182,6 +182,12 @@ def test_a_scan_knows_the_jobs_of_pictures_that_were_made_before_the_library_was
     assert library.index.texts(row.id)[1] == infotext("as it was")
 
 
+def test_a_picture_that_is_deleted_before_it_is_recorded_is_in_no_library_and_no_error(recorder):
+    mine = account_paths(recorder.paths, "ann")
+    made(recorder, "j", mine.outputs / "txt2img-images/gone.png", "txt2img", {})
+    assert recorder.galleries.of("ann").search.page(Wanted(), 0, 9).total == 0
+
+
 def test_what_is_not_saved_is_in_no_library(recorder):
     output = OutputRecord(0, str(recorder.paths.cache / "x.png"), "", {}, False)
     recorder.note("j", output)
