@@ -168,8 +168,10 @@ class JobRunner:
 
     def begin(self, spec: JobSpec, plan: JobPlan) -> None:
         """Hand the pictures of a planned job to the engine."""
-        own = share_of(plan.grids.order or plan.numbers, spec.share)
-        progress = JobProgress(spec, plan, set(own) - set(spec.done))
+        # by the numbers of all: a worker that finds a file gone leaves the other parts as they are
+        everything = plan.grids.order or range(max(len(plan.plans), spec.pictures))
+        own = set(share_of(everything, spec.share)) & set(plan.numbers)
+        progress = JobProgress(spec, plan, own - set(spec.done))
         if plan.numbers:
             self._begin(progress)
         else:                            # a plot without values

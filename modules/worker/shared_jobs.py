@@ -43,13 +43,14 @@ def can_be_shared(spec: JobSpec) -> bool:
     """Return whether the pictures of a job are independent of each other, and nobody judges them together."""
     params: Mapping[str, Any] = spec.params
     checked = spec.settings.get(safety_setting(spec.role), SAFETY_OFF) != SAFETY_OFF
-    drawn = spec.kind in ("txt2img", "img2img") and not params.get("batch")
+    drawn = spec.kind in ("txt2img", "img2img")
     return drawn and not spec.alone and not checked and params.get("script_name") not in OF_PASSES
 
 
 def wants_grids(spec: JobSpec) -> bool:
-    """Return whether there may be grids to make once all pictures are there."""
-    return bool(spec.params.get("script_name") or spec.settings.get("return_grid") or spec.settings.get("grid_save"))
+    """Return whether there may be grids to make once all pictures are there; a batch of files has none."""
+    wanted = spec.params.get("script_name") or spec.settings.get("return_grid") or spec.settings.get("grid_save")
+    return bool(wanted and not spec.params.get("batch"))
 
 
 @dataclass

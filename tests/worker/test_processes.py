@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
+from base64 import b64encode
 
 import numpy as np
 import psutil
@@ -11,6 +13,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.servers import until
+from modules.app.jobs import OPEN, PAUSED
 from modules.engine.messages import READY
 from modules.worker import pace
 from tests.servers import serving, settled, with_tiny_model
@@ -54,10 +57,10 @@ def sharing(pair):
     pair.app.jobs.worker.most_sharers = 1
 
 
-def ask(client, person, model, **fields):
+def ask(client, person, model, kind="txt2img", **fields):
     fields = {"prompt": "a red circle", "seed": 7, "steps": 4, "width": 64, "height": 64, **fields}
     settings = {"sd_model_checkpoint": model}
-    body = {"kind": "txt2img", "fields": fields, "settings": settings}
+    body = {"kind": kind, "fields": fields, "settings": settings}
     reply = client.post("/easel/v1/jobs", json=body, auth=AUTH[person])
     assert reply.status_code == 200, reply.text
     return reply.json()["job"]
@@ -135,6 +138,29 @@ def test_two_workers_make_one_job_and_its_pictures_texts_and_grids_are_those_of_
 def pixels(path):
     with Image.open(path) as opened:
         return np.asarray(opened).astype(int)
+
+
+def send_picture(client, number):
+    content = io.BytesIO()
+    Image.new("RGB", (64, 64), (20 * number, 0, 0)).save(content, "PNG")
+    image = b64encode(content.getvalue()).decode()
+    return client.post("/easel/v1/inputs", json={"image": image}, auth=AUTH["bob"]).json()["name"]
+
+
+def test_two_workers_make_a_batch_of_files_and_leave_out_the_one_that_is_gone(sharing):
+    sent = [{"image": send_picture(sharing, number), "file": f"{number:02}.png"} for number in range(12)]
+    fields = {"kind": "img2img", "batch_source": "upload", "batch_sent": sent, "denoising_strength": 0.5}
+    used = [member.used for member in sharing.app.jobs.worker.members]
+    sharing.app.queue.set_mode(PAUSED)
+    job = ask(sharing, "bob", "tiny-sd1", **fields)
+    [kept] = sharing.app.flags.paths.cache.rglob(sent[9]["image"])
+    kept.unlink()
+    sharing.app.queue.set_mode(OPEN)
+    told = settled(sharing, job, auth=AUTH["bob"])
+    assert told["state"] == "done" and [each["index"] for each in told["pictures"]] == [*range(9), 10, 11], told
+    [warning] = told["warnings"]
+    assert warning.startswith("09.png was left out.")
+    assert all(member.used > before for member, before in zip(sharing.app.jobs.worker.members, used, strict=True))
 
 
 def test_a_kill_of_one_of_two_costs_its_part_alone_and_no_picture_is_lost_or_doubled(sharing):

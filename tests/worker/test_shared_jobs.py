@@ -163,13 +163,20 @@ def test_without_grids_nobody_is_asked_for_them():
     assert NO_PICTURES not in [part for worker in studio.workers for part in worker.given] and studio.of(Ended)
 
 
+def test_a_batch_of_files_is_made_by_several_and_has_no_grids():
+    studio = Studio("x", "x")
+    studio.pool.submit(job(params={"batch": {"entries": [{}] * 8}}))
+    studio.draw()
+    assert [worker.given for worker in studio.workers] == [[(0, 2)], [(1, 2)]] and studio.of(Ended)
+
+
 @pytest.mark.parametrize(
     "spec",
     [
-        job(1), job(kind="extras"), job(alone=True), job(params={"script_name": "Loopback"}), job(params={"batch": {"entries": []}}),
+        job(1), job(kind="extras"), job(alone=True), job(params={"script_name": "Loopback"}),
         job(settings={"safety_checker_administrator": "Blur"}),
     ],
-    ids=["one picture", "no drawing", "after a death", "in turn", "files", "judged together"],
+    ids=["one picture", "no drawing", "after a death", "in turn", "judged together"],
 )
 def test_what_belongs_together_is_made_by_one(spec):
     studio = Studio("x", "x")
