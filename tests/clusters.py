@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from ray.cluster_utils import Cluster
 from modules.commands.cluster_host import MACHINE_FLAGS
 from modules.settings.flags import parse_flags
 from modules.settings.told_flags import public_flags
-from modules.worker.cluster.ray_cluster import SHARED_RESOURCE, SLOT_RESOURCE
+from modules.worker.cluster.ray_cluster import SHARED_RESOURCE, SLOT_RESOURCE, ray_patience
 
 SMALL = {"object_store_memory": 100 * 2**20}
 
@@ -22,6 +23,7 @@ class Machines:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        os.environ.update(ray_patience(os.environ))      # nodes are started from here, on a busy machine too
         head = {"num_cpus": 1, "include_dashboard": False, **SMALL}
         self.cluster = Cluster(initialize_head=True, head_node_args=head)
 
