@@ -14,7 +14,6 @@
   // holds HTML is drawn as a column, what a store fills controls by as an unseen button.
   const BRIDGE = /^easel\.store\('(\w+)'\)\.connect\(\(\) => trigger\('fill'\)\)$/;
   const PLAIN = "${value}";
-  const LOOK = "prose gradio-style";      // gradio's look of what is in HTML: of ticks, of tables
   const anyOf = (kind) => whole.components.find(({ type }) => type === kind);
   const kinds = { column: anyOf("column"), button: anyOf("button") };
   const held = new Map();         // element id → HTML that is put into it
@@ -49,13 +48,23 @@
     });
   }
 
+  /** HTML inside the elements that give it gradio's look: of ticks, of tables. */
+  function inGradiosLook(html) {
+    const outer = document.createElement("div"), inner = document.createElement("div");
+    outer.className = "html-container";
+    inner.classList.add("prose", "gradio-style");
+    inner.innerHTML = html;
+    outer.append(inner);
+    return outer;
+  }
+
   /** What is drawn by now gets its HTML, and its store. */
   function furnish() {
     for (const [element, html] of held) {
       const place = document.getElementById(element);
       if (place && !place.dataset.held) {
         place.dataset.held = "yes";
-        place.insertAdjacentHTML("beforeend", `<div class="html-container"><div class="${LOOK}">${html}</div></div>`);
+        place.append(inGradiosLook(html));
       }
     }
     for (const [element, store] of connecting) {
