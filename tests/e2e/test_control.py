@@ -267,7 +267,7 @@ def test_a_pose_is_dragged_and_the_request_carries_the_map_of_it(page: Page) -> 
     unit, dialog = page.locator(f"#{UNIT}"), page.locator(".pose-dialog")
     unit.get_by_role("button", name="Edit a pose").click()
     nose = dialog.locator("svg circle").first
-    before = nose.bounding_box()
+    before = resting_place(page, nose)
     place = before["x"] + before["width"] / 2, before["y"] + before["height"] / 2
     page.mouse.move(*place)
     page.mouse.down()
