@@ -264,14 +264,14 @@ class KillLoop:
             if db.execute("PRAGMA integrity_check").fetchone() != ("ok",):
                 self.fault("the database is damaged")
             rows = {path for (path,) in db.execute("SELECT path FROM outputs WHERE saved = 1")}
-            deaths: dict[str, int] = dict(db.execute("SELECT id, deaths FROM jobs").fetchall())
-            errors: dict[str, str] = dict(db.execute("SELECT id, error FROM jobs").fetchall())
+            ends = {job: (deaths, error) for job, deaths, error in db.execute("SELECT id, deaths, error FROM jobs")}
         files = {str(path) for path in (self.data / "outputs").rglob("*.png")}
         if rows != files:
             self.fault(f"{len(rows - files)} pictures have no file, {len(files - rows)} files no record")
         for job in self.jobs.values():
-            if job.state == "failed" and deaths.get(job.id, 0) < 2 or job.state == "interrupted":
-                self.fault(f"{job.id} ended as {job.state} after {deaths.get(job.id)} deaths: {errors.get(job.id)}")
+            deaths, error = ends.get(job.id, (0, None))
+            if job.state == "failed" and deaths < 2 or job.state == "interrupted":
+                self.fault(f"{job.id} ended as {job.state} after {deaths} deaths: {error}")
         if left := list(self.data.rglob("*.tmp")):
             self.fault(f"{len(left)} half-written files are left, {left[0]}")
 

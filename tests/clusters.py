@@ -23,7 +23,7 @@ class Machines:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        os.environ.update(ray_patience(os.environ))      # nodes are started from here, on a busy machine too
+        os.environ.update(ray_patience(os.environ))      # the head is started from here, on a busy machine too
         head = {"num_cpus": 1, "include_dashboard": False, **SMALL}
         self.cluster = Cluster(initialize_head=True, head_node_args=head)
 

@@ -8,12 +8,11 @@ import os
 import shutil
 import socket
 from collections.abc import Mapping
-from ipaddress import IPv4Address
 
 from modules.base.bootstrap import hand_over, say
 from modules.base.errors import Invalid
 from modules.commands.cluster_host import KEPT_GIGABYTES, MACHINE_FLAGS, MACHINE_FOLDER, STORE_FOLDER
-from modules.settings.flag_types import port_number
+from modules.settings.flag_types import ipv4_address, port_number
 from modules.settings.flags import ROOT, Flags, Parser, unknown_argument
 from modules.settings.told_flags import public_flags
 from modules.worker.cluster.machine_files import KEEP_GIGABYTES
@@ -56,7 +55,7 @@ def worker_parser() -> argparse.ArgumentParser:
         help=f"the port of a cluster that begins (default: {HEAD_PORT})",
     )
     parser.add_argument(
-        "--node-ip-address", type=ip_address, metavar="ADDRESS",
+        "--node-ip-address", type=ipv4_address, metavar="ADDRESS",
         help="by which the other machines reach this one (default: that of the network which leads to them)",
     )
     parser.add_argument("--slots", type=slots, default=1, metavar="N", help="workers, one a GPU (default: 1)")
@@ -74,13 +73,6 @@ def slots(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text[:3]) <= MOST_SLOTS:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of workers from 1 to {MOST_SLOTS}")
     return int(text)
-
-
-def ip_address(text: str) -> str:
-    try:
-        return str(IPv4Address(text))
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no address such as 192.168.1.10") from error
 
 
 def how_to_join(environment: Mapping[str, str], chosen: argparse.Namespace) -> str:

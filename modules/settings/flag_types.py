@@ -119,6 +119,13 @@ def network_list(text: str) -> tuple[str, ...]:
         ) from error
 
 
+def ipv4_address(text: str) -> str:
+    try:
+        return str(ipaddress.IPv4Address(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no address such as 192.168.1.10") from error
+
+
 def host_list(text: str) -> tuple[str, ...]:
     """Parse names without scheme and port, separated by commas."""
     for name in between_commas(text):

@@ -7,7 +7,7 @@ import socket
 
 from modules.base.own_addresses import own_addresses
 
-OUTSIDE = "192.0.2.1"      # a documentation address (RFC 5737): the way there is the way out, nothing is sent
+OUTSIDE_ADDRESS = "192.0.2.1"      # a documentation address (RFC 5737): the way there is the way out, nothing is sent
 
 
 def node_address(head: str = "") -> str:
@@ -16,8 +16,8 @@ def node_address(head: str = "") -> str:
     head: `HOST:PORT` of the machine where the cluster began; "" where it begins here
     """
     host = head.rpartition(":")[0] or head
-    found = [address_towards(host or OUTSIDE), *own_addresses()]
-    return next((address for address in found if is_seen(address)), "")
+    found = [address_towards(host or OUTSIDE_ADDRESS), *own_addresses()]
+    return next((address for address in found if is_reachable(address)), "")
 
 
 def address_towards(host: str) -> str:
@@ -30,7 +30,7 @@ def address_towards(host: str) -> str:
         return str(probe.getsockname()[0])
 
 
-def is_seen(address: str) -> bool:
+def is_reachable(address: str) -> bool:
     """Return whether others may reach an IPv4 address, unlike one of this machine alone."""
     found = ipaddress.ip_address(address) if address else None
     return found is not None and found.version == 4 and not (

@@ -104,10 +104,15 @@ export class GenerationTab {
   /** Throws Refused or Lost. */
   async submit(patch = {}) {
     await pause(0);                // that it is busy is drawn before the work begins
-    await this.prepare?.();        // pictures go to the server first
+    return server.begin(await this.request(patch));
+  }
+
+  /** What the form asks for as it stands, with `patch` instead of some of it; its pictures go to the server first. */
+  async request(patch = {}) {
+    await this.prepare?.();
     await arrived();               // those of the folds are on their way since they were chosen
     await this.form.now();
-    return server.begin(this.form.request(patch));
+    return this.form.request(patch);
   }
 
   follow({ job, notes = [] }) {

@@ -77,9 +77,7 @@ async function queueVariants(tab) {
   });
   if (!wanted) return;
   try {
-    await tab.prepare?.();
-    await tab.form.now();
-    const request = tab.form.request(), begun = [];
+    const request = await tab.request(), begun = [];
     for (let i = 0; i < wanted.count; i++)
       begun.push(await server.begin({ ...request, fields: { ...request.fields, seed: -1 } }));
     for (const { job } of begun) tab.line.join(job);
