@@ -58,7 +58,7 @@ def opened(page: Page) -> Iterator[str]:
 def cut_labels(page: Page) -> list[str]:
     """Labels that are cut once the tab is laid out."""
     with suppress(TookTooLong):
-        page.wait_for_function(f"!({CUT})().length", timeout=30_000)
+        page.wait_for_function(f"!({CUT})().length", polling=250, timeout=30_000)      # ms
     return page.evaluate(CUT)
 
 

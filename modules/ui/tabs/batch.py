@@ -31,7 +31,7 @@ def batch_controls(words: Words) -> dict[str, Component]:
 
 def build(form: Form[Any], flags: Flags, words: Words) -> None:
     """Build A1111's two ways to name the pictures, and the choice of what is taken from their generation data."""
-    with gr.Tabs(elem_id=f"{TAB}_source"):
+    with gr.Tabs(elem_id=f"{TAB}_source", overflow_behavior="wrap"):
         with gr.Tab(words("Upload"), id=f"{TAB}_upload", elem_id=f"{TAB}_upload_tab"):
             gr.HTML('<div class="batch-place"></div>', elem_id=f"{TAB}_upload", padding=False)
         with gr.Tab(words("From directory"), id=f"{TAB}_from_dir", elem_id=f"{TAB}_from_dir_tab", render_children=True):

@@ -39,7 +39,7 @@ def build(flags: Flags, form: Form[ExtrasBatch], words: Words) -> None:
 
 def picture_inputs(flags: Flags, form: Form[ExtrasBatch], words: Words) -> None:
     """Build the inputs: uploads, or a folder of the server."""
-    with gr.Tabs(elem_id=f"mode_{TAB}"):
+    with gr.Tabs(elem_id=f"mode_{TAB}", overflow_behavior="wrap"):
         with gr.Tab(words("Pictures"), id="single_image", elem_id=f"{TAB}_single_tab"):
             gr.HTML(elem_id=f"{TAB}_image", padding=False)
         with gr.Tab(

@@ -101,7 +101,7 @@ def img2img_settings(form: ScriptedForm[Img2ImgBatch], words: Words) -> None:
 
 def picture_editors(flags: Flags, form: ScriptedForm[Img2ImgBatch], words: Words) -> None:
     """Build an editor for each way to use one picture, and the tab for many."""
-    with gr.Tabs(elem_id="mode_img2img"):
+    with gr.Tabs(elem_id="mode_img2img", overflow_behavior="wrap"):
         for title, elem_id, kind in MODES:
             with gr.Tab(words(title), id=elem_id, elem_id=elem_id):
                 gr.HTML(f'<div class="editor-place" data-kind="{kind}"></div>', padding=False)

@@ -91,7 +91,7 @@ def training_facts(controls: Mapping[str, Component]) -> dict[str, Any]:
 
 
 def build(controls: Mapping[str, Component], words: Words) -> None:
-    with gr.Tabs(elem_id="train_tabs"):
+    with gr.Tabs(elem_id="train_tabs", overflow_behavior="wrap"):
         with gr.Tab(words("Train with Easel"), id="easel_training", elem_id="tab_easel_training"):
             gr.HTML(elem_id="training_page", padding=False)
         for title, tab, part in sub_tabs():

@@ -1,6 +1,6 @@
-// gradio measures which tabs of a row fit as it draws the row, which may not have its width yet: all of them stay then,
+// gradio measures which tabs of a row with a menu fit as it draws the row, which may not have its width yet: all stay,
 // each cut. It measures anew once the window has another size, so that is what it is told while a row has cut tabs.
-const LOOKS = [100, 1000, 4000, 10_000, 20_000];      // ms after a row has got a width: a busy page draws late
+const LOOKS = [100, 1000, 4000];      // ms after a row has got a width
 
 const watched = new WeakSet();
 const isCut = (row) => [...row.querySelectorAll("[role=tab]")].some((tab) => tab.scrollWidth > tab.clientWidth + 1);
