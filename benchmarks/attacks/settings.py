@@ -48,13 +48,13 @@ def changed_in_mid_job(target: Target) -> str:
     """The administrator changes everybody's settings while a job runs: its later pictures are as its first."""
     admin = target.clients["admin"]
     before = {name: admin.get("/sdapi/v1/options").json()[name] for name in IN_MID_JOB}
-    alone = pictures_of_job(target, target.ask("alice", steps=40, n_iter=4))
-    job = target.ask("alice", steps=40, n_iter=4)
-    wait_for(lambda: target.job("alice", job)["made"] == 1)
+    alone = pictures_of_job(target, target.ask("alice", steps=40, n_iter=8))
+    job = target.ask("alice", steps=40, n_iter=8)
+    wait_for(lambda: target.job("alice", job)["made"])
     reply = admin.post("/sdapi/v1/options", json=dict(IN_MID_JOB))
     must(reply.status_code == 200, f"the change got {reply.status_code} {reply.text:.200}")
     must(pictures_of_job(target, job) == alone, "its pictures are others than without the change")
-    later = pictures_of_job(target, target.ask("alice", steps=40, n_iter=4))
+    later = pictures_of_job(target, target.ask("alice", steps=40, n_iter=8))
     admin.post("/sdapi/v1/options", json=before)
     must(later != alone, "the next job does not have the new settings")
     return "the running job's pictures as without the change, the next job's by the new settings"

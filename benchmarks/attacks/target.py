@@ -53,6 +53,8 @@ class Target:
         self.clients: dict[str, httpx.Client] = {}
         self.begin()
         self.reference = self.pixels(self.draw("admin"))
+        for client in self.clients.values():      # the first look opens an account's library, which stays open
+            client.get("/easel/v1/library")
 
     # Its life
 
