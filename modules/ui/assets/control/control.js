@@ -1,5 +1,6 @@
 // ControlNet's fold in a tab: its units side by side, each a tab whose name tells its state.
-import { bringIntoView, byId, h, t } from "../core/dom.js";
+import { bringIntoView, byId, t } from "../core/dom.js";
+import { FormTabs } from "./form_tabs.js";
 import { UnitForm } from "./unit.js";
 
 const LEAST_MAP = 512;      // pixels of the shorter side of what is drawn by hand, as preprocessors make maps
@@ -19,59 +20,25 @@ export class ControlUnits {
       checkpoint: () => form.get("sd_model_checkpoint") ?? "",
       count: (number) => form.fill({ n_iter: number, batch_size: 1 }),
     };
-    Object.assign(this, { tab, form, own: null });
-    this.units = Array.from({ length: count }, (_, number) => new UnitForm(tab, number, () => this.changed(), place));
-    this.tabs = h("div.control-tabs", { role: "tablist" });
-    this.buttons = this.units.map((_, number) =>
-      h("button", { type: "button", role: "tab", onclick: () => this.open(number) }));
-    this.tabs.append(...this.buttons);
+    Object.assign(this, { tab, form });
+    this.units = Array.from({ length: count }, (_, number) =>
+      new UnitForm(tab, number, () => this.tabs.changed(), place));
     const fold = byId(`${tab}_controlnet`);
-    fold.querySelector(".control-place").append(this.tabs, ...this.units.map(({ element }) => element));
-    if (fold.querySelector("details").open) this.load();
-    else fold.addEventListener("click", () => this.load(), { once: true });      // unopened, it costs nothing
-    form.onChange((values) => this.take(values.control ?? []));
-    this.open(0);
-    this.take(form.get("control") ?? []);
-  }
-
-  open(number) {
-    this.units.forEach(({ element }, place) => { element.hidden = place !== number; });
-    this.buttons.forEach((button, place) => button.setAttribute("aria-selected", String(place === number)));
+    this.tabs = new FormTabs(fold, form, "control", this.units, {
+      title: (n) => t("Unit {n}", { n }), load: () => this.load(),
+    });
+    fold.querySelector(".control-place").append(this.tabs.row, ...this.units.map(({ element }) => element));
+    this.tabs.follow();
   }
 
   async load() {
     for (const unit of this.units) await unit.load();
   }
 
-  /** The units as the form has them; those that nobody touched say nothing. A plot may switch on what is off here. */
-  changed() {
-    const last = this.units.findLastIndex(({ values }) => values.enabled || values.image);
-    this.own = this.units.slice(0, last + 1).map(({ values }) => values);
-    this.form.fill({ control: this.own });
-    this.name();
-  }
-
-  /** What somebody else put into the form, such as pasted data. */
-  take(control) {
-    if (control === this.own) return this.name();
-    this.own = control;
-    this.units.forEach((unit, place) => unit.take(control[place] ?? {}));
-    if (control.length) this.load();
-    this.name();
-  }
-
-  name() {
-    this.units.forEach((unit, number) => {
-      const { enabled } = unit.values;
-      this.buttons[number].textContent = t("Unit {n}", { n: number }) + (enabled ? ` [${unit.summary}]` : "");
-      this.buttons[number].classList.toggle("on", enabled);
-    });
-  }
-
   /** A picture's file into the first unit that has none. */
   async receive(file) {
     const found = this.units.find(({ values }) => !values.image) ?? this.units[0];
-    this.open(this.units.indexOf(found));
+    this.tabs.open(this.units.indexOf(found));
     this.load();
     await found.picture.keep(file);
     this.reveal();
@@ -80,7 +47,7 @@ export class ControlUnits {
   /** Values into the first unit, which is shown. */
   put(unit) {
     this.form.fill({ control: [unit] });
-    this.open(0);
+    this.tabs.open(0);
     this.reveal();
   }
 

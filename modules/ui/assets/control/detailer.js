@@ -4,6 +4,7 @@ import { notice } from "../core/notices.js";
 import { ask, reasonOf, server } from "../core/server.js";
 import { DetailerTabForm } from "./detailer_tab.js";
 import { FindEditor } from "./find_editor.js";
+import { FormTabs } from "./form_tabs.js";
 
 const TABS = 4;
 const ASK_AGAIN = 250;      // ms between two looks at a job
@@ -15,32 +16,30 @@ const COMMON = [
 
 export class Detailer {
   constructor(owner) {
-    Object.assign(this, { owner, form: owner.form, own: null });
-    this.tabs = Array.from({ length: TABS }, (_, number) =>
-      new DetailerTabForm(owner.tab, number, () => this.changed(), () => this.look()));
-    this.buttons = this.tabs.map((_, number) =>
-      h("button", { type: "button", role: "tab", onclick: () => this.open(number) }));
+    Object.assign(this, { owner, form: owner.form });
+    this.forms = Array.from({ length: TABS }, (_, number) =>
+      new DetailerTabForm(owner.tab, number, () => this.tabs.changed(), () => this.look()));
     this.only = h("input", { type: "checkbox", onchange: () => this.form.fill({ detailer_only: this.only.checked }) });
     this.editor = new FindEditor((boxes) => this.paint(boxes));
     const fold = byId(`${owner.tab}_detailer`);
+    this.tabs = new FormTabs(fold, this.form, "detailer", this.forms, {
+      title: (place) => t("Tab {n}", { n: place + 1 }), load: () => this.load(),
+    });
     fold.querySelector(".control-place").append(
-      h("div.control-tabs", { role: "tablist" }, ...this.buttons),
+      this.tabs.row,
       owner.tab === "img2img"
         ? h("label.control-checks", {}, this.only, t("Skip img2img: paint nothing but the finds"))
         : "",
-      ...this.tabs.map(({ element }) => element), this.editor.element);
-    if (fold.querySelector("details").open) this.load();
-    else fold.addEventListener("click", () => this.load(), { once: true });      // unopened, it costs nothing
-    this.form.onChange((values) => this.take(values.detailer ?? []));
-    this.open(0);
-    this.take(this.form.get("detailer") ?? []);
+      ...this.forms.map(({ element }) => element), this.editor.element);
+    this.tabs.follow();
+    this.form.onChange(() => this.showOnly());
+    this.showOnly();
   }
 
-  open(number) {
-    this.shown = number;
-    this.tabs.forEach(({ element }, place) => { element.hidden = place !== number; });
-    this.buttons.forEach((button, place) => button.setAttribute("aria-selected", String(place === number)));
-  }
+  showOnly() { this.only.checked = Boolean(this.form.get("detailer_only")); }
+
+  /** The form that is shown. */
+  get shown() { return this.forms[this.tabs.shown]; }
 
   async load() {
     try {
@@ -48,7 +47,7 @@ export class Detailer {
         ask("../../adetailer/v1/ad_model"), ask("../../sdapi/v1/samplers"), server.choices(),
         ask("../../controlnet/model_list?update=false"),
       ]);
-      for (const tab of this.tabs) {
+      for (const tab of this.forms) {
         tab.offer("ad_model", ["None", ...detectors]);
         tab.offer("ad_sampler", samplers.map(({ name }) => name));
         tab.offer("ad_checkpoint", ["Use same checkpoint", ...lists.checkpoints.map(([, value]) => value)]);
@@ -59,43 +58,17 @@ export class Detailer {
     }
   }
 
-  /** The tabs as the form has them; those after the last that takes part say nothing. */
-  changed() {
-    const last = this.tabs.findLastIndex(({ takesPart }) => takesPart);
-    this.own = this.tabs.slice(0, last + 1).map(({ request }) => request);
-    this.form.fill({ detailer: this.own });
-    this.name();
-  }
-
-  /** What somebody else put into the form, such as pasted data. */
-  take(detailer) {
-    this.only.checked = Boolean(this.form.get("detailer_only"));
-    if (detailer === this.own) return this.name();
-    this.own = detailer;
-    this.tabs.forEach((tab, place) => tab.take(detailer[place] ?? {}));
-    if (detailer.length) this.load();
-    this.name();
-  }
-
-  name() {
-    this.tabs.forEach((tab, number) => {
-      this.buttons[number].textContent =
-        t("Tab {n}", { n: number + 1 }) + (tab.takesPart ? ` [${tab.values.ad_model}]` : "");
-      this.buttons[number].classList.toggle("on", tab.takesPart);
-    });
-  }
-
   // Finds before they are painted --------------------------------------------------------------------------
 
   /** Look for things in the picture that the tab shows, else in img2img's own. */
   async look() {
-    const tab = this.tabs[this.shown];
-    if (tab.values.ad_model === "None") return notice("detailer", t("Choose a detector first."));
+    const { shown } = this;
+    if (shown.values.ad_model === "None") return notice("detailer", t("Choose a detector first."));
     try {
       const picture = await this.picture();
       if (!picture) return notice("detailer", t("There is no picture yet to look at."));
       const fields = {
-        init_images: [picture.name], detailer_only: true, detailer_finds: true, detailer: [tab.request],
+        init_images: [picture.name], detailer_only: true, detailer_finds: true, detailer: [shown.value],
       };
       const { job } = await server.begin({ kind: "img2img", fields: { ...this.common(), ...fields }, save: false });
       const ended = await endOf(job);
@@ -130,7 +103,7 @@ export class Detailer {
   async paint(boxes) {
     const { name, seed } = this.editor.picture;
     const { settings } = this.form.request();
-    const detailer = [{ ...this.tabs[this.shown].request, ad_boxes: boxes }];
+    const detailer = [{ ...this.shown.value, ad_boxes: boxes }];
     const own = seed === null || seed === undefined || seed === "" ? {} : { seed };
     const fields = { ...this.common(), ...own, init_images: [name], detailer_only: true, detailer };
     try {

@@ -112,7 +112,9 @@ export class DetailerTabForm extends FieldsForm {
     this.show();
   }
 
-  get request() { return { ...this.own, ...this.values }; }
+  get value() { return { ...this.own, ...this.values }; }
 
-  get takesPart() { return this.values.ad_model !== "None" || Boolean(this.own.ad_boxes?.length); }
+  get counts() { return this.values.ad_model !== "None" || Boolean(this.own.ad_boxes?.length); }
+
+  get state() { return this.counts ? this.values.ad_model : ""; }
 }

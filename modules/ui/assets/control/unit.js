@@ -255,10 +255,17 @@ export class UnitForm extends FieldsForm {
     }
   }
 
-  /** What a folded unit tells: its type, or what makes its map. */
-  get summary() {
+  // What its tab tells --------------------------------------------------------------------------------------
+
+  get value() { return this.values; }
+
+  /** A unit that nobody touched says nothing. A plot may switch on what is off here. */
+  get counts() { return Boolean(this.values.enabled || this.values.image); }
+
+  /** Its type, or what makes its map. */
+  get state() {
     const what = this.type === "All" ? this.values.module.split(" ")[0] : t(this.type);
-    return [what, t(this.values.resize_mode)].join(", ");
+    return this.values.enabled ? [what, t(this.values.resize_mode)].join(", ") : "";
   }
 }
 
