@@ -115,6 +115,10 @@ def test_the_files_of_a_run_are_compared_in_a_plot(open_page, zorbs):
     expect(page.locator("#txt2img_prompt textarea")).to_have_value("a zorb <lora:zorb-plot-step00000004:1>")
     values = page.locator("#script_txt2img_xyz_plot_x_values textarea")
     expect(values).to_have_value("<lora:zorb-plot-step00000004:1>, <lora:zorb-plot:1>")
+    open_training(page)
+    page.click("#training_try")      # draws one picture, not the plot
+    expect(page.locator("#txt2img_prompt textarea")).to_have_value("a zorb <lora:zorb-plot:1>")
+    expect(values).to_be_hidden()
 
 
 @pytest.fixture

@@ -48,11 +48,11 @@ export class Outcome {
     return { enabled: false, model: stem(name), module, pixel_perfect: true };
   }
 
-  /** A file into txt2img. */
+  /** A file into txt2img, for one picture. */
   async tryFile(name) {
     lookAgain();
     const tab = await shown("txt2img"), chosen = CHOSEN[this.kind];
-    tab.form.fill({ prompt: this.promptWith(stem(name)), ...(chosen ? { [chosen]: name } : {}) });
+    tab.form.fill({ prompt: this.promptWith(stem(name)), script_name: "", ...(chosen ? { [chosen]: name } : {}) });
     if (this.kind === "controlnet") tab.control.put(this.unitWith(name));
     document.querySelector("#txt2img_prompt textarea")?.focus();
   }
@@ -62,7 +62,8 @@ export class Outcome {
     lookAgain();
     const files = outputs.filter(({ facts: { step } }) => step).map(({ name }) => name);
     const tab = await shown("txt2img"), ids = facts.scripts.txt2img[PLOT], tag = TAGS[this.kind];
-    const values = (tag ? files.map((file) => tag(stem(file))) : files).map(quoted).join(", ");
+    const called = tag ? (file) => tag(stem(file)) : this.kind === "controlnet" ? stem : (file) => file;
+    const values = files.map(called).map(quoted).join(", ");
     if (this.kind === "controlnet") tab.control.put(this.unitWith(files[0]));
     tab.form.fill({
       prompt: this.promptWith(stem(files[0])), script_name: PLOT, [ids.x_type]: AXES[this.kind], [ids.x_values]: values,
