@@ -10,6 +10,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from playwright.sync_api import TimeoutError as TookTooLong
 
+from tests.e2e.conftest import complains
+
 TABS = ("txt2img", "img2img", "extras", "pnginfo", "library", "modelmerger", "ti", "queue", "settings", "extensions")
 WIDTHS = (390, 1280)
 # names that are the same in every language, what a person has made, and what gradio says itself
@@ -38,14 +40,18 @@ CUT = """() => [...document.querySelectorAll("button, summary, h2, h3, legend, [
 
 @pytest.fixture(params=[("zh-CN", width) for width in WIDTHS] + [("de", width) for width in WIDTHS], ids=str)
 def foreign(request, browser: Browser, server: str) -> Iterator[tuple[str, Page]]:
-    """The language, and the page of a browser that asks for it."""
+    """The language, and the page of a browser that asks for it, which complains about nothing."""
     language, width = request.param
+    troubles: list[str] = []
     context = browser.new_context(base_url=server, locale=language, viewport={"width": width, "height": 900})
+    context.on("console", lambda said: troubles.append(said.text) if complains(said) else None)
+    context.on("weberror", lambda problem: troubles.append(str(problem.error)))
     page = context.new_page()
     page.goto("/")
     page.wait_for_selector("html.easel-ready")
     yield language, page
     context.close()
+    assert not troubles
 
 
 def opened(page: Page) -> Iterator[str]:
