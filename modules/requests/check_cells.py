@@ -19,6 +19,7 @@ from modules.params.plot_axes import Variant
 from modules.params.txt2img import Generation
 from modules.plugins.native import known_arguments
 from modules.plugins.native_scripts import all_scripts
+from modules.requests.control import check_annotators
 from modules.requests.detailer import check_detectors
 from modules.requests.extension_axes import extension_axes
 from modules.requests.resolve import NO_FILE_NAMES, resolve_request
@@ -48,7 +49,9 @@ def check_cell(models: Library, standing: Settings, variant: Variant[Any]) -> No
     for kind, name in variant.networks:
         find_network(models, kind, name)
     for unit in enabled_units(request.control):
-        find_control_model(models, unit.model)
+        if unit.needs_model:
+            find_control_model(models, unit.model)
+    check_annotators(request.control, models)
     check_detectors(request.detailer, models)
     change_settings(standing, variant.settings)
     for name, find in FILE_FIELDS.items():

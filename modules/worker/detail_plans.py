@@ -7,8 +7,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from PIL import Image, ImageOps
+
 from modules.base.fields import with_values
 from modules.imaging.masks import read_mask
+from modules.imaging.resize import JUST_RESIZE, LATENT_RESIZE, resize_image
 from modules.library.detectors import detector_notes, find_detector
 from modules.library.library import Library
 from modules.params.control import NO_CONTROL_MODEL, ControlUnit
@@ -75,8 +78,14 @@ def detailed_plan(plan: ImagePlan[Any, Any], detailing: Detailing, load: Load) -
     return replace(plan, after=detailing)
 
 
-def drawn_mask(params: Img2Img, load: Load) -> Any:
-    return read_mask(load(params.mask), params.mask_round)
+def drawn_mask(params: Img2Img, load: Load) -> Image.Image:
+    """Return the mask that finds must meet, as it lies over the picture that was made."""
+    mask = read_mask(load(params.mask), params.mask_round)
+    mask = ImageOps.invert(mask) if params.inpainting_mask_invert else mask
+    if params.detailer_only or params.inpaint_full_res:      # the picture keeps the size that it was sent in
+        return mask
+    mode = JUST_RESIZE if params.resize_mode == LATENT_RESIZE else params.resize_mode
+    return resize_image(mask, mode, (params.width, params.height)).convert("L")
 
 
 def with_notes(plan: ImagePlan[Any, Any], notes: Sequence[str]) -> ImagePlan[Any, Any]:

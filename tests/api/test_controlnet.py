@@ -50,6 +50,21 @@ def test_without_units_that_are_on_the_picture_is_the_plain_one(client):
     assert off == plain
 
 
+def estimated(client, unit, x_type, x_values):
+    arguments = {"x_type": x_type, "x_values": x_values}
+    script = {"name": "X/Y/Z plot", "arguments": arguments}
+    sent = client.post("/easel/v1/inputs", json={"image": SHAPES}).json()["name"]
+    fields = {**SMALL, "control": [{**unit, "image": sent}]}
+    return client.post("/easel/v1/jobs/estimate", json={"kind": "txt2img", "fields": fields, "script": script})
+
+
+def test_a_plots_cells_need_what_their_units_need_and_no_more(client):
+    reference = {"module": "reference_only"}
+    assert estimated(client, reference, "CFG Scale", "3, 4").json()["pictures"] == 2
+    refused = estimated(client, UNIT, "[ControlNet] Preprocessor", "canny, depth_midas")
+    assert refused.status_code == 422 and "depth_midas" in refused.text
+
+
 @pytest.mark.slow
 def test_img2img_gives_its_own_picture(client):
     unit = {name: value for name, value in UNIT.items() if name != "image"}

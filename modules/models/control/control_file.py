@@ -72,6 +72,11 @@ class ControlNetwork:
         """Its weights in bytes."""
         return bytes_of(self.module.parameters())
 
+    def knows(self, task: int) -> bool:
+        """Return whether it follows maps of that type, which only unions tell apart."""
+        types: int = config_of(self.module).num_control_type if self.union else task + 1
+        return task < types
+
     def embedded(self, hint: Tensor, like: Tensor) -> Tensor:
         """Return a hint (3, H, W) as features (C, h, w); they are the same at each step, and computed once."""
         if hint not in self.seen:

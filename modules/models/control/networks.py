@@ -12,10 +12,11 @@ from modules.base.errors import ModelMismatch
 from modules.base.memory import release_memory
 from modules.library.library import Library
 from modules.models.checkpoint.loaded_model import LoadedModel
-from modules.models.control.control_file import AnyControl, load_control_network
+from modules.models.control.control_file import AnyControl, ControlNetwork, load_control_network
 from modules.models.control.image_encoders import ImageEncoder, encoder_of, load_encoder
 from modules.models.control.ip_adapter import IpAdapter
 from modules.models.control.residuals import AddControl, uncontrolled, with_residuals
+from modules.params.control import UNION_TYPES
 from modules.sampling.control import Control, controls_of
 from modules.sampling.image_prompts import ImagePrompt, ReadPictures
 
@@ -110,11 +111,19 @@ def network_key(sha256: str, model: LoadedModel) -> NetworkKey:
 
 
 def check_use(network: AnyControl, control: Control) -> None:
-    """Raise ModelMismatch for an IP-Adapter that is given a map instead of what it read of a picture."""
+    """Raise ModelMismatch for a map that the network cannot follow.
+
+    An IP-Adapter follows what it read of a picture, a union only maps of its types, of which some have fewer.
+    """
     if isinstance(network, IpAdapter) and control.hint.ndim != 2:
         raise ModelMismatch(
             f"{network.name} is an IP-Adapter, which reads the picture itself.",
             "Choose the preprocessor ip-adapter-auto in its unit.",
+        )
+    if isinstance(network, ControlNetwork) and not network.knows(control.task):
+        raise ModelMismatch(
+            f"{network.name} does not know maps of the type {UNION_TYPES[control.task]}.",
+            "Choose another union control type, or a model that knows it.",
         )
 
 

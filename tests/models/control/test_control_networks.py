@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import zipfile
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from modules.library.catalog import ModelFile
 from modules.library.model_kinds import CONTROLNET
 from modules.models.checkpoint.loader import load_checkpoint
 from modules.models.control.control_file import ControlNetwork, control_config, control_names, load_control_network
-from modules.models.control.networks import ControlNetworks
+from modules.models.control.networks import ControlNetworks, check_use
 from modules.models.control.residuals import with_residuals
 from modules.models.unet import predict_batch
 from modules.sampling.control import CONTROL, Control, Controls
@@ -241,6 +242,14 @@ def test_a_hints_features_are_computed_once(model, canny):
         calls += 1
     hook.remove()
     assert (len(asked), calls) == (1, 3)
+
+
+def test_a_union_of_six_types_is_not_given_the_map_of_another(canny):
+    union = ControlNetwork(SimpleNamespace(config=SimpleNamespace(num_control_type=6)), "union.safetensors", union=True)
+    check_use(union, control(task=5))
+    with pytest.raises(ModelMismatch, match="union.safetensors does not know maps of the type Tile"):
+        check_use(union, control(task=6))
+    check_use(canny, control(task=6))      # of one type, whatever a unit says of its map
 
 
 def test_a_unions_row_is_what_diffusers_makes_of_it(model, canny):
