@@ -370,3 +370,21 @@ def test_several_pictures_are_taken_in_turn_by_those_of_a_batch(page: Page, tmp_
     expect(batch).to_be_hidden()
     expect(unit.get_by_role("button", name="Pictures for a batch")).to_be_visible()
     page.locator(f"#{UNIT}_enabled").uncheck()
+
+
+def test_what_pasted_data_have_beyond_the_forms_is_told_and_can_be_left_out(page: Page) -> None:
+    units = ", ".join(f'ControlNet {n}: "Module: canny, Model: easel-canny"' for n in range(5))
+    data = f"a boy\nSteps: 4, Seed: 1, ADetailer model: mtcnn_face, ADetailer boxes: 0.1 0.1 0.5 0.5, {units}"
+    page.locator("#txt2img_prompt textarea").fill(data)
+    page.locator("#paste").click()
+    for fold in ("controlnet", "detailer"):
+        opened(page, fold)
+    more, boxes = page.locator("#txt2img_controlnet .control-rest"), page.locator(".control-boxes").first
+    expect(more).to_contain_text("2 more of the pasted data take part.")
+    expect(boxes).to_contain_text("Painted where boxes by hand are: 1.")
+    more.get_by_role("button").click()
+    boxes.get_by_role("button").click()
+    with page.expect_request("**/easel/v1/jobs") as asked:
+        page.locator("#txt2img_generate").click()
+    fields = json.loads(asked.value.post_data)["fields"]
+    assert len(fields["control"]) == 3 and "ad_boxes" not in fields["detailer"][0]

@@ -15,6 +15,7 @@ function mapSize(width, height) {
 export class ControlUnits {
   constructor(owner, count) {
     const { tab, form } = owner, place = {
+      frame: () => ({ width: Number(form.get("width")), height: Number(form.get("height")) }),
       size: () => mapSize(Number(form.get("width")) || LEAST_MAP, Number(form.get("height")) || LEAST_MAP),
       ground: async () => (await owner.drawing?.())?.image ?? null,
       checkpoint: () => form.get("sd_model_checkpoint") ?? "",
@@ -27,7 +28,8 @@ export class ControlUnits {
     this.tabs = new FormTabs(fold, form, "control", this.units, {
       title: (n) => t("Unit {n}", { n }), load: () => this.load(),
     });
-    fold.querySelector(".control-place").append(this.tabs.row, ...this.units.map(({ element }) => element));
+    fold.querySelector(".control-place").append(
+      this.tabs.row, this.tabs.more, ...this.units.map(({ element }) => element));
     this.tabs.follow();
   }
 

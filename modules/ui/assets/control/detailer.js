@@ -26,7 +26,7 @@ export class Detailer {
       title: (place) => t("Tab {n}", { n: place + 1 }), load: () => this.load(),
     });
     fold.querySelector(".control-place").append(
-      this.tabs.row,
+      this.tabs.row, this.tabs.more,
       owner.tab === "img2img"
         ? h("label.control-checks", {}, this.only, t("Skip img2img: paint nothing but the finds"))
         : "",
@@ -43,13 +43,18 @@ export class Detailer {
 
   async load() {
     try {
-      const [{ ad_model: detectors }, samplers, { lists }, { model_list: nets }] = await Promise.all([
-        ask("../../adetailer/v1/ad_model"), ask("../../sdapi/v1/samplers"), server.choices(),
-        ask("../../controlnet/model_list?update=false"),
-      ]);
+      const [{ ad_model: detectors }, samplers, schedules, { lists }, { model_list: nets }, { module_list: modules }] =
+        await Promise.all([
+          ask("../../adetailer/v1/ad_model"), ask("../../sdapi/v1/samplers"), ask("../../sdapi/v1/schedulers"),
+          server.choices(), ask("../../controlnet/model_list?update=false"),
+          ask("../../controlnet/module_list?alias_names=true"),
+        ]);
       for (const tab of this.forms) {
         tab.offer("ad_model", ["None", ...detectors]);
         tab.offer("ad_sampler", samplers.map(({ name }) => name));
+        tab.offer("ad_scheduler", ["Use same scheduler", ...schedules.map(({ label }) => label)]);
+        tab.offer("ad_vae", ["Use same VAE", ...lists.titled_vaes.map(([, value]) => value)]);
+        tab.offer("ad_controlnet_module", ["None", ...modules.filter((name) => name !== "none")]);
         tab.offer("ad_checkpoint", ["Use same checkpoint", ...lists.checkpoints.map(([, value]) => value)]);
         tab.offer("ad_controlnet_model", ["None", "Passthrough", ...nets]);
       }
@@ -68,7 +73,8 @@ export class Detailer {
       const picture = await this.picture();
       if (!picture) return notice("detailer", t("There is no picture yet to look at."));
       const fields = {
-        init_images: [picture.name], detailer_only: true, detailer_finds: true, detailer: [shown.value],
+        init_images: [picture.name], detailer_only: true, detailer_finds: true,
+        detailer: [{ ...shown.value, ad_boxes: [] }],
       };
       const { job } = await server.begin({ kind: "img2img", fields: { ...this.common(), ...fields }, save: false });
       const ended = await endOf(job);

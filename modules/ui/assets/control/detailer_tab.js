@@ -8,6 +8,8 @@ const MERGES = ["None", "Merge", "Merge and Invert"];
 /** A tab as the form begins with it. */
 export const emptyDetailer = () => ({
   ad_model: "None",
+  ad_model_classes: "",
+  ad_tab_enable: true,
   ad_prompt: "",
   ad_negative_prompt: "",
   ad_confidence: 0.3,
@@ -32,24 +34,34 @@ export const emptyDetailer = () => ({
   ad_cfg_scale: 7,
   ad_use_sampler: false,
   ad_sampler: "DPM++ 2M Karras",
+  ad_scheduler: "Use same scheduler",
   ad_use_checkpoint: false,
   ad_checkpoint: "Use same checkpoint",
+  ad_use_vae: false,
+  ad_vae: "Use same VAE",
+  ad_use_noise_multiplier: false,
+  ad_noise_multiplier: 1,
   ad_use_clip_skip: false,
   ad_clip_skip: 1,
   ad_restore_face: false,
   ad_controlnet_model: "None",
+  ad_controlnet_module: "None",
   ad_controlnet_weight: 1,
+  ad_controlnet_guidance_start: 0,
+  ad_controlnet_guidance_end: 1,
 });
 
 export class DetailerTabForm extends FieldsForm {
   /** finds: called when somebody wants to see the finds first */
   constructor(tab, number, changed, finds) {
     super(`${tab}_detailer_${number}`, emptyDetailer(), changed);
-    this.own = {};      // what pasted data have beyond the form, such as boxes
+    this.own = {};      // what pasted data have beyond the form: boxes by hand
     const more = h("details.control-more", {}, h("summary", {}, t("More: masks, size, steps, model")), this.further());
     this.element = h("div.control-unit", { role: "tabpanel" },
+      h("div.control-checks", {}, this.check("ad_tab_enable", "Enable")),
       h("div.control-row", {}, this.choice("ad_model", "Detector"),
         iconButton("sparkles", t("Show what is found in the picture"), finds)),
+      this.boxes(),
       this.text("ad_prompt", "Detailer prompt", "Empty is the picture's prompt; [SEP] parts those of the finds"),
       this.text("ad_negative_prompt", "Detailer negative prompt", "Empty is the picture's"),
       this.slider("ad_confidence", "Detection confidence", 0, 1, 0.01),
@@ -63,6 +75,7 @@ export class DetailerTabForm extends FieldsForm {
   further() {
     const sized = this.slider.bind(this);
     return h("div.control-unit", {},
+      this.text("ad_model_classes", "Classes", "Labels with commas between; empty is all that the detector knows"),
       this.radio("ad_mask_filter_method", "Finds are chosen by", METHODS),
       h("div.control-row", {}, sized("ad_mask_min_ratio", "Least area", 0, 1, 0.001),
         sized("ad_mask_max_ratio", "Largest area", 0, 1, 0.001)),
@@ -79,14 +92,44 @@ export class DetailerTabForm extends FieldsForm {
       this.switched("ad_use_steps", "Use separate steps", sized("ad_steps", "Detailer steps", 1, 150, 1)),
       this.switched("ad_use_cfg_scale", "Use separate CFG scale",
         sized("ad_cfg_scale", "Detailer CFG scale", 1, 30, 0.5)),
-      this.switched("ad_use_sampler", "Use separate sampler", this.choice("ad_sampler", "Detailer sampling method")),
+      this.switched("ad_use_sampler", "Use separate sampler", this.choice("ad_sampler", "Detailer sampling method"),
+        this.choice("ad_scheduler", "Detailer schedule type")),
       this.switched("ad_use_checkpoint", "Use separate checkpoint",
         this.choice("ad_checkpoint", "Detailer checkpoint")),
+      this.switched("ad_use_vae", "Use separate VAE", this.choice("ad_vae", "Detailer VAE")),
+      this.switched("ad_use_noise_multiplier", "Use separate noise multiplier",
+        sized("ad_noise_multiplier", "Detailer noise multiplier", 0.5, 1.5, 0.01)),
       this.switched("ad_use_clip_skip", "Use separate CLIP skip",
         sized("ad_clip_skip", "Detailer CLIP skip", 1, 12, 1)),
       this.check("ad_restore_face", "Restore faces after it"),
-      this.choice("ad_controlnet_model", "Detailer ControlNet"),
-      sized("ad_controlnet_weight", "Its weight", 0, 1, 0.01));
+      h("div.control-row", {}, this.choice("ad_controlnet_model", "Detailer ControlNet"),
+        this.choice("ad_controlnet_module", "Its preprocessor")),
+      sized("ad_controlnet_weight", "Its weight", 0, 1, 0.01),
+      h("div.control-row", {}, sized("ad_controlnet_guidance_start", "Its start", 0, 1, 0.01),
+        sized("ad_controlnet_guidance_end", "Its end", 0, 1, 0.01)));
+  }
+
+  /** A line about boxes by hand, which are painted whatever the detector would find. */
+  boxes() {
+    const told = h("span", { role: "status" }), line = h("p.control-boxes", {}, told, " ",
+      h("button.link", { type: "button", onclick: () => this.forgetBoxes() }, t("Let the detector look again")));
+    this.controls.ad_boxes = () => {
+      const count = this.own.ad_boxes?.length ?? 0;
+      line.hidden = !count;
+      told.textContent = t("Painted where boxes by hand are: {n}.", { n: count });
+    };
+    return line;
+  }
+
+  forgetBoxes() {
+    this.own = {};
+    this.set({});
+  }
+
+  /** Another detector finds other things. */
+  chosen(name, value) {
+    if (name === "ad_model") this.own = {};
+    super.chosen(name, value);
   }
 
   /** A box, and what it switches on. */
@@ -116,5 +159,5 @@ export class DetailerTabForm extends FieldsForm {
 
   get counts() { return this.values.ad_model !== "None" || Boolean(this.own.ad_boxes?.length); }
 
-  get state() { return this.counts ? this.values.ad_model : ""; }
+  get state() { return this.counts && this.values.ad_tab_enable ? this.values.ad_model : ""; }
 }

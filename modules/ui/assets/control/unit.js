@@ -11,7 +11,7 @@ import { PictureBox, PictureRow } from "./picture_box.js";
 import { UnitDrawing } from "./unit_drawing.js";
 
 const MODES = ["Balanced", "My prompt is more important", "ControlNet is more important"];
-const RESIZES = ["Just Resize", "Crop and Resize", "Resize and Fill"];
+const RESIZES = ["Just Resize", "Crop and Resize", "Resize and Fill"], FILL = RESIZES[2];
 const WEIGHT_TYPES = [
   "normal", "ease in", "ease out", "ease in-out", "reverse in-out", "weak input", "weak middle", "weak output",
   "strong middle", "style transfer", "composition", "strong style transfer", "style and composition",
@@ -117,6 +117,7 @@ export class UnitForm extends FieldsForm {
   /** Take values from elsewhere, such as pasted data; `pictures` are addresses that show them, by field. */
   take(values) {
     this.values = { ...emptyUnit(this.tab), ...values };
+    this.markType("All");      // by which nothing is left out
     this.picture.take(this.values.image);
     this.mask.take(this.values.mask);
     this.region.take(this.values.effective_region_mask);
@@ -202,13 +203,18 @@ export class UnitForm extends FieldsForm {
     return h("option", { value: name }, needs ? t("{name} (not here: {file})", { name, file: needs }) : name);
   }
 
-  /** A type's lists alone, and its usual preprocessor and model for the checkpoint that is chosen by now. */
-  async chooseType(name) {
-    this.lists = await controlLists(this.place.checkpoint()).catch(() => this.lists);
+  /** A type's lists alone. */
+  markType(name) {
     this.type = name;
     for (const button of this.types.children)
       button.setAttribute("aria-checked", String(button.textContent === t(name)));
-    this.fillLists();
+    if (this.lists) this.fillLists();
+  }
+
+  /** A type's lists alone, and its usual preprocessor and model for the checkpoint that is chosen by now. */
+  async chooseType(name) {
+    this.lists = await controlLists(this.place.checkpoint()).catch(() => this.lists);
+    this.markType(name);
     if (name === "All") return this.set({ union_control_type: unionType(name) });
     const { default_option: module, default_model: model } = this.lists.types[name];
     const runs = !this.lists.modules[module]?.needs;
@@ -240,12 +246,13 @@ export class UnitForm extends FieldsForm {
   async preview() {
     if (prompts(this.values.module))
       return notice("control", t("An IP-Adapter reads the picture as a prompt: there is no map."));
-    const picture = await this.picture.content();
+    const picture = (await this.picture.content()) ?? (await this.place.ground());
     if (!picture) return notice("control", t("The unit has no picture yet."));
     const mask = fills(this.values.module) ? await this.mask.content() : picture;
     if (!mask) return notice("control", t("Paint the mask first: what it marks is filled."));
     try {
-      const { url, pose } = await detectMap(this.values, ...await Promise.all([picture, mask].map(dataUrl)));
+      const unit = await this.asDrawn(picture);
+      const { url, pose } = await detectMap(unit, ...await Promise.all([picture, mask].map(dataUrl)));
       const close = iconButton("close", t("Close the preview"), () => { this.map.hidden = true; });
       const edits = pose && textButton(t("Edit this pose"), () => this.drawing.pose(pose, picture));
       this.map.replaceChildren(...[h("img", { src: url, alt: t("The map") }), close, edits].filter(Boolean));
@@ -253,6 +260,16 @@ export class UnitForm extends FieldsForm {
     } catch (error) {
       notice("control", reasonOf(error));
     }
+  }
+
+  /** The values by which the picture's map will be made: at the resolution that Pixel Perfect comes to. */
+  async asDrawn(picture) {
+    const { pixel_perfect: perfect, resize_mode: mode } = this.values;
+    if (!perfect) return this.values;
+    const { width, height } = await createImageBitmap(picture), frame = this.place.frame();
+    const factors = [frame.width / width, frame.height / height];
+    const factor = mode === FILL ? Math.min(...factors) : Math.max(...factors);
+    return { ...this.values, processor_res: Math.round(factor * Math.min(width, height)) };
   }
 
   // What its tab tells --------------------------------------------------------------------------------------
