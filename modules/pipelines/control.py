@@ -19,6 +19,7 @@ from modules.params.preprocessors import FILLS_HOLE
 from modules.pipelines.control_maps import StartPicture, levels_tensor, map_for_pass, shown_map
 from modules.pipelines.control_pictures import image_prompt, reference
 from modules.pipelines.plan import ImagePlan, Pass, PlannedUnit
+from modules.sampling.cond_extras import SHOWN_IMAGE, CondExtras, ShownImage
 from modules.sampling.control import Control, ControlTimeline, TimedControl
 from modules.sampling.control_changes import ColourFix, EstimateChange, KeptAround
 from modules.sampling.guidance import Stage
@@ -41,6 +42,7 @@ def controlled_stage(pass_: Pass[Any], stage: Stage, start: StartPicture | None)
     timed, references = [], []
     changes: list[EstimateChange] = []
     filled: Tensor | None = None
+    extras: dict[str, Any] = {}
     for planned in pass_.control:
         if planned.unit.is_reference:
             references.append((yield from reference(planned, pass_, stage, start)))
@@ -48,12 +50,14 @@ def controlled_stage(pass_: Pass[Any], stage: Stage, start: StartPicture | None)
             timed.append((yield from image_prompt(planned, pass_, start, region_of(planned))))
         elif planned.model:
             timed.append((yield from timed_control(pass_, planned, start)))
+            extras |= yield from painted_image(pass_, planned, start)
         own = yield from estimate_changes(pass_, planned, start)
         if planned.unit.preprocessor.name == FILLS_HOLE:
             filled = next((each.picture for each in own if isinstance(each, KeptAround)), None)
         changes += own
     timeline = ControlTimeline(tuple(timed), pass_.steps, tuple(changes), tuple(references), filled)
-    return replace(stage, guidance=replace(stage.guidance, control=timeline))
+    shown = {**stage.guidance.extras, **extras}
+    return replace(stage, guidance=replace(stage.guidance, control=timeline, extras=shown))
 
 
 def timed_control(pass_: Pass[Any], planned: PlannedUnit, start: StartPicture | None) -> Task[TimedControl]:
@@ -66,6 +70,23 @@ def timed_control(pass_: Pass[Any], planned: PlannedUnit, start: StartPicture | 
         union_task(unit), unit.level_strengths(),
     )
     return TimedControl(control, unit.guidance_start, unit.guidance_end, unit.only_prompted)
+
+
+def painted_image(pass_: Pass[Any], planned: PlannedUnit, start: StartPicture | None) -> Task[CondExtras]:
+    """Return what an inpainting model is shown where a unit's map has a mask: that mask, and the picture without it.
+
+    It takes the place of the request's own, as in A1111's extension.
+    """
+    levels = levels_tensor((yield from map_for_pass(pass_, planned, start)))
+    if len(levels) == 3:
+        return {}
+    facts = yield pass_.facts
+    if facts.image_channels != facts.latent_channels + 1:
+        return {}
+    painted = (levels[3:] > MASKED).float()
+    encoded = yield EncodeImage(pass_.weights, (levels[:3] * 2 - 1) * (1 - painted))
+    small = max_pool2d(painted[None], facts.latent.cell)[0]
+    return {SHOWN_IMAGE: ShownImage(torch.cat([small.to(encoded), facts.latent.to_network(encoded)]))}
 
 
 OUTPUTS = 13      # of SD 1's ControlNet; those with fewer take the first

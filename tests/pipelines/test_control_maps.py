@@ -10,12 +10,15 @@ import torch
 from PIL import Image
 
 from modules.imaging.resize import CROP_AND_RESIZE, resize_image
-from modules.params.control import ControlUnit
+from modules.params.control import CROP_MAP, ControlUnit
+from modules.pipelines.control import painted_image
 from modules.pipelines.control_maps import MapMaker, StartPicture
 from modules.pipelines.plan import PicturePart, PlannedUnit
 from modules.pipelines.sampling import with_filled
 from modules.sampling.annotation import Annotation
+from modules.sampling.cond_extras import SHOWN_IMAGE
 from modules.sampling.control import ControlTimeline
+from modules.sampling.latent import SD_LATENT
 from modules.settings.options import Settings
 
 SIDE = 8
@@ -90,3 +93,29 @@ def test_a_pass_begins_with_the_filled_picture_as_faint_as_at_the_last_trained_l
 
     assert torch.allclose(begun(filled), 0.1 ** 0.5 + 0.9 ** 0.5 * first)
     assert begun(None) is first and begun(torch.ones(4, 4, 4)) is first
+
+
+@pytest.mark.parametrize("channels", [0, 4, 5])
+def test_an_inpainting_model_is_shown_a_units_mask_and_its_picture_without_what_is_painted(channels):
+    mask = Image.new("L", (16, 16))
+    mask.paste(255, (8, 0, 10, 2))      # of the upper right cell
+    unit = ControlUnit(image="a", mask="b", module="inpaint_only", resize_mode=CROP_MAP)
+    picture = noise().resize((16, 16))
+    maps = MapMaker({"a": picture, "b": mask}.get)
+    params = SimpleNamespace(width=16, height=16)
+    pass_ = SimpleNamespace(settings=Settings(), weights=None, facts="facts", second=False, params=params)
+    task = painted_image(pass_, PlannedUnit(unit, None, maps, (16, 16)), None)
+    assert next(task) == "facts"
+    facts = SimpleNamespace(image_channels=channels, latent_channels=4, latent=SD_LATENT)
+    if channels != 5:      # none that is shown a mask
+        with pytest.raises(StopIteration) as done:
+            task.send(facts)
+        assert done.value.value == {}
+        return
+    asked = task.send(facts)
+    assert (asked.pixels[:, :2, 8:10] == 0).all()
+    assert torch.allclose(asked.pixels[:, 8:], torch.from_numpy(np.array(picture)[8:]).permute(2, 0, 1) / 127.5 - 1)
+    with pytest.raises(StopIteration) as done:
+        task.send(torch.ones(4, 2, 2))
+    shown = done.value.value[SHOWN_IMAGE].image
+    assert shown[0].tolist() == [[0, 1], [0, 0]] and shown.shape == (5, 2, 2)
