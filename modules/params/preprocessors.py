@@ -5,7 +5,7 @@ What each does is in `imaging/control/maps.py`; one that needs a network names t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from modules.base.errors import UnknownName
 
@@ -33,6 +33,7 @@ class MapSlider:
 
 
 RESOLUTION = MapSlider("Resolution", 512, 64, 2048, 8)
+UNSEEN_RESOLUTION = replace(RESOLUTION, label="")      # which only programs set
 UNUSED = MapSlider("", 0.5, 0.0, 1.0)      # in the place of a slider that a preprocessor does not have
 
 
@@ -128,7 +129,7 @@ PREPROCESSORS = (
     of_network("hed", "SoftEdge", HED, "softedge_hed"),
     of_network("softedge_anyline", "SoftEdge", "MTEED.pth", a=SAFE_STEPS,
                resolution=MapSlider("Resolution", 1280, 64, 2048, 8)),
-    Preprocessor("shuffle", ("Shuffle",), resolution=UNUSED),
+    Preprocessor("shuffle", ("Shuffle",), resolution=UNSEEN_RESOLUTION),
     of_network("segmentation", "Segmentation", "upernet_global_small.pth", "seg_ufade20k"),
     of_network("oneformer_coco", "Segmentation", "150_16_swin_l_oneformer_coco_100ep.pth", "seg_ofcoco"),
     of_network("anime_face_segment", "Segmentation", "UNet.pth", "seg_anime_face"),

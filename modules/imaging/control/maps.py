@@ -167,8 +167,9 @@ def with_gamma(channel: np.ndarray, gamma: float) -> np.ndarray:
 
 
 def shuffled(levels: Levels, options: MapOptions) -> Levels:
-    """Return the picture warped_map by smooth noise, drawn by NumPy's first generator from the seed."""
-    height, width = levels.shape[:2]
+    """Return the picture at its resolution, warped by smooth noise that NumPy's first generator draws from the seed."""
+    padded, (width, height) = scaled_and_padded(levels, options.resolution)
+    levels = padded[:height, :width]
     stream = np.random.RandomState(options.seed)
     x = smooth_noise(stream, (width, height)) * np.float32(width - 1)
     y = smooth_noise(stream, (width, height)) * np.float32(height - 1)
