@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from modules.params.control import (
     HIRES_OPTIONS,
     MAP_RESIZE_MODES,
     NO_CONTROL_MODEL,
+    PROMPT_MODE,
     STRETCH_MAP,
     UNION_TYPES,
     ControlUnit,
@@ -29,7 +31,9 @@ ALIASES: Mapping[str, str] = {
 OLD_RESIZE_MODES: Mapping[str, str] = {
     "scale to fit (inner fit)": CROP_MAP, "inner fit (scale to fit)": CROP_MAP,
     "envelope (outer fit)": FILL_MAP, "outer fit (shrink to fit)": FILL_MAP, "3": STRETCH_MAP,
+    "resize": STRETCH_MAP, "inner fit": CROP_MAP, "outer fit": FILL_MAP,
 }
+MODES_OF_ENUM: Mapping[str, str] = {"prompt": PROMPT_MODE, "control": CONTROL_MODE}
 PICKLED = "ipadapter_input"      # what an IP-Adapter saw of a picture elsewhere
 WORDS_FOR_NOTHING = ("", "none")
 
@@ -65,18 +69,25 @@ def names_something(named: Mapping[str, Any]) -> bool:
 
 
 def chosen_of(known: tuple[str, ...], older: Mapping[str, str] | None = None) -> Callable[[Any], Any]:
-    """Return the reader of a choice: its word in any case, an older word, or its place."""
-    places = [str(place) for place in range(len(known))]
+    """Return the reader of a choice: its word in any case, an older word, an enum's name, or its place."""
+    places = {str(place): each for place, each in enumerate(known)}
+    words = {**places, **{each.casefold(): each for each in known}, **(older or {})}
 
     def read(value: Any) -> Any:
-        text = str(value).strip()
-        if older and text.casefold() in older:
-            return older[text.casefold()]
-        if text in places and not isinstance(value, bool):
-            return known[places.index(text)]
-        return next((each for each in known if each.casefold() == text.casefold()), value)
+        text = re.sub(r"\.0+$", "", str(value).strip().casefold())      # 1.0 is 1
+        return words.get(text) or words.get(enum_words(text), value)
 
     return read
+
+
+def enum_words(text: str) -> str:
+    """Return an enum's name as words, without its class.
+
+    >>> enum_words("ResizeMode.INNER_FIT")
+    'INNER FIT'
+    """
+    class_name, _, name = text.partition(".")
+    return (name if class_name.isalpha() else text).replace("_", " ")
 
 
 def read_name(value: Any) -> Any:
@@ -111,7 +122,7 @@ READ: Mapping[str, Callable[[Any], Any]] = {
     "module": read_module,
     "model": read_name,
     "resize_mode": chosen_of(MAP_RESIZE_MODES, OLD_RESIZE_MODES),
-    "control_mode": chosen_of(CONTROL_MODES),
+    "control_mode": chosen_of(CONTROL_MODES, MODES_OF_ENUM),
     "hr_option": chosen_of(HIRES_OPTIONS),
     "union_control_type": chosen_of(UNION_TYPES),
     "weight_type": chosen_of(tuple(WEIGHT_TYPES)),

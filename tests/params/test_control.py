@@ -82,6 +82,21 @@ def test_what_clients_send_is_understood(sent, meant):
     assert {name: getattr(found, name) for name in meant} == meant and found.enabled
 
 
+@pytest.mark.parametrize(("field", "written", "meant"), [
+    ("resize_mode", "ResizeMode.RESIZE", "Just Resize"), ("resize_mode", "ResizeMode.INNER_FIT", "Crop and Resize"),
+    ("resize_mode", "OUTER_FIT", "Resize and Fill"), ("resize_mode", 2.0, "Resize and Fill"), ("resize_mode", "3.0", "Just Resize"),
+    ("control_mode", "ControlMode.BALANCED", "Balanced"), ("control_mode", "CONTROL", "ControlNet is more important"),
+    ("control_mode", "ControlMode.PROMPT", "My prompt is more important"), ("control_mode", "2.0", CONTROL_MODE),
+    ("hr_option", "HiResFixOption.BOTH", "Both"), ("hr_option", "LOW_RES_ONLY", "Low res only"),
+    ("hr_option", "HiResFixOption.HIGH_RES_ONLY", "High res only"), ("hr_option", 1.0, "Low res only"),
+    ("union_control_type", "ControlNetUnionControlType.SOFT_EDGE", "Soft Edge"),
+])
+def test_names_of_enums_and_whole_floats_are_the_choices_they_stand_for(field, written, meant):
+    assert getattr(unit(model="m", **{field: written}), field) == meant
+    [found] = read(f'ControlNet 0: "Module: canny, Model: m, {field.replace("_", " ").title()}: {written}"')
+    assert found[field] == meant
+
+
 def test_a_unit_that_names_nothing_is_off_unless_it_says_so():
     assert not unit(image="AA").enabled and not unit(module="canny").enabled
     assert unit(module="canny", enabled=True).enabled and unit(module="reference_only").enabled
@@ -90,7 +105,7 @@ def test_a_unit_that_names_nothing_is_off_unless_it_says_so():
 
 @pytest.mark.parametrize("sent", [
     {"weight": 3}, {"control_mode": "stronger"}, {"resize_mode": 7}, {"guidance_start": -1}, {"model": ["m"]},
-    {"image": "AA", "input_image": "BB"}, {"control_mode": True}, {"advanced_weighting": ["x"]},
+    {"image": "AA", "input_image": "BB"}, {"control_mode": True}, {"control_mode": 0.5}, {"resize_mode": "ResizeMode.NO"}, {"advanced_weighting": ["x"]},
 ])
 def test_what_cannot_be_is_refused(sent):
     with pytest.raises(ValueError):      # pydantic's errors are such
