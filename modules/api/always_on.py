@@ -7,7 +7,7 @@ from typing import Any
 
 from modules.base.errors import WebUIError
 from modules.base.fields import defaults
-from modules.params.control_dialects import unit_fields
+from modules.params.control_dialects import units_of_args
 from modules.params.detailer import DetailerTab
 from modules.params.region_dialects import forge_couple_fields, regional_prompter_fields
 
@@ -38,7 +38,7 @@ def with_own_scripts(given: Given) -> Given:
 def with_control_units(given: Given, args: Any) -> Given:
     if not isinstance(args, list) or not all(isinstance(unit, Mapping) for unit in args):
         raise ValueError('ControlNet\'s arguments are a list of units, each an object: {"model": …, "image": …}')
-    return given | {"control": [unit_fields(unit) for unit in args]}
+    return given | {"control": units_of_args(args)}
 
 
 def with_detailer_tabs(given: Given, args: Any) -> Given:

@@ -35,6 +35,8 @@ UNIT_PICTURES = ("image", "mask", "effective_region_mask")      # fields of one 
 MOST_UNIT_PICTURES = 99          # of a unit beside its first
 MOST_READ_PICTURES = 8         # of those, of an IP-Adapter's unit, which reads all of them for each picture
 
+RESOLUTION_LIMITS, THRESHOLD_LIMITS = (-1, 4096), (-1, 65_536)      # of all preprocessors; -1 is the usual value
+
 LayerWeight = Annotated[float, Ge(-10), Le(10)]
 
 
@@ -51,9 +53,9 @@ class ControlUnit:
     model: Annotated[str, Param("Model", Choice("control_models"), "The ControlNet that makes pictures follow the map.")] = NO_CONTROL_MODEL
     weight: Annotated[float, Param("Control Weight", Slider(0, 2, 0.05), "How strongly the map counts.")] = 1.0
     resize_mode: Annotated[str, Param("Resize Mode", Radio(MAP_RESIZE_MODES), "How a map of another shape is brought to the picture's size.")] = CROP_MAP
-    processor_res: Annotated[int, Param("Preprocessor Resolution", Slider(64, 2048, 8, (-1, 4096)), "The shorter side of the picture that the preprocessor sees, in pixels.", form=512)] = -1
-    threshold_a: Annotated[float, Param("Threshold A", Slider(-1, 255, 0.01, (-1, 65_536)), "The preprocessor's first value; -1 is its usual one.")] = -1.0
-    threshold_b: Annotated[float, Param("Threshold B", Slider(-1, 255, 0.01, (-1, 65_536)), "The preprocessor's second value; -1 is its usual one.")] = -1.0
+    processor_res: Annotated[int, Param("Preprocessor Resolution", Slider(64, 2048, 8, RESOLUTION_LIMITS), "The shorter side of the picture that the preprocessor sees, in pixels.", form=512)] = -1
+    threshold_a: Annotated[float, Param("Threshold A", Slider(-1, 255, 0.01, THRESHOLD_LIMITS), "The preprocessor's first value; -1 is its usual one.")] = -1.0
+    threshold_b: Annotated[float, Param("Threshold B", Slider(-1, 255, 0.01, THRESHOLD_LIMITS), "The preprocessor's second value; -1 is its usual one.")] = -1.0
     guidance_start: Annotated[float, Param("Starting Control Step", Slider(0, 1, 0.01), "After which share of the steps the map begins to count.")] = 0.0
     guidance_end: Annotated[float, Param("Ending Control Step", Slider(0, 1, 0.01), "After which share of the steps the map counts no more.")] = 1.0
     pixel_perfect: Annotated[bool, Param("Pixel Perfect", Checkbox(), "The preprocessor's resolution follows from the picture's size.")] = False

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from modules.base.errors import UnknownName
 from modules.base.fields import defaults
 from modules.params.control import (
     CONTROL_MODE,
@@ -14,9 +15,12 @@ from modules.params.control import (
     FILL_MAP,
     HIRES_OPTIONS,
     MAP_RESIZE_MODES,
+    MOST_UNITS,
     NO_CONTROL_MODEL,
     PROMPT_MODE,
+    RESOLUTION_LIMITS,
     STRETCH_MAP,
+    THRESHOLD_LIMITS,
     UNION_TYPES,
     ControlUnit,
 )
@@ -36,12 +40,35 @@ OLD_RESIZE_MODES: Mapping[str, str] = {
 MODES_OF_ENUM: Mapping[str, str] = {"prompt": PROMPT_MODE, "control": CONTROL_MODE}
 PICKLED = "ipadapter_input"      # what an IP-Adapter saw of a picture elsewhere
 WORDS_FOR_NOTHING = ("", "none")
+WORDS_FOR_OFF = ("false", "f", "0", "off", "no", "n")      # as pydantic reads a truth
+END_ALONE = "guidance"           # of the first versions, which knew no start
+
+
+def units_of_args(args: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the fields of a request's units; of more than Easel takes those that are off are left out.
+
+    Raises ValueError or UnknownName.
+    """
+    units = [unit_fields(each) for each in args]
+    if len(units) <= MOST_UNITS:
+        return units
+    units = [unit for unit in units if not is_off(unit["enabled"])]
+    if len(units) > MOST_UNITS:
+        raise ValueError(
+            f"ControlNet has {len(units)} units that are enabled, and at most {MOST_UNITS} are taken. Disable some."
+        )
+    return units
+
+
+def is_off(enabled: Any) -> bool:
+    return str(enabled).strip().casefold() in WORDS_FOR_OFF
 
 
 def unit_fields(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return a unit's fields under their own names. Unknown ones are left out, and nulls are defaults.
 
-    A unit that does not say whether it is enabled is, if it names a model or a preprocessor that needs none.
+    A unit that does not say whether it is enabled is, if it names a model or a preprocessor that needs none. One that
+    is off may name a preprocessor that there is not.
     Raises ValueError for two names of one field with values that differ, and for a tensor that a program pickled.
     """
     if given.get(PICKLED):
@@ -51,9 +78,13 @@ def unit_fields(given: Mapping[str, Any]) -> dict[str, Any]:
         name = ALIASES.get(key, key)
         if value is None or name not in defaults(ControlUnit):
             continue
+        if key == END_ALONE and given.get(name) is not None:
+            continue
         if name in named and named[name] != value:
             raise ValueError(f"{key} and {name} are one field, and differ")
         named[name] = value
+    if is_off(named.get("enabled")) and not is_preprocessor(named.get("module", NO_PREPROCESSOR)):
+        del named["module"]
     named |= {name: read(named[name]) for name, read in READ.items() if name in named}
     if given.get("guessmode") in (True, "true", "True"):
         named["control_mode"] = CONTROL_MODE
@@ -61,6 +92,14 @@ def unit_fields(given: Mapping[str, Any]) -> dict[str, Any]:
     named |= pictures_of_batch(given)
     named.setdefault("enabled", names_something(named))
     return named
+
+
+def is_preprocessor(name: Any) -> bool:
+    try:
+        read_module(name)
+    except UnknownName:
+        return False
+    return True
 
 
 def names_something(named: Mapping[str, Any]) -> bool:
@@ -103,13 +142,27 @@ def read_module(value: Any) -> Any:
     return value
 
 
-def read_whole_number(value: Any) -> Any:
+def within(low: float, high: float) -> Callable[[Any], Any]:
+    """Return the reader of a preprocessor's slider: a number beyond the limits is -1, the usual value."""
+
+    def read(value: Any) -> Any:
+        try:
+            return value if low <= float(value) <= high else -1
+        except OverflowError:
+            return -1
+        except (TypeError, ValueError):
+            return value
+
+    return read
+
+
+def read_resolution(value: Any) -> Any:
     """Return a whole number also where it is written as 512.0; other numbers are the usual one."""
+    known = within(*RESOLUTION_LIMITS)(value)
     try:
-        number = float(value)
+        return int(float(known)) if float(known).is_integer() else -1
     except (TypeError, ValueError):
-        return value
-    return int(number) if number == number // 1 and abs(number) < 2**31 else -1
+        return known
 
 
 def read_weights(value: Any) -> Any:
@@ -126,7 +179,9 @@ READ: Mapping[str, Callable[[Any], Any]] = {
     "hr_option": chosen_of(HIRES_OPTIONS),
     "union_control_type": chosen_of(UNION_TYPES),
     "weight_type": chosen_of(tuple(WEIGHT_TYPES)),
-    "processor_res": read_whole_number,
+    "processor_res": read_resolution,
+    "threshold_a": within(*THRESHOLD_LIMITS),
+    "threshold_b": within(*THRESHOLD_LIMITS),
 }
 
 

@@ -86,6 +86,15 @@ def test_a_unit_that_cannot_be_is_refused_by_name(client, unit, told):
     assert reply.status_code in (404, 422) and told in reply.text, reply.text
 
 
+def test_units_that_are_off_are_not_looked_at(client):
+    """A sampler is refused after the units were read."""
+    off = [UNIT | {"enabled": False, "module": "cany"}, UNIT | {"enabled": False, "model": "no_such_model"}]
+    wrong = {"sampler_name": "no such sampler"}
+    assert "no such sampler" in asked(client, *off, *[{}] * 10, **wrong).text
+    reply = asked(client, *[UNIT] * 11, **wrong)
+    assert reply.status_code == 422 and "at most 10" in reply.text and "Disable some" in reply.text
+
+
 @pytest.mark.parametrize("args", [[True, "canny", "model"], "canny", [[1]]])
 def test_arguments_by_place_are_refused_in_words(client, args):
     reply = client.post("/sdapi/v1/txt2img", json={**SMALL, "alwayson_scripts": {"controlnet": {"args": args}}})

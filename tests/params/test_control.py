@@ -10,7 +10,7 @@ import pytest
 from modules.base.errors import UnknownName
 from modules.base.fields import checker
 from modules.params.control import CONTROL_MODE, CONTROL_MODES, PROMPT_MODE, ControlUnit
-from modules.params.control_dialects import unit_fields
+from modules.params.control_dialects import unit_fields, units_of_args
 from modules.params.control_infotext import told_units, unit_pairs
 from modules.params.infotext import parse_infotext
 from modules.params.preprocessors import CONTROL_TYPES, PREPROCESSORS, find_preprocessor, of_type, usual_preprocessor
@@ -57,12 +57,22 @@ def test_values_out_of_range_are_the_preprocessors_usual_ones():
     assert unit(module="invert", processor_res=64).sliders[0] == 0.5
 
 
+@pytest.mark.parametrize("far", [5000, 8000, -2, "9999.0", 1e400, 10**400])
+def test_a_resolution_or_threshold_beyond_all_preprocessors_is_the_usual_one(far):
+    assert unit(module="canny", processor_res=far).sliders == (512, 100, 200)
+    assert unit(module="canny", threshold_a=100_000, threshold_b=-2).sliders == (512, 100, 200)
+    [found] = read(f'ControlNet 0: "Module: canny, Model: m, Processor Res: {far}, Threshold A: 100000"')
+    assert (found["processor_res"], found["threshold_a"]) == (-1, -1)
+
+
 # Programs ---------------------------------------------------------------------------------------------
 
 
 CLIENTS = [
     ({"input_image": "AA", "module": "canny", "model": "m", "lowvram": True, "processor_res": 64, "guidance": 0.5},
      {"image": "AA", "guidance_end": 0.5, "processor_res": 64}),
+    ({"image": "AA", "model": "m", "guidance": 0.5, "guidance_start": 0.1, "guidance_end": 0.9}, {"guidance_end": 0.9}),
+    ({"image": "AA", "model": "m", "guidance_end": None, "guidance": 0.5}, {"guidance_end": 0.5}),
     ({"image": {"image": "AA", "mask": "BB"}, "model": "m", "resize_mode": 2, "control_mode": 1},
      {"image": "AA", "mask": "BB", "resize_mode": "Resize and Fill", "control_mode": "My prompt is more important"}),
     ({"image": ["AA", "BB"], "model": "m", "resize_mode": "Scale to Fit (Inner Fit)", "guessmode": True},
@@ -115,6 +125,20 @@ def test_what_cannot_be_is_refused(sent):
 def test_an_unknown_preprocessor_is_named():
     with pytest.raises(UnknownName, match="cany"):
         unit(module="cany")
+
+
+@pytest.mark.parametrize("off", [False, "false", 0])
+def test_a_unit_that_is_off_may_name_a_preprocessor_that_is_not_there(off):
+    assert unit(module="cany", model="m", enabled=off).module == "none"
+    assert unit(module="canny", model="m", enabled=off).module == "canny"
+
+
+def test_placeholders_among_many_units_are_left_out_and_no_more_than_ten_may_be_on():
+    many = [{"enabled": False, "model": "m"}, {}, *[{"model": f"m{place}"} for place in range(10)]]
+    assert [each["model"] for each in units_of_args(many)] == [f"m{place}" for place in range(10)]
+    assert len(units_of_args(many[:3])) == 3
+    with pytest.raises(ValueError, match="11 units that are enabled, and at most 10"):
+        units_of_args([*many, {"module": "reference_only"}])
 
 
 # Generation data --------------------------------------------------------------------------------------
