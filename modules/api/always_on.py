@@ -42,15 +42,18 @@ def with_control_units(given: Given, args: Any) -> Given:
 
 
 def with_detailer_tabs(given: Given, args: Any) -> Given:
-    """Return the fields with ADetailer's arguments: whether it is on, whether only finds are painted, and its tabs."""
-    if not isinstance(args, list) or not all(isinstance(each, bool | Mapping) for each in args):
+    """Return the fields with ADetailer's arguments: whether it is on, whether only finds are painted, and its tabs.
+
+    The two truths may be left out. As in ADetailer, arguments of other kinds are skipped beside a tab.
+    """
+    tabs = [detailer_fields(each) for each in args if isinstance(each, Mapping)] if isinstance(args, list) else []
+    if not isinstance(args, list) or not (tabs or all(isinstance(each, bool) for each in args)):
         raise ValueError('ADetailer\'s arguments are whether it is on, and a list of tabs: {"ad_model": …}')
-    switches = [each for each in args if isinstance(each, bool)]
-    if switches[:1] == [False]:
+    is_on, only_finds, *_ = [*args, None, None]
+    if is_on is False:
         return given
-    tabs = [detailer_fields(each) for each in args if isinstance(each, Mapping)]
     # img2img's alone
-    only = {"detailer_only": True} if switches[1:2] == [True] and "init_images" in given else {}
+    only: Given = {"detailer_only": True} if only_finds is True and "init_images" in given else {}
     return given | {"detailer": tabs, **only}
 
 
@@ -63,14 +66,15 @@ def with_regional_prompter(given: Given, args: Any) -> Given:
 
 
 def detailer_fields(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a tab's fields; unknown ones are left out, and nulls are defaults."""
-    named = {OLD_DETAILER_FIELDS.get(name, name): value for name, value in given.items() if value is not None}
-    return {name: value for name, value in named.items() if name in defaults(DetailerTab)}
+    """Return a tab's fields; unknown ones are left out, and nulls are defaults. A field's own name wins over others."""
+    said = {name: value for name, value in given.items() if value is not None}
+    older = {OLD_DETAILER_FIELDS[name]: value for name, value in said.items() if name in OLD_DETAILER_FIELDS}
+    return {name: value for name, value in {**older, **said}.items() if name in defaults(DetailerTab)}
 
 
 OLD_DETAILER_FIELDS: Mapping[str, str] = {
     "ad_mask_k_largest": "ad_mask_k", "ad_conf": "ad_confidence", "ad_inpaint_full_res": "ad_inpaint_only_masked",
-    "ad_inpaint_full_res_padding": "ad_inpaint_only_masked_padding",
+    "ad_inpaint_full_res_padding": "ad_inpaint_only_masked_padding", "ad_tap_enable": "ad_tab_enable",
 }
 OWN_SCRIPTS: Mapping[str, Callable[[Given, Any], Given]] = {
     "controlnet": with_control_units,

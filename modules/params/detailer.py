@@ -23,6 +23,7 @@ SEPARATE, MERGED, MERGED_AND_INVERTED = MERGE_MODES = ("None", "Merge", "Merge a
 SAME_SAMPLER, SAME_SCHEDULER = "Use same sampler", "Use same scheduler"
 SAME_CHECKPOINT, SAME_VAE = "Use same checkpoint", "Use same VAE"
 NO_CONTROL, JOBS_CONTROL = "None", "Passthrough"      # instead of a ControlNet's name
+WIDEST_FIND_BLUR = 256        # pixels
 NEXT_FIND = "[SEP]"      # parts the prompts of finds
 JOBS_PROMPT, SKIPPED_FIND = "[PROMPT]", "[SKIP]"
 
@@ -47,7 +48,7 @@ class DetailerTab:
     ad_x_offset: Annotated[int, Param("Mask x offset", Slider(-200, 200, 1, (-16384, 16384)), "By how many pixels masks move to the right.", "ADetailer x offset")] = 0
     ad_y_offset: Annotated[int, Param("Mask y offset", Slider(-200, 200, 1, (-16384, 16384)), "By how many pixels masks move up.", "ADetailer y offset")] = 0
     ad_mask_merge_invert: Annotated[str, Param("Masks are", Choice(MERGE_MODES), "Painted one by one, all at once, or everything but them.", "ADetailer mask merge invert")] = SEPARATE
-    ad_mask_blur: Annotated[int, Param("Mask blur", Slider(0, 64), "How softly the painted part ends, in pixels.", "ADetailer mask blur")] = 4
+    ad_mask_blur: Annotated[int, Param("Mask blur", Slider(0, 64, 1, (0, WIDEST_FIND_BLUR)), "How softly the painted part ends, in pixels.", "ADetailer mask blur")] = 4
     ad_denoising_strength: Annotated[float, Param("Denoising strength", Slider(0, 1, 0.01), "How far a find may be from what was there.", "ADetailer denoising strength")] = 0.4
     ad_inpaint_only_masked: Annotated[bool, Param("Inpaint only masked", Checkbox(), "Each find is painted at the full size, and put back small.", "ADetailer inpaint only masked")] = True
     ad_inpaint_only_masked_padding: Annotated[int, Param("Only masked padding, pixels", Slider(0, 256, 4), "How much around a find is seen with it.", "ADetailer inpaint padding")] = 32

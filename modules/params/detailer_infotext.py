@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from modules.base.fields import checker, declared_params, defaults
+from modules.base.fields import Slider, checker, declared_params, defaults
 from modules.params.detailer import MOST_TABS, DetailerTab, active_tabs
 
 DETAILER_KEY = re.compile(r"ADetailer ([^0-9].*?)(?: ([0-9]{1,2})(?:st|nd|rd|th))?")
@@ -25,7 +25,7 @@ VERSION_KEY = "version"
 OLD_KEYS: Mapping[str, str] = {
     "dilate/erode": "ad_dilate_erode", "mask only top k largest": "ad_mask_k", "inpaint full": "ad_inpaint_only_masked",
     "inpaint full padding": "ad_inpaint_only_masked_padding", "use inpaint width/height": "ad_use_inpaint_width_height",
-    "CFG scale": "ad_cfg_scale",
+    "CFG scale": "ad_cfg_scale", "tap enable": "ad_tab_enable",
 }
 OLD_CONFIDENCE = "conf"      # in percent
 # written with their defaults too
@@ -45,6 +45,8 @@ SAY_NOTHING: Mapping[str, Sequence[str]] = {
     "ad_use_noise_multiplier": ("ad_noise_multiplier",),
     "ad_use_clip_skip": ("ad_clip_skip",),
 }
+# fields for which ADetailer knows no upper limit
+UNLIMITED = ("ad_mask_blur", "ad_inpaint_only_masked_padding", "ad_inpaint_width", "ad_inpaint_height", "ad_steps")
 FOLLOWERS = frozenset(name for names in SAY_NOTHING.values() for name in names) - {"ad_scheduler"}
 
 
@@ -119,11 +121,27 @@ def detailer_value(key: str, value: Any) -> Any:
 
 def read_tab(fields: Mapping[str, Any], place: int, notes: list[str]) -> dict[str, Any] | None:
     """Return a tab's fields; None for one that cannot be."""
+    fields = {name: within_most(name, value, place, notes) for name, value in fields.items()}
     try:
-        return asdict(checker(DetailerTab).validate_python(dict(fields)))
+        return asdict(checker(DetailerTab).validate_python(fields))
     except ValidationError as error:
         first = error.errors()[0]
         label = declared_params(DetailerTab).get(str(first["loc"][0]))
         name = label.infotext if label else first["loc"][0]
         notes.append(f"The detailer's tab {place} was left out: {name} cannot be {str(first['input'])[:60]!r}.")
         return None
+
+
+def within_most(name: str, value: Any, place: int, notes: list[str]) -> Any:
+    """Return a field's value, or the largest that a request may have, which is noted."""
+    param = declared_params(DetailerTab).get(name)
+    if name not in UNLIMITED or not param or not isinstance(param.widget, Slider):
+        return value
+    most = int((param.widget.limits_of_api or (param.widget.low, param.widget.high))[1])
+    try:
+        if int(value) <= most:
+            return value
+    except (TypeError, ValueError):
+        return value
+    notes.append(f"The detailer's tab {place}: {param.infotext} is {most}, the largest that there is.")
+    return most

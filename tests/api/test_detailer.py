@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from modules.api.always_on import with_own_scripts
 from tests.golden_data import GOLDEN
 
 FACE = base64.b64encode((Path(__file__).parents[1] / "models/detection/face.jpg").read_bytes()).decode()
@@ -26,6 +27,10 @@ def drawn(client, *args, to="txt2img", **more):
     assert reply.status_code == 200, reply.text
     images = [np.asarray(Image.open(io.BytesIO(base64.b64decode(each)))) for each in reply.json()["images"]]
     return images, json.loads(reply.json()["info"])
+
+
+def asked(client, *args):
+    return client.post("/sdapi/v1/txt2img", json={**SMALL, "alwayson_scripts": {"adetailer": {"args": list(args)}}})
 
 
 def changed_box(one, other):
@@ -86,14 +91,37 @@ def test_finds_may_be_told_before_they_are_painted(client):
     assert shown.shape == (147, 126, 3)
 
 
+def tabs_of(*args):
+    return with_own_scripts({"alwayson_scripts": {"ADetailer": {"args": list(args)}}}).get("detailer")
+
+
+def test_arguments_of_other_kinds_are_skipped_beside_a_tab():
+    tab = {"ad_model": "mtcnn_face"}
+    for beside in ([], ["true"], [None, "false"], [True, None], [None, False], [0], [True, False, "x"]):
+        assert tabs_of(*beside, tab, *beside[2:], tab) == [tab, tab], beside
+    assert tabs_of(False, tab) is None and tabs_of(False, "true", tab) is None
+    assert tabs_of(tab | {"ad_tap_enable": False}) == [tab | {"ad_tab_enable": False}]
+    assert tabs_of(tab | {"ad_tap_enable": False, "ad_tab_enable": True}) == [tab | {"ad_tab_enable": True}]
+    for nothing in ("face_yolov8n.pt", None, 3):
+        with pytest.raises(ValueError, match="a list of tabs"):
+            tabs_of(nothing)
+
+
+def test_a_mask_blur_wider_than_the_forms_is_taken_and_a_requests_limits_bound_size_and_steps(client):
+    def refused(**tab):
+        return asked(client, {"ad_model": "face_yolov9z.pt", "ad_mask_blur": 200, **tab}).text
+
+    assert "face_yolov9z.pt" in refused(ad_steps=150, ad_inpaint_width=2048) and "blur" not in refused()
+    assert "ad_steps" in refused(ad_steps=151) and "ad_inpaint_width" in refused(ad_inpaint_width=2056)
+
+
 @pytest.mark.parametrize(("tab", "told"), [
     ({"ad_model": "face_yolov9z.pt"}, "face_yolov9z.pt"), ({"ad_confidence": 7}, "ad_confidence"),
     ({"ad_mask_min_ratio": 0.9, "ad_mask_max_ratio": 0.1}, "least area"), ({"ad_boxes": [[0.5, 0, 0.2, 1]]}, "empty box"),
     ({"ad_use_sampler": True, "ad_sampler": "no such"}, "no such"),
 ])
 def test_a_tab_that_cannot_be_is_refused_by_name(client, tab, told):
-    args = [{"ad_model": "mtcnn_face", **tab}]
-    reply = client.post("/sdapi/v1/txt2img", json={**SMALL, "alwayson_scripts": {"adetailer": {"args": args}}})
+    reply = asked(client, {"ad_model": "mtcnn_face", **tab})
     assert reply.status_code in (404, 422) and told in reply.text, reply.text
 
 

@@ -52,6 +52,21 @@ def test_keys_of_older_versions_are_read():
     assert is_detailer_key("ADetailer version") and not is_detailer_key("ADetailer order")
 
 
+def test_a_tab_that_is_off_under_its_other_name_stays_off():
+    [tab], notes = read("ADetailer model: a.pt, ADetailer tap enable: False")
+    assert tab["ad_tab_enable"] is False and is_detailer_key("ADetailer tap enable") and not notes
+
+
+def test_what_adetailer_does_not_limit_keeps_its_tab():
+    [tab, wide], notes = read(
+        "ADetailer model: a.pt, ADetailer mask blur: 100, ADetailer steps: 150, ADetailer model 2nd: b.pt, "
+        "ADetailer inpaint width 2nd: 4096, ADetailer steps 2nd: 200, ADetailer mask blur 2nd: 999"
+    )
+    assert (tab["ad_mask_blur"], tab["ad_steps"]) == (100, 150)
+    assert (wide["ad_inpaint_width"], wide["ad_steps"], wide["ad_mask_blur"]) == (2048, 150, 256)
+    assert len(notes) == 3 and "ADetailer steps is 150, the largest" in " ".join(notes)
+
+
 def test_what_a_tab_cannot_be_is_told():
     tabs, notes = read("ADetailer model: a.pt, ADetailer confidence: 7")
     assert not tabs and "ADetailer confidence cannot be '7'" in notes[0]
