@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from modules.params.regions import ATTENTION_MODE, LATENT_MODE, MOST_REGIONS
@@ -12,10 +13,13 @@ RP_ACTIVE, RP_MODE, RP_DIRECTION, RP_RATIOS, RP_BASE_RATIOS, RP_USE_BASE, RP_USE
     0, 2, 3, 6, 7, 8, 9, 11,
 )
 ROWS = ("rows", "vertical")
-RP_PARTS = re.compile(r"\b(?:BREAK|ADDROW|ADDCOL|ADDCOMM|ADDBASE)\b")
+RP_BREAK = "BREAK"
+RP_SEPARATORS = re.compile(r"\b(BREAK|ADDROW|ADDCOL)\b")
+RP_BY_WORDS = re.compile(r"\bADDP\b")      # switches the mode Prompt on
 FC_MODES, FC_DIRECTIONS = ("basic", "advanced", "mask"), ("horizontal", "vertical")
 FC_BACKGROUNDS = ("none", "first line", "last line")
-MOST_RATIOS = 64
+MOST_RATIOS = 1000      # characters
+USUAL_BASE = 0.2
 
 Fields = dict[str, Any]
 Rectangle = tuple[float, float, float, float]      # left, top, right, bottom in shares
@@ -44,10 +48,17 @@ def region_fields(
 ) -> list[Fields]:
     names = ("left", "top", "right", "bottom")
     found = []
-    for place, (prompt, rectangle) in enumerate(zip(prompts, rectangles, strict=False)):
+    check_region_count(len(prompts))
+    for place, (prompt, rectangle) in enumerate(zip(prompts, rectangles, strict=True)):
         own = {"weight": weights[place]} if place < len(weights) else {}
         found.append({"prompt": prompt.strip(), **dict(zip(names, rectangle, strict=True)), **own})
-    return found[:MOST_REGIONS]
+    return found
+
+
+def check_region_count(regions: int) -> None:
+    """Raise ValueError for more regions than there may be."""
+    if regions > MOST_REGIONS:
+        raise ValueError(f"The prompt has parts for {regions} regions, and there may be {MOST_REGIONS}. Join some.")
 
 
 # Forge Couple -----------------------------------------------------------------------------------------
@@ -96,46 +107,107 @@ def regional_fields(base: str, regions: list[Fields], ratio: float, mode: str = 
 def regional_prompter_fields(given: Mapping[str, Any], args: Sequence[Any]) -> Fields:
     """Return prompt and regions of Regional Prompter's arguments, in the order of its API's table.
 
-    Raises ValueError for its modes that find regions in another way than a matrix.
+    Raises ValueError for its modes that find regions in another way than a matrix, and for base ratios that differ.
     """
     def at(place: int, usual: Any) -> Any:
-        return args[place] if place < len(args) else usual
+        return args[place] if place < len(args) and args[place] is not None else usual
 
     if at(RP_ACTIVE, False) is not True:
         return {}
-    if str(at(RP_MODE, "Matrix")).lower() != "matrix":
+    text = str(given.get("prompt", ""))
+    if str(at(RP_MODE, "Matrix")).lower() != "matrix" or RP_BY_WORDS.search(text):
         raise ValueError("Regional Prompter's mode Matrix is understood; send masks as masks of regions")
-    parts = [part.strip() for part in RP_PARTS.split(str(given.get("prompt", "")))]
-    common = parts.pop(0) if at(RP_USE_COMMON, False) is True and len(parts) > 1 else ""
-    base = parts.pop(0) if at(RP_USE_BASE, False) is True and len(parts) > 1 else ""
-    rectangles = matrix(str(at(RP_RATIOS, "1,1")), str(at(RP_DIRECTION, "Columns")).lower() in ROWS)
-    prompts = [", ".join(filter(None, (common, part))) for part in parts]
-    share = next(iter(read_ratios(str(at(RP_BASE_RATIOS, "")))), 0.2) if base else 0.0
+    common, text = split_off("ADDCOMM", text, at(RP_USE_COMMON, False) is True)
+    base, text = split_off("ADDBASE", text, at(RP_USE_BASE, False) is True)
+    rows = str(at(RP_DIRECTION, "Columns")).lower() in ROWS
+    parts, rectangles = matrix(text, str(at(RP_RATIOS, "1,1")), rows)
+    prompts = [", ".join(filter(None, (common, part.strip()))) for part in parts]
+    share = base_ratio(str(at(RP_BASE_RATIOS, "")), len(parts)) if base else 0.0
     mode = LATENT_MODE if str(at(RP_CALCULATION, "Attention")).lower() == "latent" else ATTENTION_MODE
     whole = ", ".join(filter(None, (common, base)))
     return regional_fields(whole, region_fields(prompts, rectangles), share, mode)
 
 
-def matrix(text: str, rows: bool) -> list[Rectangle]:
-    """Return the rectangles of ratios: `1,2,1` side by side; `1,1,2;3,1` in groups, each led by its own size."""
-    groups = [read_ratios(group) for group in text[:1000].split(";")]
-    groups = [group for group in groups if group]
-    if len(groups) < 2:
-        return split_by(groups[0] if groups else [1.0, 1.0], rows)
-    outer = split_by([group[0] for group in groups], not rows)
-    return [
-        part for group, place in zip(groups, outer, strict=True) for part in split_by(group[1:] or [1.0], rows, place)
+def split_off(separator: str, text: str, is_on: bool) -> tuple[str, str]:
+    """Return the prompt before a separator, and the rest; where that prompt is on, a first BREAK separates it too."""
+    for word in (separator, RP_BREAK) if is_on else (separator,):
+        before, *rest = re.split(rf"\b{word}\b", text, maxsplit=1)
+        if rest:
+            return before.strip(), rest[0]
+    return "", text
+
+
+def matrix(text: str, ratios: str, rows: bool) -> tuple[list[str], list[Rectangle]]:
+    """Return the parts of a prompt, and their rectangles.
+
+    In columns, ADDROW parts lines of which each has parts side by side, and so does `;` in the ratios: `1,1,2;3,1` are
+    two lines, each led by its own height. In rows, lines are columns, and all of this is turned round.
+    """
+    pieces = RP_SEPARATORS.split(text)
+    parts, separators = pieces[::2], pieces[1::2]
+    groups = ratio_groups(ratios, rows)
+    lines = lines_of_parts(separators, groups, "ADDCOL" if rows else "ADDROW")
+    sizes, own = fitting_ratios(lines, groups)
+    places = split_by(sizes, not rows)
+    return parts, [
+        part for shares, place in zip(own, places, strict=True) for part in split_by(shares, rows, place)
     ]
 
 
-def read_ratios(text: str) -> list[float]:
-    """Return the positive numbers between commas."""
-    found = []
-    for part in text.split(",")[:MOST_RATIOS]:
-        try:
-            number = float(part)
-        except ValueError:
-            continue
-        if 0 < number < 1e6:
-            found.append(number)
-    return found
+def lines_of_parts(separators: Sequence[str], groups: Sequence[Sequence[float]], between: str) -> list[int]:
+    """Return how many parts each line has. A BREAK ends a line where the ratios do.
+
+    between: the separator of lines
+    """
+    ends = [place == most for most in map(parts_of_group, groups) for place in range(1, most + 1)]
+    of_breaks = ends[:-1] if len(groups) > 1 else []
+    lines = [1]
+    for separator, ends_line in zip_longest(separators, of_breaks[:len(separators)], fillvalue=False):
+        if ends_line if separator == RP_BREAK else separator == between:
+            lines.append(1)
+        else:
+            lines[-1] += 1
+    return lines
+
+
+def parts_of_group(group: Sequence[float]) -> int:
+    """Return for how many parts a group has ratios, beside its own size."""
+    return max(1, len(group) - 1)
+
+
+def fitting_ratios(lines: list[int], groups: list[list[float]]) -> tuple[list[float], list[list[float]]]:
+    """Return the ratios of lines, and of the parts of each; all are equal where those that are given do not fit."""
+    if lines == [len(groups[0])] and len(groups) == 1:
+        return [1.0], groups
+    if lines == [1] * len(groups[0]) and len(groups) == 1:
+        return groups[0], [[1.0] for _ in lines]
+    if lines == [*map(parts_of_group, groups)] and len(groups) > 1:
+        return [group[0] for group in groups], [group[1:] or [1.0] for group in groups]
+    return [1.0 for _ in lines], [[1.0] * count for count in lines]
+
+
+def ratio_groups(text: str, rows: bool) -> list[list[float]]:
+    """Return the ratios, one group if they have no lines. What is no size is 1."""
+    text = text[:MOST_RATIOS]
+    between, inside = (",", ";") if rows and ";" in text else (";", ",")
+    groups = [group.split(inside) for group in text.split(between) if group.strip()]
+    return [[number_of(part, 1.0) or 1.0 for part in group] for group in groups] or [[1.0]]
+
+
+def base_ratio(text: str, regions: int) -> float:
+    """Return the base prompt's ratio. Raises ValueError for several that differ: regions here have one together."""
+    found = [number_of(part, 0.0) for part in re.split("[,;]", text[:MOST_RATIOS]) if part.strip()]
+    if len({*found[:regions]}) > 1:
+        raise ValueError(
+            f"Regional Prompter's base ratios {text[:60]!r} differ between regions, which have one together here. "
+            "Send one number, such as 0.2."
+        )
+    return found[0] if found else USUAL_BASE
+
+
+def number_of(text: str, usual: float) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        return usual
+    return number if 0 <= number < 1e6 else usual

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 
 import pytest
 
 from modules.params.infotext import parse_infotext, write_infotext
-from modules.params.region_dialects import forge_couple_fields, matrix, regional_prompter_fields
+from modules.params.region_dialects import forge_couple_fields, regional_prompter_fields
 from modules.params.regions import Region, region_pairs, told_regions
 from modules.prompts.grammar import emphasised
 
@@ -66,7 +67,65 @@ def test_regional_prompters_breaks_are_a_matrix():
         regional_prompter_fields({"prompt": "a"}, [True, False, "Prompt"])
 
 
-def test_groups_of_ratios_are_led_by_their_own_size():
-    found = [tuple(round(edge, 2) for edge in each) for each in matrix("1,1,1;3,1", rows=False)]
-    assert found == [(0, 0, 0.5, 0.25), (0.5, 0, 1, 0.25), (0, 0.25, 1, 1)]
-    assert matrix("nonsense", rows=True) == [(0, 0, 1, 0.5), (0, 0.5, 1, 1)]
+def regional(prompt, direction="Columns", ratios="1,1", base="0.2", uses=(False, False)):
+    args = [True, False, "Matrix", direction, "Mask", "Prompt", ratios, base, *uses, False, "Attention"]
+    return regional_prompter_fields({"prompt": prompt}, args)
+
+
+def test_separators_switch_common_and_base_prompt_on():
+    fields = regional("best ADDCOMM\na room ADDBASE\na cat ADDCOL a dog")
+    assert prompts(fields) == ("best, a room", ["best, a cat", "best, a dog"]) and fields["region_base"] == 0.2
+    assert prompts(regional("best ADDCOMM a cat BREAK a dog")) == ("best", ["best, a cat", "best, a dog"])
+    mixed = regional("best BREAK a room ADDBASE a cat BREAK a dog", uses=(False, True))
+    assert prompts(mixed) == ("best, a room", ["best, a cat", "best, a dog"])
+
+
+SCENE = "sky ADDCOL hair ADDCOL aquarium ADDROW desk ADDCOL sofa"      # as in Regional Prompter's manual
+
+
+@pytest.mark.parametrize("prompt", [SCENE, re.sub("ADD(ROW|COL)", "BREAK", SCENE), SCENE.replace("ADDCOL", "BREAK")])
+def test_lines_of_a_matrix_are_led_by_their_own_size(prompt):
+    fields = regional(prompt, ratios="1,2,1,1;2,4,6")
+    assert prompts(fields)[1] == ["sky", "hair", "aquarium", "desk", "sofa"]
+    assert places(fields) == [
+        (0, 0, 0.5, 0.333), (0.5, 0, 0.75, 0.333), (0.75, 0, 1, 0.333), (0, 0.333, 0.4, 1), (0.4, 0.333, 1, 1),
+    ]
+
+
+def test_in_rows_the_lines_are_columns():
+    """There commas part columns, and semicolons the parts of one."""
+    fields = regional("a BREAK b BREAK c", "Rows", "1;1;3,3")
+    assert places(fields) == [(0, 0, 0.25, 0.25), (0, 0.25, 0.25, 1), (0.25, 0, 1, 1)]
+    assert places(regional("a ADDROW b ADDCOL c", "Rows", "1;1;3,3")) == places(fields)
+    assert places(regional("a BREAK b", "Rows", "1,3")) == [(0, 0, 1, 0.25), (0, 0.25, 1, 1)]
+    assert places(regional("a ADDCOL b", "Rows", "1,3")) == [(0, 0, 0.25, 1), (0.25, 0, 1, 1)]
+    assert places(regional("a ADDROW b", "Columns", "1,3")) == [(0, 0, 1, 0.25), (0, 0.25, 1, 1)]
+
+
+@pytest.mark.parametrize("ratios", ["1,1", "1,2,3,4", "nonsense", "", ";", "5,1,2;1,1"])
+def test_ratios_that_do_not_fit_the_parts_make_all_equal(ratios):
+    fields = regional("a ADDCOL b ADDCOL c", ratios=ratios)
+    assert places(fields) == [(0, 0, 0.333, 1), (0.333, 0, 0.667, 1), (0.667, 0, 1, 1)]
+    assert prompts(fields)[1] == ["a", "b", "c"]
+    grid = regional("a ADDCOL b ADDROW c", ratios="1,9,1;1,1;1")
+    assert places(grid) == [(0, 0, 0.5, 0.5), (0.5, 0, 1, 0.5), (0, 0.5, 1, 1)]
+
+
+def test_breaks_beyond_the_ratios_are_parts_too():
+    assert places(regional("a BREAK b BREAK c")) == places(regional("a ADDCOL b ADDCOL c"))
+
+
+def test_several_base_ratios_are_one_if_they_agree_and_are_refused_if_not():
+    assert regional("x BREAK a BREAK b", base="0.4,0.4", uses=(True, False))["region_base"] == 0.4
+    assert regional("x BREAK a BREAK b", base="0", uses=(True, False))["region_base"] == 0
+    assert regional("a BREAK b", base="0.2,0.5")["region_base"] == 0      # there is no base prompt
+    with pytest.raises(ValueError, match="base ratios '0.2,0.5' differ .* Send one number"):
+        regional("x BREAK a BREAK b", base="0.2,0.5", uses=(True, False))
+
+
+def test_no_part_of_a_prompt_is_dropped():
+    assert len(regional(" BREAK ".join("abcdefghijklmnop"))["regions"]) == 16
+    with pytest.raises(ValueError, match="17 regions, and there may be 16"):
+        regional(" BREAK ".join("abcdefghijklmnopq"))
+    with pytest.raises(ValueError, match="Matrix"):
+        regional("a room ADDBASE a cat ADDP a dog")
