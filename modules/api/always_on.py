@@ -8,8 +8,11 @@ from typing import Any
 from modules.base.errors import WebUIError
 from modules.base.fields import defaults
 from modules.params.control_dialects import units_of_args
+from modules.params.couple_dialect import forge_couple_fields, second_pass_note
 from modules.params.detailer import DetailerTab
-from modules.params.region_dialects import forge_couple_fields, regional_prompter_fields
+from modules.params.region_dialects import regional_prompter_fields
+
+FORGE_COUPLE = "forge couple"
 
 Given = dict[str, Any]
 
@@ -27,12 +30,26 @@ def with_own_scripts(given: Given) -> Given:
         return given
     given = given | {"alwayson_scripts": {name: value for name, value in scripts.items() if name not in own}}
     for name, value in own.items():
-        args = value.get("args", []) if isinstance(value, Mapping) else value
         try:
-            given = OWN_SCRIPTS[str(name).lower()](given, args)
+            given = OWN_SCRIPTS[str(name).lower()](given, args_of(value))
         except WebUIError as error:
             raise ValueError(f"{error} {error.hint}") from error
     return given
+
+
+def script_notes(given: Given) -> list[str]:
+    """Return notes on what a request's JSON asks of these scripts in vain."""
+    scripts = given.get("alwayson_scripts")
+    told = [
+        second_pass_note(given, args_of(value))
+        for name, value in (scripts.items() if isinstance(scripts, Mapping) else ())
+        if str(name).lower() == FORGE_COUPLE
+    ]
+    return [*filter(None, told)]
+
+
+def args_of(script: Any) -> Any:
+    return script.get("args", []) if isinstance(script, Mapping) else script
 
 
 def with_control_units(given: Given, args: Any) -> Given:
@@ -79,6 +96,6 @@ OLD_DETAILER_FIELDS: Mapping[str, str] = {
 OWN_SCRIPTS: Mapping[str, Callable[[Given, Any], Given]] = {
     "controlnet": with_control_units,
     "adetailer": with_detailer_tabs,
-    "forge couple": with_forge_couple,
+    FORGE_COUPLE: with_forge_couple,
     "regional prompter": with_regional_prompter,
 }

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Request, Response
 from pydantic import BeforeValidator
 
+from modules.api.always_on import script_notes
 from modules.api.errors import Refusal
 from modules.api.info import decode_base64, most_pixels
 from modules.api.replies import ImagesReply, failure, rendered
@@ -77,7 +78,8 @@ async def answered(app: App, body: DrawRequest, request: Request) -> Response:
     record = await ended(app.jobs, submitted.job)
     if record.error and not record.pictures:
         raise failure(record.error)
-    notes = [*submitted.notes, *field_notes(body, await request.json())]
+    given = await request.json()
+    notes = [*submitted.notes, *field_notes(body, given), *script_notes(given)]
     content = await asyncio.to_thread(rendered, body, record, submitted.settings, notes)
     return Response(content, media_type="application/json")
 

@@ -1,4 +1,4 @@
-"""Regional prompts as other programs' requests have them: Forge Couple's lines, Regional Prompter's BREAKs."""
+"""Regional prompts as Regional Prompter's requests have them: BREAKs, and ratios; and what such dialects share."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ ROWS = ("rows", "vertical")
 RP_BREAK = "BREAK"
 RP_SEPARATORS = re.compile(r"\b(BREAK|ADDROW|ADDCOL)\b")
 RP_BY_WORDS = re.compile(r"\bADDP\b")      # switches the mode Prompt on
-FC_MODES, FC_DIRECTIONS = ("basic", "advanced", "mask"), ("horizontal", "vertical")
-FC_BACKGROUNDS = ("none", "first line", "last line")
 MOST_RATIOS = 1000      # characters
 USUAL_BASE = 0.2
 
@@ -34,7 +32,7 @@ def split_by(ratios: Sequence[float], rows: bool, inside: Rectangle = (0.0, 0.0,
     left, top, right, bottom = inside
     whole, begun, found = sum(ratios) or 1.0, 0.0, []
     for ratio in ratios:
-        begin, end = begun / whole, (begun + ratio) / whole
+        begin, end = begun / whole, min(1.0, (begun + ratio) / whole)
         if rows:
             found.append((left, top + (bottom - top) * begin, right, top + (bottom - top) * end))
         else:
@@ -59,42 +57,6 @@ def check_region_count(regions: int) -> None:
     """Raise ValueError for more regions than there may be."""
     if regions > MOST_REGIONS:
         raise ValueError(f"The prompt has parts for {regions} regions, and there may be {MOST_REGIONS}. Join some.")
-
-
-# Forge Couple -----------------------------------------------------------------------------------------
-
-
-def forge_couple_fields(given: Mapping[str, Any], args: Sequence[Any]) -> Fields:
-    """Return prompt and regions of Forge Couple's arguments: whether it is on, mode, separator, direction, background,
-    its weight, and a mapping of rectangles `[x1, x2, y1, y2, weight]`.
-
-    Raises ValueError for its mask mode, whose masks are no arguments.
-    """
-    if not args or args[0] is not True:
-        return {}
-    words = [str(each) for each in args if isinstance(each, str)]
-    mode = next((word.lower() for word in words if word.lower() in FC_MODES), "basic")
-    if mode == "mask":
-        raise ValueError("Forge Couple's masks are not among its arguments: send them as masks of regions")
-    rows = next((word.lower() for word in words if word.lower() in FC_DIRECTIONS), "horizontal") == "vertical"
-    background = next((word.lower() for word in words if word.lower() in FC_BACKGROUNDS), "none")
-    separator = next((word for word in words if word.lower() not in (*FC_MODES, *FC_DIRECTIONS, *FC_BACKGROUNDS)), "")
-    numbers = [each for each in args if isinstance(each, int | float) and not isinstance(each, bool)]
-    mapping = next((each for each in args if isinstance(each, list)), [])
-    between = separator.replace("\\n", "\n").strip(" ") or "\n"
-    lines = [line.strip() for line in str(given.get("prompt", "")).split(between) if line.strip()]
-    base = ""
-    if background != "none" and lines:
-        base = lines.pop(0 if background == "first line" else -1)
-    share = float(numbers[0]) if base and numbers else 0.0
-    if mode == "basic":
-        return regional_fields(base, region_fields(lines, split_evenly(len(lines), rows)), share / (1 + share))
-    boxes = [[float(number) for number in row[:5]] for row in mapping[:MOST_REGIONS]]
-    rectangles = [(row[0], row[2], row[1], row[3]) for row in boxes if len(row) >= 4]
-    weights = [row[4] if len(row) > 4 else 1.0 for row in boxes]
-    if len(rectangles) != len(lines):
-        raise ValueError(f"Forge Couple's mapping has {len(rectangles)} rectangles for {len(lines)} lines of prompt")
-    return regional_fields(base, region_fields(lines, rectangles, weights), share / (1 + share))
 
 
 def regional_fields(base: str, regions: list[Fields], ratio: float, mode: str = ATTENTION_MODE) -> Fields:

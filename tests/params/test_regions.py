@@ -7,8 +7,9 @@ from dataclasses import asdict
 
 import pytest
 
+from modules.params.couple_dialect import forge_couple_fields
 from modules.params.infotext import parse_infotext, write_infotext
-from modules.params.region_dialects import forge_couple_fields, regional_prompter_fields
+from modules.params.region_dialects import regional_prompter_fields
 from modules.params.regions import Region, region_pairs, told_regions
 from modules.prompts.grammar import emphasised
 
@@ -52,8 +53,60 @@ def test_forge_couples_rectangles_are_two_of_x_then_two_of_y():
     assert places(fields) == [(0, 0.25, 0.5, 1), (0.5, 0, 1, 1)] and fields["regions"][0]["weight"] == 1.5
     with pytest.raises(ValueError, match="2 rectangles for 1 lines"):
         forge_couple_fields({"prompt": "a"}, [True, "Advanced", "", "Horizontal", "None", 0.5, mapping])
-    with pytest.raises(ValueError, match="masks"):
-        forge_couple_fields({"prompt": "a"}, [True, "Mask"])
+
+
+def coupled(mode, mapping, prompt="a\nb", background="None", weight=0.5, *more):
+    """As version 4 sends it."""
+    args = [True, False, mode, "", "Horizontal", background, weight, mapping, *(more or ("off", False, True))]
+    return forge_couple_fields({"prompt": prompt}, args)
+
+
+def test_in_advanced_mode_each_line_has_its_rectangle_whatever_the_background():
+    mapping = [[0, 0.5, 0, 1, 1], [0.5, 1, 0, 1]]
+    fields = coupled("Advanced", mapping, background="First Line")
+    assert prompts(fields) == ("", ["a", "b"]) and places(fields) == [(0, 0, 0.5, 1), (0.5, 0, 1, 1)]
+    assert [each["weight"] for each in fields["regions"]] == [1, 1] and fields["region_base"] == 0
+
+
+def test_in_mask_mode_each_line_has_its_mask():
+    masks = [{"mask": "AA", "weight": 1.5}, {"mask": "BB"}]
+    fields = coupled("Mask", masks, "a\nb\na room", "Last Line", 1.0)
+    assert fields["regions"] == [
+        {"prompt": "a", "mask": "AA", "weight": 1.5}, {"prompt": "b", "mask": "BB", "weight": 1.0},
+    ]
+    assert (fields["prompt"], fields["region_base"]) == ("a room", 0.5)
+    with pytest.raises(ValueError, match="2 masks for 3 lines"):
+        coupled("Mask", masks, "a\nb\nc")
+
+
+@pytest.mark.parametrize("row", [
+    None, {}, {"x": 1}, 7, "0,1,0,1", [0, 1, 0], [0, 1, 0, None, 1], [0, 1, 0, 1, "x"], [0, 1, 0, 1, True],
+    [0, 1, 0, 1, 10**400], [0, 1, 0, float("nan"), 1], [[0], 1, 0, 1, 1],
+])
+def test_a_row_that_is_no_rectangle_is_refused_in_words(row):
+    with pytest.raises(ValueError, match=r"mapping cannot have .* in place 1. Send \[x1, x2, y1, y2, weight\]"):
+        coupled("Advanced", [[0, 0.5, 0, 1, 1], row])
+
+
+@pytest.mark.parametrize("row", [None, [], 7, "AA", {"weight": 1}, {"mask": ""}, {"mask": "AA", "weight": None}])
+def test_a_row_that_is_no_mask_is_refused_in_words(row):
+    with pytest.raises(ValueError, match=r"mapping cannot have .* in place 1. Send \{.mask.: a picture"):
+        coupled("Mask", [{"mask": "AA"}, row])
+
+
+@pytest.mark.parametrize("weight", [-1, -0.1, float("inf"), float("nan"), 10**400])
+def test_a_background_weighs_nothing_or_more(weight):
+    with pytest.raises(ValueError, match="background weight cannot be"):
+        coupled("Basic", None, "a room\na\nb", "First Line", weight)
+    assert coupled("Basic", None, "a\nb", "None", weight)["region_base"] == 0
+
+
+def test_common_prompts_are_refused_where_a_prompt_has_them():
+    for form, prompt in (("{ }", "{x: red} cat\n{x} dog"), ("< >", "<x: red> cat\n<x> dog")):
+        with pytest.raises(ValueError, match="common prompts .* Write them out"):
+            coupled("Basic", [], prompt, "None", 0.5, form, False, True)
+        assert prompts(coupled("Basic", [], prompt))[1] == prompt.split("\n")
+        assert len(coupled("Basic", [], "a <lora:x:1>\nb", "None", 0.5, form, False, True)["regions"]) == 2
 
 
 def test_regional_prompters_breaks_are_a_matrix():
