@@ -26,6 +26,7 @@ from modules.params.merge import LONGEST_NAME
 from modules.params.preprocessors import IMAGE_PROMPT, INPAINTING, REFERENCE, find_preprocessor
 from modules.params.training import Training
 from modules.params.training_course import OPTIMIZER_PACKAGES, OPTIMIZERS
+from modules.params.training_data import TrainingSubset
 from modules.params.training_methods import method_of, with_method_defaults
 from modules.requests.merge import ELSEWHERE
 from modules.requests.new_names import FORBIDDEN, is_new_name
@@ -35,6 +36,7 @@ from modules.requests.training_data import NAMED_TEMPLATES, data_set_of
 REPEATS = re.compile(r"^[0-9]{1,6}_")       # before the words in a folder's name
 CREATED_KINDS = "embedding", "hypernetwork"  # of files that may be written before anything is learnt
 USUAL_SIDE = 512                            # of a model that is not loaded yet; only shapes depend on it here
+PLAN_FILES = "in_json", "template_file", "sample_prompts"
 PLAN_FOLDERS = "train_data_dir", "reg_data_dir", "conditioning_data_dir", "output_dir", "logging_dir"
 # fields of other trainers that change what is learnt and that no method here obeys: a plan that uses one is refused
 NOT_OBEYED = ("block_lr", "face_crop_aug_range", "no_token_padding")
@@ -211,19 +213,27 @@ def named_folders(plan: Training) -> Iterator[tuple[str, str]]:
 def with_allowed_folders(mine: AccountData, plan: Training) -> Training:
     """Return a plan whose folders are whole paths. Raises Forbidden or Invalid, naming the field.
 
-    As with diffusers' script a folder of class pictures need not be there where they are drawn.
+    On a shared server its files are too: they are read where their folder was allowed. As with diffusers' script a folder of class pictures need not be there where they are drawn.
     """
     paths = {(name, named): str(training_folder(mine.folders, named, name)) for name, named in named_folders(plan)}
 
     def whole(options: Any, *names: str) -> Any:
         return replace(options, **{name: paths[name, named] for name in names if (named := getattr(options, name))})
 
-    datasets = tuple(
-        replace(each, subsets=tuple(whole(one, "image_dir", "conditioning_data_dir") for one in each.subsets))
-        for each in plan.datasets
-    )
-    plan = replace(plan, datasets=datasets)
-    plan = whole(plan, *PLAN_FOLDERS)
+    def whole_files(options: Any, *names: str) -> Any:
+        if not mine.folders.shared:      # the terminal's are where it is
+            return options
+        named = {name: Path(getattr(options, name) or "") for name in names}
+        places = {name: paths.get((name, str(path.parent))) for name, path in named.items()}
+        return replace(options, **{name: str(Path(place, named[name].name)) for name, place in places.items() if place})
+
+    def whole_subset(subset: TrainingSubset) -> TrainingSubset:
+        found: TrainingSubset = whole_files(whole(subset, "image_dir", "conditioning_data_dir"), "metadata_file")
+        return found
+
+    datasets = tuple(replace(each, subsets=tuple(map(whole_subset, each.subsets))) for each in plan.datasets)
+    plan = whole(replace(plan, datasets=datasets), *PLAN_FOLDERS)
+    plan = whole_files(plan, *PLAN_FILES)
     absent = plan.num_class_images and plan.reg_data_dir and not Path(plan.reg_data_dir).is_dir()
     return replace(plan, reg_data_dir="") if absent else plan
 

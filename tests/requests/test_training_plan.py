@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from PIL import Image
 
+from modules.app.folders import ServerFolders
 from modules.app.training_looks import TrainingLooks
 from modules.base.errors import Invalid
+from modules.params.training import Training
+from modules.params.training_data import TrainingDataset, TrainingSubset
 from modules.requests import training_plan
+from modules.requests.training import with_allowed_folders
 from modules.requests.training_data import data_set_of
 from modules.requests.training_plan import check_training_pictures, plan_of_draft, preview_lines, read_sources
 from tests.imaging.dataset.test_dataset import picture
@@ -52,3 +58,19 @@ def test_each_bad_picture_is_named(tmp_path, monkeypatch):
     assert "5 pictures × 10 repeats = 50, batch 2 → 25 steps an epoch; 800 steps = 32 epochs" in text
     assert "a.png: 64×64 → 64×64, cut 0%, × 10, file: 'a zorb, on grass'" in text
     assert "Error: cut.png" in text and "Note: copy.png: It is the same as a.png." in text
+
+
+@pytest.mark.parametrize("field", ["template_file", "in_json", "sample_prompts", "metadata_file"])
+def test_a_file_below_datasets_is_the_accounts_own_wherever_the_server_runs(field, tmp_path, monkeypatch):
+    hers = tmp_path / "datasets/alice/cats"
+    hers.mkdir(parents=True)
+    (hers / "0.txt").write_text("alice's words")
+    monkeypatch.chdir(tmp_path)
+    bobs = tmp_path / "datasets/bob"
+    mine = SimpleNamespace(folders=ServerFolders(tmp_path, (), True, bobs))
+    named = "datasets/alice/cats/0.txt"
+    subset = TrainingSubset(image_dir="datasets/mine", **({field: named} if field == "metadata_file" else {}))
+    of_plan = {} if field == "metadata_file" else {field: named}
+    plan = with_allowed_folders(mine, Training(datasets=(TrainingDataset(subsets=(subset,)),), **of_plan))
+    found = getattr(plan.datasets[0].subsets[0] if field == "metadata_file" else plan, field)
+    assert found == str(bobs / "alice/cats/0.txt")
