@@ -213,7 +213,8 @@ def named_folders(plan: Training) -> Iterator[tuple[str, str]]:
 def with_allowed_folders(mine: AccountData, plan: Training) -> Training:
     """Return a plan whose folders are whole paths. Raises Forbidden or Invalid, naming the field.
 
-    On a shared server its files are too: they are read where their folder was allowed. As with diffusers' script a folder of class pictures need not be there where they are drawn.
+    On a shared server its files are too: they are read where their folder was allowed. As with diffusers' script a
+    folder of class pictures need not be there where they are drawn.
     """
     paths = {(name, named): str(training_folder(mine.folders, named, name)) for name, named in named_folders(plan)}
 
