@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from modules.base.accounts import Role
 from modules.base.errors import WebUIError
+from modules.plugins.asking import ROUTE_ACCOUNT
 from modules.plugins.host import Host
 from modules.plugins.native import NativeExtension
 
@@ -53,6 +54,7 @@ class ExtensionRoutes:
             await self.rest(scope, receive, send)
             return
         scope["account"].check(Role.MEMBER)
+        ROUTE_ACCOUNT.set(scope["account"])
         answer = ExtensionAnswer(send)
         try:
             await found({**scope, "app": found}, receive, answer.send)

@@ -74,6 +74,7 @@ class App:
         self.galleries = Galleries(self.flags.paths, self.jobs.store)
         self.recorder = PictureRecorder(self.galleries, self.jobs.store)
         self.extensions = Host(self.flags.paths.extensions, examples=self.flags.paths.examples)
+        self.extensions.shared = lambda: self.authenticator.required
         self.extensions.load_parts(self.flags, self.settings.foreign)
         self.installers = Installers(self.flags)
         of_extension = self.flags.paths.extensions / "a1111-sd-webui-tagcomplete" / "tags"

@@ -52,6 +52,10 @@ COMPARED = 200       # characters of a name that nobody knows
 MOST_NAMES_IN_HINT = 50            # names that a hint lists
 
 
+class StopAsked(Exception):
+    """An end that somebody asked for, raised through the code that is in hand: no failure of it."""
+
+
 class WebUIError(Exception):
     """Anything we refuse on purpose. `hint` says what the user can do; every face shows both.
 

@@ -20,15 +20,16 @@ from modules.base.gpu_memory import UNAVAILABLE, gpu_memory
 from modules.base.logs import start_log
 from modules.commands.assemble import cached_tokenizer
 from modules.commands.workers import placement
-from modules.engine.messages import ExtensionOut, WorkerMemory
+from modules.engine.messages import Event, ExtensionOut, WorkerMemory, WorkerState
 from modules.engine.wire import FaultDone, Submit
 from modules.library.catalog import ModelFile
 from modules.library.library import Library, find_models
 from modules.plugins.host import Host
 from modules.prompts.styles import StyleFiles
-from modules.settings.file import SettingsFile
-from modules.settings.flags import Flags
+from modules.settings.account_paths import account_paths
+from modules.settings.flags import Flags, Paths
 from modules.settings.told_flags import flags_of
+from modules.settings.told_settings import ToldSettings
 from modules.worker.child import InHandNotes, die_with_parent, killed_first, obey, private_pipes
 from modules.worker.config import WorkerConfig
 from modules.worker.new_files import NewFiles
@@ -44,6 +45,8 @@ class HostedWorker:
 
     def __init__(self, flags: Flags, told: Mapping[str, Any], outbox: Outbox) -> None:
         self.library, self.outbox, self.kept = find_models(flags), outbox, 1
+        self.settings, self.loaded = ToldSettings(told.get("settings", {})), ""
+        self.host = self.loaded_extensions(flags)
         paths = flags.paths
         config = WorkerConfig(
             paths.outputs,
@@ -55,22 +58,30 @@ class HostedWorker:
             lambda: self.kept,
             InHandNotes(outbox).note,
             paths,
-            self.loaded_extensions(flags),
+            self.host,
             read_fault(os.environ) if flags.test_hooks else None,
             told.get("faulted", ""),
             self.tell_fault,
         )
-        emit = NewFiles(paths.outputs, outbox).emit if told.get("sends_files") else outbox.emit
-        self.worker = ThreadWorker(config, emit)
+        self.send = NewFiles(paths.outputs, outbox).emit if told.get("sends_files") else outbox.emit
+        self.worker = ThreadWorker(config, self.emit)
+
+    def emit(self, event: Event) -> None:
+        """Send an event to the server; extensions of this process hear of another checkpoint."""
+        self.send(event)
+        if isinstance(event, WorkerState) and event.loaded and event.loaded != self.loaded:
+            self.loaded = event.loaded
+            self.host.tell_model_loaded()
 
     def loaded_extensions(self, flags: Flags) -> Host:
         """Return the extensions of this process: the server's own draw its page, these take part in pictures."""
         host = Host(flags.paths.extensions, "worker", flags.paths.examples)
-        settings, tokenizer = SettingsFile(flags.paths.settings_file), cached_tokenizer(flags.paths.configs / "clip")
-        mine = SimpleNamespace(style_files=StyleFiles(flags.paths.styles_files))
+        tokenizer = cached_tokenizer(flags.paths.configs / "clip")
         host.on_failed = self.tell_extension_out
-        host.load_parts(flags, settings.foreign)
-        told = {"settings": settings, "models": self.library, "tokenizer": tokenizer, "data_of": lambda owner: mine}
+        host.shared = lambda: flags.shared
+        host.load_parts(flags, self.settings.foreign)
+        told = {"settings": self.settings, "models": self.library, "tokenizer": tokenizer,
+                "data_of": partial(style_files_of, flags.paths)}
         host.load(SimpleNamespace(flags=flags, **told))
         return host
 
@@ -84,6 +95,7 @@ class HostedWorker:
     def prepare(self, command: Submit) -> None:
         """What has changed in the server since the last job."""
         self.kept = command.models_kept
+        self.settings.hear(command.settings)
         for kind in command.refresh:
             self.library.of(kind).refresh()
 
@@ -104,6 +116,11 @@ class HostedWorker:
         if self.worker.runner.done() and not self.worker.runner.exception() and not self.worker.stopping:
             self.outbox.flush(FLUSH_SECONDS)
             os._exit(ENGINE_FAILED)
+
+
+def style_files_of(paths: Paths, owner: str) -> Any:
+    """Return the `style_files` of an account, of all its data."""
+    return SimpleNamespace(style_files=StyleFiles(account_paths(paths, owner).styles_files))
 
 
 def checkpoint_at(library: Library, path: str) -> ModelFile | None:

@@ -118,6 +118,7 @@ def launch_of(app: App, flags: Flags) -> Launch:
         models_kept=partial(models_kept, app),
         listed=partial(listed_models, app.models),
         first={"first": str(first.path)} if first else {},
+        settings=lambda: app.settings.told,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 from modules.engine import messages
@@ -22,11 +22,13 @@ class Submit:
 
     models_kept: the number of checkpoints that stay loaded, by the server's present settings
     refresh: kinds of model files whose folders must be read again first
+    settings: the server's that differ from their defaults, extensions' too
     """
 
     spec: messages.JobSpec
     models_kept: int = 1
     refresh: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from typing import Any
 from gradio.context import Context
 
 from modules.base.errors import WebUIError
-from modules.plugins.host import IN_USE, MOST_FAILURES, CallFailed, Host, surface
+from modules.plugins.failures import MOST_FAILURES
+from modules.plugins.host import IN_USE, CallFailed, Host, surface
 from modules.plugins.scripts import LoadedScript
 
 # components of A1111's form, in its order, that scripts wait for before their own are drawn: id, class, label

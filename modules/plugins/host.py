@@ -17,9 +17,11 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from easel.declared import DeclarationError
+from modules.base.accounts import LOCAL_OWNER
 from modules.base.border import outcome
-from modules.base.errors import WebUIError
+from modules.base.errors import StopAsked, WebUIError
 from modules.plugins.callbacks import Callbacks, ExtensionListener
+from modules.plugins.failures import MARKED_MOMENTS, MOST_FAILURES, FailuresInARow, may_switch_off
 from modules.plugins.importing import SURFACE, Importing
 from modules.plugins.installing import keep_pip_away, leave_site_folder, let_pip_in, use_site_folder
 from modules.plugins.loading_order import CallbackRule, callback_name, callback_rules, in_asked_order, loading_order
@@ -42,13 +44,6 @@ from modules.settings.ui_config import UI_CONFIG, UiConfig
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 IN_USE, SWITCHED_OFF, UNUSABLE = "loaded", "off", "failed"       # states of an extension
-# moments of loading, at which an extension that ends the program is left out at the next start
-MARKED_MOMENTS = frozenset({
-    "preload", "load", "before_ui", "ui_settings", "script", "ui", "ui_tabs", "page", "app_started"
-})
-# moments at which a failure takes nothing away: the other files are used, and what these list is the engine's
-NOT_COUNTED = frozenset({"load", "list_optimizers", "list_unets"})
-MOST_FAILURES = 3       # in a row; then an extension is switched off until the next start
 
 # below the data folder, which extensions take for granted: name → its first content; None: a folder
 USED_FILES = {UI_CONFIG: "{}", "localizations": None, "tmp": None}
@@ -62,7 +57,7 @@ class ExtensionState:
     state: str = IN_USE
     why: str = ""                   # it is off or has failed, as a sentence
     seconds: dict[str, float] = field(default_factory=dict)     # spent in its code, by moment
-    failures: int = 0               # in a row
+    failures: FailuresInARow = field(default_factory=FailuresInARow)
     told: list[str] = field(default_factory=list)               # its errors, newest last, as sentences
 
     @property
@@ -112,7 +107,8 @@ class Host:
         self.owners: dict[str, str] = {}    # the extensions that declared them
         self.flags: dict[str, Any] = {}     # flags that extensions have declared, with their values
         self.views: dict[str, Any] = {}     # what the surface has made for this host: opts, cmd_opts …
-        self.generation: Any = None         # the job whose hooks are called (worker/hooks/hooked_job.py)
+        self.job_in_hand: Any = None        # the job whose hooks are called (worker/hooks/hooked_job.py)
+        self.shared: Callable[[], bool] = lambda: False     # whether several people use the server
         self.installs = False               # whether this process runs an installer, so that packages may be installed
         self.on_failed: Callable[[str, str], None] = lambda name, why: None      # is told what is out of use
         self.ready = Event()                # set once loading has ended
@@ -272,7 +268,7 @@ class Host:
             except CallFailed as error:
                 self._note_unloadable(name, f"{file.path.name} could not be loaded: {cause(error)}")
         for state in self.active:
-            state.failures = 0
+            state.failures = FailuresInARow()
             if state.why and not any(extension is state.extension for extension, _ in self.modules.values()):
                 self.fail(state.name, state.why)
 
@@ -369,13 +365,20 @@ class Host:
         call = self.in_hand.get(get_ident())
         return call.extension if call else ""
 
+    @property
+    def generation(self) -> Any:
+        """The job whose hooks this thread calls; None in any other thread, such as one that answers a request."""
+        job = self.job_in_hand
+        return job if job is not None and job.thread == get_ident() else None
+
     # --- the door ---
 
     def call(self, extension: str, moment: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Run an extension's function; every call into extensions' code is made here.
 
         Returns what the function returns. Raises CallFailed, which names extension and moment; it is logged, and three
-        in a row switch the extension off until the next start. What Easel refuses (WebUIError) counts as a failure too.
+        in a row that count (plugins/failures.py) switch the extension off until the next start. StopAsked passes
+        through it.
         """
         state = self.state_of(extension)
         began = time.monotonic()
@@ -383,11 +386,13 @@ class Host:
         with self._inside(extension, moment), marked:
             found = outcome(staying, partial(function, *args, **kwargs))
         state.seconds[moment] = state.seconds.get(moment, 0.0) + time.monotonic() - began
+        if isinstance(found, StopAsked):
+            raise found
         if isinstance(found, Exception):
             self._failed(state, moment, found)
             where = place_of_error(found, state.extension.folder)
             raise CallFailed(f"The extension {extension} failed in {moment}{where}: {error_text(found)}") from found
-        state.failures = 0
+        state.failures = FailuresInARow()
         return found
 
     def told_call(self, extension: str, moment: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -425,11 +430,17 @@ class Host:
             if around:
                 self.in_hand[call.thread] = around
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether several people use the server, as far as this process knows: an account's job tells it too."""
+        return self.shared() or bool(self.job_in_hand and self.job_in_hand.spec.owner != LOCAL_OWNER)
+
     def _failed(self, state: ExtensionState, moment: str, error: BaseException) -> None:
-        state.failures += moment not in NOT_COUNTED
         state.told.append(f"{moment}: {error_text(error)}")
         log.error("The extension %s failed in %s", state.name, moment, exc_info=error)
-        if state.failures >= MOST_FAILURES and state.state == IN_USE and moment not in NOT_COUNTED:
+        if not may_switch_off(error, moment, self.is_shared):
+            return
+        if state.failures.add(self.generation) and state.state == IN_USE:
             self.fail(state.name, f"It failed {MOST_FAILURES} times in a row, last in {moment}: {error_text(error)}")
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 from modules.base.border import logged, outcome
+from modules.plugins.failures import FailuresInARow
 from modules.plugins.host import IN_USE, SWITCHED_OFF, CallFailed, ExtensionState, Host
 from modules.plugins.native import declares, forget_modules, load_native
 
@@ -78,7 +79,7 @@ def reloaded(host: Host, state: ExtensionState) -> bool:
     except CallFailed as error:
         log.error("The extension %s stays as it was: %s", state.name, error)
         return False
-    state.state, state.why, state.failures = IN_USE, "", 0
+    state.state, state.why, state.failures = IN_USE, "", FailuresInARow()
     host.take_native(native)
     log.info("The extension %s was loaded anew", state.name)
     return True

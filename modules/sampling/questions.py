@@ -19,6 +19,7 @@ from collections.abc import Callable, Generator, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, TypeVar
 
+from modules.base.errors import StopAsked
 from modules.sampling.cond_extras import CondExtras
 from modules.sampling.latent import LatentFormat
 from modules.sampling.schedules import ModelSigmas
@@ -374,7 +375,7 @@ class WaitFor:
         return 0
 
 
-class Interrupted(Exception):
+class Interrupted(StopAsked):
     """Thrown into a task that is to end. `latest` is its newest clean estimate, once it has one."""
 
     latest: Tensor | None = None

@@ -56,6 +56,11 @@ class SettingsFile:
         return {name: self._foreign.get(name, value) for name, value in usual.items()}
 
     @property
+    def told(self) -> dict[str, Any]:
+        """All that differs from its default, of the server's own file: what a worker elsewhere is told."""
+        return self._foreign | self._own
+
+    @property
     def _usual_foreign(self) -> Mapping[str, Any]:
         """The defaults of all settings that are not Easel's own."""
         return self.base._usual_foreign if self.base else {**A1111_SETTINGS, **HIDDEN_SETTINGS, **self.declared}

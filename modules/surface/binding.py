@@ -48,6 +48,13 @@ def bound_host() -> Host:
     return BINDING.host
 
 
+def hooked_job() -> Any:
+    """Return the job whose hooks this thread calls. Raises NotHere outside of one."""
+    if (job := bound_host().generation) is None:
+        raise NotHere("No picture is being made here.", "Ask for it in a hook of a picture.")
+    return job
+
+
 def view(name: str, make: Callable[[Host], T]) -> T:
     """Return what the surface has made for the bound host under that name; made when it is first asked for."""
     views: dict[str, Any] = bound_host().views

@@ -53,6 +53,7 @@ def get_closet_checkpoint_match(search_string: str) -> CheckpointInfo | None:
 
 def select_checkpoint() -> CheckpointInfo | None:
     """Return the checkpoint that the settings name, else the first."""
-    host = bound_host()
-    chosen = get_closet_checkpoint_match(host.program.settings.current.sd_model_checkpoint)
+    from modules.surface.options import current_opts
+
+    chosen = get_closet_checkpoint_match(current_opts().sd_model_checkpoint)
     return chosen or next(iter(listed_checkpoints()), None)

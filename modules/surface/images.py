@@ -15,9 +15,12 @@ from modules.base.errors import Forbidden
 from modules.imaging.read import read_metadata
 from modules.imaging.resize import resize_image as resized
 from modules.imaging.save import FileFormat, encode_image, next_number, save_named
+from modules.requests.patterns import below_outputs
+from modules.settings.account_paths import account_paths
 from modules.surface.annotations import GridAnnotation as GridAnnotation
 from modules.surface.annotations import draw_grid_annotations as draw_grid_annotations
 from modules.surface.annotations import get_font as get_font
+from modules.surface.asking import asking_account
 from modules.surface.binding import bound_host
 from modules.surface.name_generator import FilenameGenerator as FilenameGenerator
 
@@ -109,7 +112,7 @@ def save_image(
 
     Raises Forbidden for a folder elsewhere.
     """
-    folder = below_outputs(path)
+    folder = folder_to_save_in(path)
     parts = [basename] if basename else []
     if not forced_filename and not short_filename:
         parts += [str(each) for each in (seed, None if no_prompt else sanitize_filename_part(prompt)) if each]
@@ -122,11 +125,16 @@ def save_image(
     return str(save_named(content, folder, (sanitize_filename_part(name + suffix, False) or "image"), extension)), None
 
 
-def below_outputs(path: str) -> Path:
-    """Return a folder as a path; raises Forbidden unless it lies below the outputs or the data folder."""
-    program = bound_host().program
-    folder = (program.flags.paths.data_dir / path).resolve()
-    allowed = (program.flags.paths.outputs, program.flags.paths.data_dir, *program.flags.batch_dir)
+def folder_to_save_in(path: str) -> Path:
+    """Return a folder of the account that asks; raises Forbidden unless it lies below its outputs.
+
+    The person at this computer may name any folder below the data folder too, and those of `--batch-dir`.
+    """
+    flags, account = bound_host().program.flags, asking_account()
+    own = account_paths(flags.paths, account.name).outputs
+    allowed = [own, flags.paths.data_dir, *flags.batch_dir] if account.is_local else [own]
+    below = flags.paths.data_dir / path if account.is_local else own.joinpath(*below_outputs(path))
+    folder = (Path(path) if Path(path).is_absolute() else below).resolve()
     if not any(folder.is_relative_to(each.resolve()) for each in allowed):
         raise Forbidden(f"An extension may not save pictures in {folder}.", "Choose a folder below the outputs folder.")
     return folder

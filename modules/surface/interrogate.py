@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from modules.app.app import App
-from modules.base.accounts import LOCAL_ACCOUNT
 from modules.imaging.save import png
 from modules.library.captioners import find_captioner
 from modules.plugins.hollow import NotHere
 from modules.requests.captions import captioned
+from modules.surface.asking import asking_account
 from modules.surface.binding import bound_host
 
 
@@ -30,7 +30,7 @@ class InterrogateModels:
 
     def generate_caption(self, pil_image: Any) -> str:
         """Return what a picture shows, as BLIP says it. Raises ModelMissing or the error that ended the job."""
-        return captioned(self.program, png(pil_image.convert("RGB"), ""), LOCAL_ACCOUNT)
+        return captioned(self.program, png(pil_image.convert("RGB"), ""), asking_account())
 
     def interrogate(self, pil_image: Any) -> str:
         return self.generate_caption(pil_image)

@@ -12,21 +12,27 @@ from modules.surface.checkpoint_info import select_checkpoint
 
 
 class StateView:
-    """`shared.state`: that of the job whose hooks are called; outside of one nothing is going on."""
+    """`shared.state`: that of the job whose hooks this thread calls. Outside of one nothing is going on.
+
+    Where one person alone uses Easel, it is anywhere that of the job in hand: pages and routes may show and stop it.
+    """
 
     def __init__(self, host: Host) -> None:
         vars(self)["_host"] = host
 
+    def _job(self) -> Any:
+        return self._host.generation or (None if self._host.is_shared else self._host.job_in_hand)
+
     def __getattr__(self, name: str) -> Any:
-        if self._host.generation is not None:
-            return getattr(self._host.generation.state, name)
+        if (job := self._job()) is not None:
+            return getattr(job.state, name)
         if name in IDLE_STATE:
             return IDLE_STATE[name]
         raise AttributeError(f"shared.state has no attribute {name!r}.")
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if self._host.generation is not None:
-            setattr(self._host.generation.state, name, value)
+        if (job := self._job()) is not None:
+            setattr(job.state, name, value)
 
 
 def nothing(*args: Any, **kwargs: Any) -> None:
@@ -112,7 +118,7 @@ class ModelView:
         """Return prompts encoded without regard to steps, (prompts, tokens, width), or SDXL's."""
         from modules.surface import prompt_parser
 
-        encoded = prompt_parser.prompts_encoded(self._host.generation, prompts)
+        encoded = prompt_parser.prompts_encoded(prompts)
         return prompt_parser.stacked([schedules[0].cond for schedules in encoded])
 
     def to(self, *args: Any, **kwargs: Any) -> ModelView:

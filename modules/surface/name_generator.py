@@ -8,7 +8,7 @@ from typing import Any
 from PIL import Image
 
 from modules.imaging.filename import NameFacts, fill_pattern
-from modules.surface.binding import bound_host
+from modules.surface.options import current_opts
 
 
 class FilenameGenerator:
@@ -35,7 +35,7 @@ class FilenameGenerator:
 def facts_of_p(p: Any) -> dict[str, Any]:
     """Return what a `p` tells of its pictures."""
     place, size = int(getattr(p, "batch_index", 0) or 0), p.batch_size
-    opts = bound_host().generation.opts
+    opts = current_opts()
     return {
         "negative_prompt": str(p.negative_prompt or ""), "asked": (str(p.prompt), str(p.negative_prompt)),
         "steps": p.steps, "cfg": p.cfg_scale, "sampler": p.sampler_name, "scheduler": p.scheduler,

@@ -8,7 +8,7 @@ from typing import Any
 
 from modules.base.fields import declared_params
 from modules.settings.options import Settings
-from modules.surface.binding import bound_host
+from modules.surface.binding import bound_host, view
 
 
 class OptionInfo:
@@ -80,7 +80,7 @@ def options_section(
 
 
 class OptionData(MutableMapping[str, Any]):
-    """`opts.data`: all settings by name, as they are now."""
+    """`opts.data`: all settings by name, as they are now; in a hook of a picture, its job's."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -92,7 +92,10 @@ class OptionData(MutableMapping[str, Any]):
         self._options.set(name, value)
 
     def __delitem__(self, name: str) -> None:
-        self._options.file.forget([name])
+        if job := self._options.of_job:
+            job.reset(name)
+        else:
+            self._options.file.forget([name])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._options.values())
@@ -102,7 +105,11 @@ class OptionData(MutableMapping[str, Any]):
 
 
 class Options:
-    """`shared.opts`: the standing settings as attributes. An unknown name is an AttributeError."""
+    """`shared.opts`: settings as attributes. An unknown name is an AttributeError.
+
+    In a hook of a picture they are its job's, and whatever is written holds for that job alone: others' pictures go on
+    with what stands. Anywhere else they are the standing ones, and what is written is kept.
+    """
 
     def __init__(self) -> None:
         vars(self).update(data_labels=option_labels(), data=OptionData(self), restricted_opts=set())
@@ -111,15 +118,23 @@ class Options:
     def file(self) -> Any:
         return bound_host().program.settings
 
+    @property
+    def of_job(self) -> Any:
+        """The settings of the job whose hooks this thread calls; None outside of one."""
+        job = bound_host().generation
+        return job.opts if job else None
+
     def values(self) -> dict[str, Any]:
+        if job := self.of_job:
+            return dict(job.values())
         return asdict(self.file.current) | self.file.foreign
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
+        if job := self.of_job:
+            return getattr(job, name)
         settings = self.file
-        if (job := bound_host().generation) and bound_host().calling and job.opts.has(name):
-            return getattr(job.opts, name)
         if hasattr(settings.current, name):
             return getattr(settings.current, name)
         if name in (foreign := settings.foreign):
@@ -129,16 +144,20 @@ class Options:
     def __setattr__(self, name: str, value: Any) -> None:
         if name in ("data", "data_labels", "restricted_opts"):
             vars(self)[name] = value
-        elif (job := bound_host().generation) and bound_host().calling and job.opts.has(name):
-            setattr(job.opts, name, value)
         else:
             self.set(name, value)
 
     def set(self, key: str, value: Any, is_api: bool = False, run_callbacks: bool = True) -> bool:
-        """Change a setting; returns whether it has changed. Raises Invalid for an impossible value."""
+        """Change a setting; returns whether it has changed. Raises Invalid for an impossible value.
+
+        `onchange` is called where the change is kept.
+        """
         option = self.data_labels.get(key)
         if self.values().get(key) == value or (option and (option.do_not_save or (is_api and option.restrict_api))):
             return False
+        if job := self.of_job:
+            setattr(job, key, value)
+            return True
         self.file.change(**{key: value})
         if run_callbacks and option and option.onchange:
             option.onchange()
@@ -189,6 +208,11 @@ class Options:
         if isinstance(default, bool):
             return value not in (False, "False", "false", "0", 0)
         return type(default)(value)
+
+
+def current_opts() -> Any:
+    """Return `shared.opts`."""
+    return view("opts", lambda host: Options())
 
 
 def option_labels() -> dict[str, Any]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from modules.surface.binding import bound_host
+from modules.surface.binding import hooked_job, view
+from modules.surface.job_views import StateView
+from modules.surface.options import current_opts
 
 OF_P = (
     "width", "height", "sampler_name", "cfg_scale", "image_cfg_scale", "steps", "batch_size", "restore_faces",
@@ -31,9 +33,9 @@ class Processed:
         self.seed = int(first_of(p.seed if seed == -1 else seed)) if seed is not None else -1
         self.subseed = int(first_of(p.subseed if subseed is None else subseed))
         self.comments = comments or "".join(f"{comment}\n" for comment in p.comments)
-        self.clip_skip = bound_host().generation.opts.CLIP_stop_at_last_layers
+        self.clip_skip = current_opts().CLIP_stop_at_last_layers
         self.face_restoration_model = None
-        self.job_timestamp, self.version = bound_host().generation.state.job_timestamp, "v1.10.1"
+        self.job_timestamp, self.version = view("state", StateView).job_timestamp, "v1.10.1"
         self.all_prompts = all_prompts or p.all_prompts or [self.prompt]
         self.all_negative_prompts = all_negative_prompts or p.all_negative_prompts or [self.negative_prompt]
         self.all_seeds = all_seeds or p.all_seeds or [self.seed]
@@ -70,4 +72,4 @@ def create_infotext(
     from modules.worker.hooks.hooked_infotext import TextsOfPicture
 
     texts = TextsOfPicture(prompt, negative, int(all_seeds[place]), int(all_subseeds[place]))
-    return str(bound_host().generation.infotext.text(p, place, texts))
+    return str(hooked_job().infotext.text(p, place, texts))

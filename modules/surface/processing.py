@@ -9,18 +9,14 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from modules.surface.binding import bound_host
+from modules.surface.binding import hooked_job
+from modules.surface.options import current_opts
 from modules.surface.processed import Processed as Processed
 from modules.surface.processed import create_infotext as create_infotext
 from modules.surface.rng import slerp as slerp
 
 opt_C, opt_f = 4, 8                     # A1111's names for a latent's channels and the pixels of its cell
 LARGEST_SEED = 2**32 - 1
-
-
-def current_generation() -> Any:
-    """Return the job whose hooks this thread runs. Raises NotHere outside of one."""
-    return bound_host().generation
 
 
 class StableDiffusionProcessing:
@@ -86,7 +82,7 @@ class StableDiffusionProcessing:
 
     @property
     def sd_model(self) -> Any:
-        return current_generation().sd_model
+        return hooked_job().sd_model
 
     @sd_model.setter
     def sd_model(self, value: Any) -> None:
@@ -124,16 +120,16 @@ class StableDiffusionProcessing:
 
     def get_token_merging_ratio(self, for_hr: bool = False) -> float:
         ratio = self.token_merging_ratio_hr if for_hr else self.token_merging_ratio
-        return float(ratio or current_generation().opts.token_merging_ratio)
+        return float(ratio or current_opts().token_merging_ratio)
 
     def clear_prompt_cache(self) -> None:
         self.cached_c, self.cached_uc = [None, None], [None, None]
 
     def setup_prompts(self) -> None:
-        current_generation().fill_prompts(self)
+        hooked_job().fill_prompts(self)
 
     def parse_extra_network_prompts(self) -> None:
-        current_generation().tags.take(self)
+        hooked_job().tags.take(self)
 
     def sample(
         self, conditioning: Any = None, unconditional_conditioning: Any = None, seeds: Any = None,
@@ -144,13 +140,13 @@ class StableDiffusionProcessing:
         An extension may put a function of its own in its place. Other conditionings than `p.c` and `p.uc` are taken;
         noise is that of the pictures' seeds.
         """
-        return current_generation().batch_in_hand.sampled(conditioning, unconditional_conditioning)
+        return hooked_job().batch_in_hand.sampled(conditioning, unconditional_conditioning)
 
     def init(self, all_prompts: Any, all_seeds: Any, all_subseeds: Any) -> None: ...
     def setup_conds(self) -> None: ...
     def close(self) -> None: ...
     def save_samples(self) -> bool:
-        return current_generation().saves(self)
+        return hooked_job().saves(self)
 
 
 class StableDiffusionProcessingTxt2Img(StableDiffusionProcessing):
@@ -198,7 +194,7 @@ class StableDiffusionProcessingImg2Img(StableDiffusionProcessing):
         if blur is not None:
             self.mask_blur = blur
         if own["initial_noise_multiplier"] is None:
-            own["initial_noise_multiplier"] = current_generation().opts.initial_noise_multiplier
+            own["initial_noise_multiplier"] = current_opts().initial_noise_multiplier
 
     @property
     def mask_blur(self) -> int | None:
@@ -245,7 +241,7 @@ IMG2IMG_FIELDS: dict[str, Any] = {
 
 def process_images(p: StableDiffusionProcessing) -> Any:
     """Make the pictures of `p`, with all hooks of its scripts, and wait for them. Returns a Processed."""
-    return current_generation().process_images(p)
+    return hooked_job().process_images(p)
 
 
 def process_images_inner(p: StableDiffusionProcessing) -> Any:
@@ -292,14 +288,14 @@ def create_binary_mask(image: Any, round: bool = True) -> Any:
 
 def decode_latent_batch(model: Any, batch: Any, target_device: Any = None, check_for_nans: bool = False) -> Any:
     """Decode latents (pictures, C, h, w). Returns pictures (3, H, W) in [-1, 1], as a list."""
-    return current_generation().decode(batch)
+    return hooked_job().decode(batch)
 
 
 def decode_first_stage(model: Any, x: Any) -> Any:
     """Decode latents (pictures, C, h, w). Returns pictures (pictures, 3, H, W) in [-1, 1]."""
     import torch
 
-    return torch.stack(current_generation().decode(x))
+    return torch.stack(hooked_job().decode(x))
 
 
 def setup_color_correction(image: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 from modules.prompts import grammar
 from modules.sampling.batch_rows import Texts
-from modules.surface.binding import NotHere, bound_host
+from modules.surface.binding import hooked_job
 
 DictWithShape = Texts                # SDXL's texts of a batch
 
@@ -63,19 +63,17 @@ def get_learned_conditioning(
 
     An extension may put a function of its own in its place.
     """
-    return prompts_encoded(bound_host().generation, prompts, grammar.Clock(steps, hires_steps, use_old_scheduling))
+    return prompts_encoded(prompts, grammar.Clock(steps, hires_steps, use_old_scheduling))
 
 
-def prompts_encoded(job: Any, prompts: Any, clock: Any = None) -> list[list[Any]]:
-    """Return each prompt's texts over time. Raises NotHere without a job.
+def prompts_encoded(prompts: Any, clock: Any = None) -> list[list[Any]]:
+    """Return each prompt's texts over time. Raises NotHere outside of a job's hooks.
 
     clock: counts the steps; None: there is one
     """
     from modules.worker.hooks.encoded_prompts import prompts_over_time
 
-    if job is None:
-        raise NotHere("No picture is being made, so no prompt can be encoded.", "Ask for it in a hook of a picture.")
-    return prompts_over_time(job, prompts, clock or grammar.Clock(1))
+    return prompts_over_time(hooked_job(), prompts, clock or grammar.Clock(1))
 
 
 def get_multicond_learned_conditioning(

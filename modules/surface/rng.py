@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from modules.sampling.noise import ImageNoise, Variation, source
-from modules.surface.binding import bound_host
+from modules.surface.options import current_opts
 
 
 class ImageRNG:
@@ -27,7 +27,7 @@ class ImageRNG:
         self.is_first = True
 
     def _noise(self, seed: int, subseed: int) -> ImageNoise:
-        s = bound_host().generation.opts
+        s = current_opts()
         variation = Variation(
             subseed, self.subseed_strength, max(0, self.seed_resize_from_w) // 8, max(0, self.seed_resize_from_h) // 8
         )

@@ -186,7 +186,9 @@ def __getattr__(name: str) -> Any:
     if name == "scripts_data":
         return script_classes_seen()
     if name in ("scripts_txt2img", "scripts_img2img"):
-        return ScriptRunner(bound_host(), name.removeprefix("scripts_"), log.warning)
+        host, tab = bound_host(), name.removeprefix("scripts_")
+        found = ScriptRunner(host, tab, log.warning)
+        return host.views.setdefault(name, found) if host.ready.is_set() else found
     if name == "scripts_current":
         return None
     if name == "postprocessing_scripts_data":

@@ -13,6 +13,7 @@ from modules.surface.checkpoint_info import get_closet_checkpoint_match as get_c
 from modules.surface.checkpoint_info import listed_checkpoints as listed_checkpoints
 from modules.surface.checkpoint_info import select_checkpoint as select_checkpoint
 from modules.surface.job_views import ModelView
+from modules.surface.options import current_opts
 
 
 def list_models() -> None:
@@ -21,9 +22,9 @@ def list_models() -> None:
 
 
 def reload_model_weights(sd_model: Any = None, info: CheckpointInfo | None = None, forced_reload: bool = False) -> Any:
-    """Choose a checkpoint: it is loaded for the next picture, as any change of the setting is."""
+    """Choose a checkpoint, as a change of the setting does: in a hook, for the pictures of its job that follow."""
     if info is not None:
-        bound_host().program.settings.change(sd_model_checkpoint=info.name)
+        current_opts().set("sd_model_checkpoint", info.name)
     return current_model()
 
 

@@ -47,8 +47,8 @@ class Sampler:
 def setup_img2img_steps(p: Any, steps: int | None = None) -> tuple[int, int]:
     """Return the steps of the whole schedule and those that are run, minus one."""
     from modules.pipelines.sampling import Strength
-    from modules.surface.binding import bound_host
+    from modules.surface.options import current_opts
 
-    every = steps is not None or bound_host().generation.opts.img2img_fix_steps
+    every = steps is not None or current_opts().img2img_fix_steps
     strength = Strength.of(p.denoising_strength, steps or p.steps, every)
     return strength.steps, strength.back

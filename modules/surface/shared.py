@@ -16,7 +16,7 @@ from modules.surface.job_views import ModelView, StateView
 from modules.surface.options import OptionDiv as OptionDiv
 from modules.surface.options import OptionHTML as OptionHTML
 from modules.surface.options import OptionInfo as OptionInfo
-from modules.surface.options import Options
+from modules.surface.options import current_opts
 from modules.surface.options import options_section as options_section
 from modules.surface.paths_internal import PATH_NAMES
 from modules.surface.shared_cmd_options import cmd_opts as flags_namespace
@@ -110,7 +110,7 @@ def weight_load_location(host: Host) -> Any:
 
 # name → how the surface makes it for the bound host, once, when it is first read
 VIEWS: Mapping[str, Callable[[Host], Any]] = {
-    "opts": lambda host: Options(),
+    "opts": lambda host: current_opts(),
     "cmd_opts": lambda host: flags_namespace(),
     "prompt_styles": lambda host: StyleDatabase(),
     "total_tqdm": lambda host: TotalTqdm(),
@@ -145,7 +145,7 @@ class OptionTemplates(dict[str, Any]):
 
     def update(self, *args: Any, **kwargs: Any) -> None:
         super().update(*args, **kwargs)
-        opts = view("opts", VIEWS["opts"])
+        opts = current_opts()
         for name, option in dict(*args, **kwargs).items():
             opts.add_option(name, option)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from modules.prompts.styles import apply_styles_to_prompt as applied
+from modules.surface.asking import asking_account
 from modules.surface.binding import bound_host
 
 
@@ -21,18 +22,16 @@ def apply_styles_to_prompt(prompt: str, styles: Iterable[str]) -> str:
 
 
 class StyleDatabase:
-    """The styles of the person at this computer; read again when their files change."""
+    """The styles of the account that asks; read again when their files change."""
 
     no_style = PromptStyle("None", "", "", None)
 
     def __init__(self, path: Any = None) -> None:
-        from modules.base.accounts import LOCAL_OWNER
-
-        self.files = bound_host().program.data_of(LOCAL_OWNER).style_files
+        """path: A1111's file; here each account has its own"""
 
     @property
     def styles(self) -> dict[str, PromptStyle]:
-        found = self.files.styles()
+        found = bound_host().program.data_of(asking_account().name).style_files.styles()
         return {name: PromptStyle(name, style.prompt, style.negative_prompt) for name, style in found.items()}
 
     def reload(self) -> None:

@@ -58,6 +58,7 @@ class Launch:
     setup: returns its first line of input, JSON; first: added to that line for the first process alone
     hang_seconds: the device's thread may be silent for so long with a job in hand; then the process is killed
     listed: returns a value for each kind of model files, which is another object once its list has changed
+    settings: returns the server's settings that differ from their defaults, extensions' too
     """
 
     command: Sequence[str]
@@ -66,6 +67,7 @@ class Launch:
     models_kept: Callable[[], int] = one_kept
     listed: Callable[[], Mapping[str, object]] = no_kinds
     first: Mapping[str, Any] = field(default_factory=dict)
+    settings: Callable[[], Mapping[str, Any]] = dict
 
 
 class WorkerProgram:

@@ -148,7 +148,7 @@ class ProcessWorker:
         listed = self.launch.listed()
         refresh = tuple(kind for kind, now in listed.items() if now is not child.listed.get(kind))
         child.listed = listed
-        child.outbox.put(Submit(spec, self.launch.models_kept(), refresh))
+        child.outbox.put(Submit(spec, self.launch.models_kept(), refresh, self.launch.settings()))
 
     # The supervisor's thread
 
@@ -181,7 +181,8 @@ class ProcessWorker:
         return self._died(child, *child.end())
 
     def _launch(self) -> WorkerLink:
-        told = {"faulted": self.faulted, **(self.launch.first if not self._launches else {})}
+        first = self.launch.first if not self._launches else {}
+        told = {"faulted": self.faulted, "settings": self.launch.settings(), **first}
         self._launches += 1
         return self.connect(self.launch, told, self.clock)
 

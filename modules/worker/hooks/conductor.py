@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from modules.base.border import outcome
-from modules.base.errors import WebUIError, error_data
+from modules.base.errors import StopAsked, WebUIError, error_data
 from modules.engine import messages as events
 from modules.engine.messages import Emit, JobSpec
 from modules.imaging.inputs import load_input
@@ -119,7 +119,7 @@ class Conductor:
 
     def _job_of(self, call: CallInHand) -> HookedJob | ExtrasRun | None:
         """Return the job that a call is made for; None for one that is not in the extensions' thread."""
-        return self.host.generation if call.thread == self.thread.ident else None
+        return self.host.job_in_hand if call.thread == self.thread.ident else None
 
     def quiet_since(self, call: CallInHand) -> float | None:
         job = self._job_of(call)
@@ -144,7 +144,7 @@ class Conductor:
 
     def leave(self, call: CallInHand) -> None:
         """End an interrupted job whose extension does not come back; another thread goes on with the others."""
-        left, job = self.thread, self.host.generation
+        left, job = self.thread, self.host.job_in_hand
         if self.host.in_hand.get(call.thread) is not call:
             return      # it has just come back
         why = f"It did not come back from {call.moment} when its job was interrupted."
@@ -203,8 +203,10 @@ class Conductor:
         self.jobs.pop(spec.id, None)
         self.stops.pop(spec.id, None)
         self.runner.previewer.forget(spec.id)
-        self.host.generation = None
-        if isinstance(ended, Exception):
+        self.host.job_in_hand = None
+        if isinstance(ended, StopAsked):
+            ended = events.Ended(spec.id, INTERRUPTED)
+        elif isinstance(ended, Exception):
             unforeseen = None if isinstance(ended, WebUIError) else ended
             log.warning("Job %s failed: %s", spec.id, error_data(ended)["error"], exc_info=unforeseen)
             ended = events.Ended(spec.id, FAILED, error_data(ended))
@@ -218,7 +220,7 @@ class Conductor:
         desk = ErrandDesk(self.runner.engine, spec, alone=True, turn=spec.turn)
         inputs = config.inputs / spec.folder
         run = ExtrasRun(spec, self.host, desk, config.library, plan.settings, self._noting(spec.id), inputs)
-        self.jobs[spec.id] = self.host.generation = run
+        self.jobs[spec.id] = self.host.job_in_hand = run
         made = run.planned(plan)
         if run.state.interrupted:
             return events.Ended(spec.id, INTERRUPTED)
@@ -230,7 +232,7 @@ class Conductor:
             return self._carry_out_extras(spec)
         request, settings = read_spec(CLASSES[spec.kind][1], spec)
         job = self.jobs[spec.id] = self._new_job(spec, settings)
-        self.host.generation = job
+        self.host.job_in_hand = job
         cells = cells_of(job, request)
         p = job.p_of(request)
         arguments = self.arguments(spec)

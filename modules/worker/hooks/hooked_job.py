@@ -12,6 +12,7 @@ from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 from PIL import Image
@@ -80,9 +81,10 @@ class HookedJob:
 
     def __init__(self, spec: JobSpec, around: Surroundings, settings: Settings) -> None:
         self.spec, self.around, self.settings = spec, around, settings
+        self.thread = get_ident()           # the one that its hooks are called in
         self.host, self.desk, self.note = around.host, around.desk, around.note
         self.library = Remembering(around.library.catalogs, around.library.approximations)
-        self.state, self.opts = JobState(self), JobOptions(self)
+        self.state, self.opts = JobState(self), JobOptions(self, self.host.program.settings.foreign)
         self.kept = request_view.InputPictures()
         self.infotext = HookedInfotext(self)
         self.finisher = Finisher(self)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, Protocol
 
 from modules.settings.options import SETTING_NAMES, Settings, change_settings
@@ -14,19 +16,32 @@ class HasSettings(Protocol):
 
 
 class JobOptions:
-    """The settings of a job as attributes."""
+    """The settings of a job as attributes: Easel's own, A1111's without effect, and those of extensions."""
 
-    def __init__(self, job: HasSettings) -> None:
-        vars(self)["_job"] = job
+    def __init__(self, job: HasSettings, foreign: Mapping[str, Any]) -> None:
+        """foreign: those that are not Easel's own, as they are when the job begins"""
+        vars(self).update(_job=job, _foreign=dict(foreign))
 
-    def has(self, name: str) -> bool:
-        """Return whether it is a setting of Easel's own; those of extensions are the same for all jobs."""
-        return name in SETTING_NAMES
+    def values(self) -> dict[str, Any]:
+        """Return all settings by name."""
+        return asdict(self._job.settings) | self._foreign
+
+    def reset(self, name: str) -> None:
+        """Give a setting of Easel's own its default; forget another one."""
+        if name in SETTING_NAMES:
+            setattr(self, name, getattr(Settings(), name))
+        else:
+            self._foreign.pop(name, None)
 
     def __getattr__(self, name: str) -> Any:
-        if name not in SETTING_NAMES:
-            raise AttributeError(f"There is no setting {name!r}.")
-        return getattr(self._job.settings, name)
+        if name in SETTING_NAMES:
+            return getattr(self._job.settings, name)
+        if name in self._foreign:
+            return self._foreign[name]
+        raise AttributeError(f"There is no setting {name!r}.")
 
     def __setattr__(self, name: str, value: Any) -> None:
-        self._job.settings = change_settings(self._job.settings, {name: value})
+        if name in SETTING_NAMES:
+            self._job.settings = change_settings(self._job.settings, {name: value})
+        else:
+            self._foreign[name] = value

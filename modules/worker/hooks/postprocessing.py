@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from modules.base.errors import StopAsked
 from modules.engine.messages import JobSpec
 from modules.imaging.inputs import load_input
 from modules.library.library import Library
@@ -69,7 +71,8 @@ class ExtrasRun:
     shows_previews: bool = False
 
     def __post_init__(self) -> None:
-        self.state, self.opts = JobState(self), JobOptions(self)
+        self.state, self.opts = JobState(self), JobOptions(self, self.host.program.settings.foreign)
+        self.thread = get_ident()       # the one that its scripts are called in
 
     @property
     def model_facts(self) -> Any:
@@ -143,6 +146,8 @@ class ExtrasRun:
     ) -> None:
         try:
             self.host.call(extension, moment, function, picture, **how)
+        except StopAsked:
+            return      # the job's end is looked at between pictures
         except CallFailed as error:
             self.note(f"{error}; the picture was made without it.")
 

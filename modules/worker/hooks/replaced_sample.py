@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from modules.plugins.host import CallFailed
-from modules.sampling.questions import Interrupted
 from modules.worker.hooks.replaced import call_replaced
 from modules.worker.hooks.shown_conditionings import show_conditionings
 
@@ -24,8 +23,6 @@ def sample_by_extension(batch: HookedBatch, function: Callable[..., Any]) -> Non
             seeds=p.seeds, subseeds=p.subseeds, subseed_strength=p.subseed_strength, prompts=p.prompts,
         )
     except CallFailed as error:
-        if isinstance(error.__cause__, Interrupted):
-            raise error.__cause__ from None
         job.note(f"{error}; the picture was sampled without it.")
         batch.pictures[:] = batch.begun()
         batch.sample_passes()

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from modules.base.errors import StopAsked
 from modules.plugins.host import CallFailed, Host
 from modules.plugins.loading_order import callback_name
 from modules.plugins.scripts import LoadedScript
@@ -24,6 +25,7 @@ PLANNING_HOOKS = frozenset({"setup", "before_process", "process"})
 class ScriptRunner:
     """The scripts of a tab, as hooks see them, and the calls of their hooks.
 
+    An extension may leave scripts out of `alwayson_scripts` or change their order: hooks are called by that list.
     note: called with a sentence for the job's owner
     """
 
@@ -62,6 +64,8 @@ class ScriptRunner:
             arguments = (p.script_args or ())[each.args_from : each.args_to]
             try:
                 self._host.call(each.extension, moment, getattr(each.script, moment), p, *payload, *arguments, **kwargs)
+            except StopAsked:
+                continue        # what is finished is kept as it is; the job's end is looked at between hooks
             except CallFailed as error:
                 self._note(f"{error}; the picture was made without it.")
 
@@ -80,7 +84,9 @@ class ScriptRunner:
         raise AttributeError(f"'ScriptRunner' object has no attribute {name!r}")
 
     def _overriding(self, moment: str) -> Sequence[LoadedScript]:
-        found = [each for each in self._loaded if each.always_on and overrides(each.script, moment)]
+        loaded = {id(each.script): each for each in self._loaded}
+        listed = (loaded.get(id(script)) for script in self.alwayson_scripts)
+        found = [each for each in listed if each and overrides(each.script, moment)]
         if len(found) < 2:
             return found
         names: dict[int, str] = {}
