@@ -20,6 +20,7 @@ from modules.plugins.code_reading import code_facts
 from modules.plugins.index import INDEX_ADDRESS, read_index
 from modules.plugins.repository import repository_of
 from modules.plugins.state_files import SavedExtension, SavedState, StateFiles
+from modules.plugins.switches import DISABLED
 from modules.plugins.update_check import bring_to, newer_commits
 
 ALL_OFF = "disable_all_extensions"      # A1111's setting
@@ -131,7 +132,7 @@ def saved_now(app: App, name: str) -> SavedExtension:
     state = state_named(app, name)
     found = repository_of(state.extension.folder)
     return SavedExtension(
-        name, name not in app.settings.foreign["disabled_extensions"], found.remote, found.branch, found.commit,
+        name, name not in app.settings.foreign[DISABLED], found.remote, found.branch, found.commit,
         found.changed,
     )
 

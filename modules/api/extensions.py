@@ -20,7 +20,7 @@ from modules.plugins.installers import InstallerState
 from modules.plugins.manifest import find_extensions
 from modules.plugins.repository import repository_of
 from modules.plugins.scripts import SCRIPT_TABS
-from modules.plugins.switches import ENABLED_EXAMPLES, LoadingMarker
+from modules.plugins.switches import DISABLED, ENABLED_EXAMPLES, LoadingMarker, lists_after_switch, waits_for_consent
 from modules.plugins.update_check import earlier_commits
 from modules.settings.flags import LOOPBACK
 
@@ -91,6 +91,7 @@ def routes(app: App) -> APIRouter:
         """Install an extension from a git repository. It has all of Easel's rights, from the next start."""
         check_may_change(app)
         folder = install_from_address(asked.url, app.extensions.root)
+        set_enabled(app, folder.name, True)
         note_own(app, request, "installed the extension", folder.name)
         return ExtensionChange(name=folder.name, before="", after=repository_of(folder).commit, restart=True)
 
@@ -145,21 +146,21 @@ def state_named(app: App, name: str) -> ExtensionState:
 
 
 def set_enabled(app: App, name: str, enabled: bool) -> None:
-    wanted = not enabled
-    listed = "disabled_extensions"
-    if state_named(app, name).extension.is_example:
-        listed, wanted = ENABLED_EXAMPLES, enabled
-    others = [each for each in app.settings.foreign.get(listed, ()) if each != name]
-    app.settings.keep(listed, [*others, name] if wanted else others)
+    here = app.flags.host not in LOOPBACK
+    lists = lists_after_switch(app.settings.foreign, state_named(app, name).extension, enabled, for_others=here)
+    for setting, names in lists.items():
+        app.settings.keep(setting, names)
     if enabled:
         LoadingMarker(app.flags.paths.cache, app.extensions.process).forgive(name)
 
 
 def is_wanted(app: App, name: str) -> bool:
     crashed = LoadingMarker(app.flags.paths.cache, app.extensions.process).crashed()
-    foreign = app.settings.foreign
-    switched_on = name in foreign[ENABLED_EXAMPLES] if state_named(app, name).extension.is_example else True
-    return switched_on and name not in (*foreign["disabled_extensions"], *crashed)
+    foreign, extension = app.settings.foreign, state_named(app, name).extension
+    if waits_for_consent(app.flags, foreign, extension):
+        return False
+    switched_on = name in foreign[ENABLED_EXAMPLES] if extension.is_example else True
+    return switched_on and name not in (*foreign[DISABLED], *crashed)
 
 
 def item_of(state: ExtensionState) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from modules.base.errors import Invalid
 from modules.commands.assemble import assemble
 from modules.commands.extension_author import AUTHOR_COMMANDS, add_author_commands, package_extension
 from modules.commands.extension_install import add_install_command, install
+from modules.commands.extension_switch import SWITCHES, add_switch_commands, switch
 from modules.plugins.check import FAILS, PARTLY, WORKS, Checked, check_extension
 from modules.plugins.installing import use_site_folder
 from modules.plugins.native import DECLARING_FILE
@@ -39,10 +40,13 @@ def extension(flags: Flags, rest: Sequence[str]) -> int:
     check.add_argument("--json", action="store_true", help="tell it as JSON")
     check.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)      # the process that loads one
     add_install_command(commands)
+    add_switch_commands(commands)
     add_author_commands(commands)
     given = parser.parse_args(rest)
     if given.command == "install":
         return install(flags, given)
+    if given.command in SWITCHES:
+        return switch(flags, given)
     if given.command in AUTHOR_COMMANDS:
         return AUTHOR_COMMANDS[given.command](flags, given)
     folder = given.folder.resolve()

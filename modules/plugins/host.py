@@ -37,7 +37,7 @@ from modules.plugins.scripts import (
     instances,
     script_classes,
 )
-from modules.plugins.switches import LoadingMarker, switched_off, switched_off_by_name
+from modules.plugins.switches import NOT_FOR_OTHERS, LoadingMarker, switched_off, switched_off_by_name
 from modules.settings.flags import Flags
 from modules.settings.ui_config import UI_CONFIG, UiConfig
 
@@ -165,6 +165,7 @@ class Host:
                 self.marker = LoadingMarker(program.flags.paths.cache, self.process)
                 self.marker.learn()
                 self.find(switched_off(program.flags, program.settings.foreign, self.marker))
+                self._tell_waiting()
             if self.active:
                 self.bind(program)
                 self._take_flags()
@@ -174,6 +175,12 @@ class Host:
         finally:
             if not page:
                 self.end_loading()
+
+    def _tell_waiting(self) -> None:
+        waiting = ", ".join(state.name for state in self.extensions if state.why == NOT_FOR_OTHERS)
+        if waiting and self.process == "server":
+            log.warning("Off until somebody switches them on, since others can reach this server: the extensions %s. "
+                        "Do it by `python3 webui.py extension on NAME`, or in the Extensions tab.", waiting)
 
     def end_loading(self) -> None:
         """Draw what no page has drawn, give each script its part of the arguments, and let jobs begin."""

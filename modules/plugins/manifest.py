@@ -60,6 +60,11 @@ class Extension:
         return [*self.files("javascript", ".js"), *self.files("javascript", ".mjs")]
 
     @property
+    def has_code(self) -> bool:
+        """Whether anything of it is run: not of one with words and colours alone."""
+        return bool(self.javascript) or any(self.folder.glob("*.py")) or bool(self.files("scripts", ".py"))
+
+    @property
     def localizations(self) -> list[Path]:
         return self.files(LOCALIZATIONS, ".json")
 

@@ -9,9 +9,13 @@ from typing import Any
 
 from modules.base.files import write_atomically
 from modules.plugins.manifest import Extension
-from modules.settings.flags import Flags
+from modules.settings.flags import LOOPBACK, Flags
 
-ENABLED_EXAMPLES = "enabled_examples"      # the setting that names the examples in use
+# settings that name extensions, as lists
+DISABLED = "disabled_extensions"                # A1111's
+ENABLED_EXAMPLES = "enabled_examples"           # the examples in use
+ENABLED_FOR_OTHERS = "enabled_for_others"       # those that somebody has switched on beyond loopback
+NOT_FOR_OTHERS = "Others can reach this server: it is off until somebody switches it on."
 LARGEST_NOTE = 64 * 2**10       # bytes of the files here
 
 
@@ -67,13 +71,38 @@ def switched_off_by_name(flags: Flags, foreign: Mapping[str, Any], extension: Ex
     """
     if extension.name in flags.disable_extensions:
         return "Easel was started without it."
-    return "It is switched off." if extension.name in foreign.get("disabled_extensions", ()) else ""
+    return "It is switched off." if extension.name in foreign.get(DISABLED, ()) else ""
+
+
+def lists_after_switch(
+    foreign: Mapping[str, Any], extension: Extension, enabled: bool, for_others: bool
+) -> dict[str, list[str]]:
+    """Return the settings' lists that a switch changes, by the setting, as it leaves them.
+
+    for_others: whether to switch it on means beyond loopback too
+    """
+    named = {ENABLED_EXAMPLES: enabled} if extension.is_example else {DISABLED: not enabled}
+    if for_others or not enabled:
+        named[ENABLED_FOR_OTHERS] = enabled
+    others = {key: [each for each in foreign.get(key, ()) if each != extension.name] for key in named}
+    return {key: [*others[key], extension.name] if listed else others[key] for key, listed in named.items()}
+
+
+def waits_for_consent(flags: Flags, foreign: Mapping[str, Any], extension: Extension) -> bool:
+    """Return whether an extension with code is off since others can reach the server, and nobody has switched it on.
+
+    What an A1111 extension keeps from one person's picture, the next person's may see. Those that come with Easel keep
+    nothing.
+    """
+    if flags.host in LOOPBACK or extension.is_example or extension.is_part:
+        return False
+    return extension.has_code and extension.name not in foreign.get(ENABLED_FOR_OTHERS, ())
 
 
 def switched_off(flags: Flags, foreign: Mapping[str, Any], marker: LoadingMarker) -> Callable[[Extension], str]:
     """Return a function that says why an extension is not to be loaded; "" if it is.
 
-    foreign: A1111's settings `disabled_extensions` and `disable_all_extensions`, and ENABLED_EXAMPLES
+    foreign: A1111's settings `disabled_extensions` and `disable_all_extensions`, ENABLED_EXAMPLES, ENABLED_FOR_OTHERS
     """
     crashed = marker.crashed()
 
@@ -86,6 +115,8 @@ def switched_off(flags: Flags, foreign: Mapping[str, Any], marker: LoadingMarker
             return by_name
         if extension.is_example and extension.name not in foreign.get(ENABLED_EXAMPLES, ()):
             return "It is one of Easel's examples; switch it on to try it."
+        if waits_for_consent(flags, foreign, extension):
+            return NOT_FOR_OTHERS
         if extension.name in crashed:
             return "Easel ended while it was being loaded; switch it on to try again."
         return ""

@@ -303,4 +303,4 @@ def same_type(value: Any, usual: Any) -> bool:
     return isinstance(value, str) and len(value) <= MAX_SETTING
 
 # of Easel's own, set by switches and not by hand
-HIDDEN_SETTINGS: Mapping[str, Any] = {"enabled_examples": []}
+HIDDEN_SETTINGS: Mapping[str, Any] = {"enabled_examples": [], "enabled_for_others": []}

@@ -10,13 +10,17 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from modules.base.errors import Invalid
+from modules.api.extensions import is_wanted, set_enabled
+from modules.base.errors import AlreadyRunning, Invalid, UnknownName
+from modules.base.process_file import ProcessFile
 from modules.commands.assemble import assemble
+from modules.commands.extension import extension
 from modules.commands.serve import application
 from modules.plugins import installers
 from modules.plugins.git_install import checked_address, folder_name
 from modules.plugins.host import SWITCHED_OFF
-from modules.plugins.switches import LoadingMarker, switched_off
+from modules.plugins.switches import NOT_FOR_OTHERS, LoadingMarker, switched_off
+from modules.settings.file import SettingsFile
 from modules.settings.flags import Flags
 
 OURS = Path(__file__).parents[1] / "plugins" / "extensions"
@@ -72,6 +76,47 @@ def test_beyond_this_computer_they_are_changed_only_with_a_flag(app):
     refused = client_of(app).post("/easel/v1/extensions/tier-a", json={"enabled": False})
     assert refused.status_code in (401, 403)
     assert app.settings.foreign["disabled_extensions"] == []
+
+
+def test_where_others_are_each_is_off_until_it_is_switched_on_for_them(app):
+    """Also for whoever has used it alone before; one without code is on."""
+    words = app.extensions.root / "words" / "localizations"
+    words.mkdir(parents=True)
+    (words / "xx.json").write_text("{}")
+
+    def states(**more):
+        next_one = assemble(replace(app.flags, **more))
+        next_one.extensions.load(next_one)
+        found = {each.name: (each.state, each.why) for each in next_one.extensions.extensions if each.name in ours}
+        next_one.extensions.unload()
+        return next_one, found
+
+    ours, shared = ("tier-a", "words"), {"server_name": "192.0.2.1", "allowed_hosts": ("localhost",)}
+    assert states()[1] == {"tier-a": ("loaded", ""), "words": ("loaded", "")}
+    there, found = states(**shared)
+    assert found == {"tier-a": (SWITCHED_OFF, NOT_FOR_OTHERS), "words": ("loaded", "")}
+    assert not is_wanted(there, "tier-a")
+    set_enabled(there, "tier-a", True)
+    assert is_wanted(there, "tier-a") and states(**shared)[1]["tier-a"] == ("loaded", "")
+    set_enabled(there, "tier-a", False)
+    assert states(**shared)[1]["tier-a"] == states()[1]["tier-a"] == (SWITCHED_OFF, "It is switched off.")
+
+
+def test_extensions_are_switched_at_the_computer_itself(app, capsys):
+    flags = app.flags
+    assert extension(flags, ["on", "tier-a"]) == 0
+    settings = SettingsFile(flags.paths.settings_file)
+    assert (settings.foreign["enabled_for_others"], settings.foreign["disabled_extensions"]) == (["tier-a"], [])
+    extension(flags, ["off", "tier-a"])
+    settings = SettingsFile(flags.paths.settings_file)
+    assert (settings.foreign["enabled_for_others"], settings.foreign["disabled_extensions"]) == ([], ["tier-a"])
+    assert capsys.readouterr().out == "tier-a: on\ntier-a: off\n"
+    with pytest.raises(UnknownName, match="tier-b"):
+        extension(flags, ["on", "tier-a", "tier-b"])
+    held = ProcessFile(flags.paths.server_lock)
+    with pytest.raises(AlreadyRunning):
+        extension(flags, ["on", "tier-a"])
+    held.release()
 
 
 def test_an_installer_is_run_when_somebody_asks_and_its_report_is_kept(app, monkeypatch):
