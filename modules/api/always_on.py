@@ -53,9 +53,10 @@ def args_of(script: Any) -> Any:
 
 
 def with_control_units(given: Given, args: Any) -> Given:
-    if not isinstance(args, list) or not all(isinstance(unit, Mapping) for unit in args):
+    """Return the fields with ControlNet's units; null is a unit that is off, so that the others keep their numbers."""
+    if not isinstance(args, list) or not all(unit is None or isinstance(unit, Mapping) for unit in args):
         raise ValueError('ControlNet\'s arguments are a list of units, each an object: {"model": …, "image": …}')
-    return given | {"control": units_of_args(args)}
+    return given | {"control": units_of_args([unit or {} for unit in args])}
 
 
 def with_detailer_tabs(given: Given, args: Any) -> Given:

@@ -95,6 +95,10 @@ def test_units_that_are_off_are_not_looked_at(client):
     assert reply.status_code == 422 and "at most 10" in reply.text and "Disable some" in reply.text
 
 
+def test_null_is_a_unit_that_is_off_and_the_others_keep_their_numbers(client):
+    assert "unit 1 has no picture" in asked(client, None, UNIT | {"image": None}).text
+
+
 @pytest.mark.parametrize("args", [[True, "canny", "model"], "canny", [[1]]])
 def test_arguments_by_place_are_refused_in_words(client, args):
     reply = client.post("/sdapi/v1/txt2img", json={**SMALL, "alwayson_scripts": {"controlnet": {"args": args}}})
