@@ -24,6 +24,7 @@ SAME_SAMPLER, SAME_SCHEDULER = "Use same sampler", "Use same scheduler"
 SAME_CHECKPOINT, SAME_VAE = "Use same checkpoint", "Use same VAE"
 NO_CONTROL, JOBS_CONTROL = "None", "Passthrough"      # instead of a ControlNet's name
 WIDEST_FIND_BLUR = 256        # pixels
+LARGEST_FIND_SIDE = 8192      # pixels at which a find is painted, as of hires fix
 NEXT_FIND = "[SEP]"      # parts the prompts of finds
 JOBS_PROMPT, SKIPPED_FIND = "[PROMPT]", "[SKIP]"
 
@@ -53,8 +54,8 @@ class DetailerTab:
     ad_inpaint_only_masked: Annotated[bool, Param("Inpaint only masked", Checkbox(), "Each find is painted at the full size, and put back small.", "ADetailer inpaint only masked")] = True
     ad_inpaint_only_masked_padding: Annotated[int, Param("Only masked padding, pixels", Slider(0, 256, 4), "How much around a find is seen with it.", "ADetailer inpaint padding")] = 32
     ad_use_inpaint_width_height: Annotated[bool, Param("Use separate width/height", Checkbox(), "Finds are painted at a size of their own.", "ADetailer use inpaint width height")] = False
-    ad_inpaint_width: Annotated[int, Param("Inpaint width", Slider(64, 2048, 8), "Width at which a find is painted.", "ADetailer inpaint width")] = 512
-    ad_inpaint_height: Annotated[int, Param("Inpaint height", Slider(64, 2048, 8), "Height at which a find is painted.", "ADetailer inpaint height")] = 512
+    ad_inpaint_width: Annotated[int, Param("Inpaint width", Slider(64, 2048, 8, (64, LARGEST_FIND_SIDE)), "Width at which a find is painted.", "ADetailer inpaint width")] = 512
+    ad_inpaint_height: Annotated[int, Param("Inpaint height", Slider(64, 2048, 8, (64, LARGEST_FIND_SIDE)), "Height at which a find is painted.", "ADetailer inpaint height")] = 512
     ad_use_steps: Annotated[bool, Param("Use separate steps", Checkbox(), "Finds have steps of their own.", "ADetailer use separate steps")] = False
     ad_steps: Annotated[int, Param("Detailer steps", Slider(1, 150), "Sampling steps of each find.", "ADetailer steps")] = 28
     ad_use_cfg_scale: Annotated[bool, Param("Use separate CFG scale", Checkbox(), "Finds have a CFG scale of their own.", "ADetailer use separate CFG scale")] = False

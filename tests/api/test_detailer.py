@@ -107,12 +107,13 @@ def test_arguments_of_other_kinds_are_skipped_beside_a_tab():
             tabs_of(nothing)
 
 
-def test_a_mask_blur_wider_than_the_forms_is_taken_and_a_requests_limits_bound_size_and_steps(client):
+def test_a_mask_blur_wider_than_the_forms_is_taken_and_sizes_up_to_those_of_hires_fix(client):
     def refused(**tab):
         return asked(client, {"ad_model": "face_yolov9z.pt", "ad_mask_blur": 200, **tab}).text
 
-    assert "face_yolov9z.pt" in refused(ad_steps=150, ad_inpaint_width=2048) and "blur" not in refused()
-    assert "ad_steps" in refused(ad_steps=151) and "ad_inpaint_width" in refused(ad_inpaint_width=2056)
+    assert "face_yolov9z.pt" in refused(ad_steps=150, ad_inpaint_width=8192, ad_inpaint_height=2056)
+    assert "blur" not in refused()
+    assert "ad_steps" in refused(ad_steps=151) and "ad_inpaint_width" in refused(ad_inpaint_width=8200)
 
 
 @pytest.mark.parametrize(("tab", "told"), [
