@@ -105,6 +105,7 @@ class Host:
         self.native: tuple[NativeExtension, ...] = ()       # those of Easel's own API, in the order of their listeners
         self.options: dict[str, Any] = {}   # settings that extensions have declared: name → A1111's OptionInfo
         self.owners: dict[str, str] = {}    # the extensions that declared them
+        self.listening_to: dict[str, str] = {}      # setting → the extension that is called when it changes
         self.flags: dict[str, Any] = {}     # flags that extensions have declared, with their values
         self.views: dict[str, Any] = {}     # what the surface has made for this host: opts, cmd_opts …
         self.job_in_hand: Any = None        # the job whose hooks are called (worker/hooks/hooked_job.py)
@@ -201,7 +202,7 @@ class Host:
         for moment in ("before_reload", "script_unloaded"):
             self.call_listeners(moment)
         self.callbacks.remove()
-        for each in (self.modules, self.views, self.options, self.owners, self.flags):
+        for each in (self.modules, self.views, self.options, self.owners, self.listening_to, self.flags):
             each.clear()
         self._scripts = {tab: [] for tab in SCRIPT_TABS}
         parts = {each.name for each in self.in_use if self.is_part(each.extension)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from typing import Any
 
 from modules.app.app import App
@@ -14,6 +13,7 @@ from modules.base.limits import MAX_NAME
 from modules.library.catalog import Catalog
 from modules.library.library import Library
 from modules.library.safety_checkers import find_safety_checker, safety_checker_files
+from modules.plugins.setting_listeners import tell_changed_settings
 from modules.settings.options import Settings, check_own_settings
 
 UNKNOWN = object()
@@ -23,18 +23,23 @@ NO_FILE_CHOSEN = ("", "None", "Automatic")      # options in lists of files besi
 def change_defaults(app: App, account: Account, values: Mapping[str, Any], mine: bool) -> None:
     """Change some settings, all or none: the account's own if `mine` or it is no administrator's, else everybody's.
 
-    Raises Forbidden, Invalid, UnknownName or ModelCorrupt; then nothing has changed.
+    Extensions that wait for a change of the server's settings are called. Raises Forbidden, Invalid, UnknownName or
+    ModelCorrupt; then nothing has changed.
     """
     own = app.data_of(account.name).settings
     changed = own if mine or account.role < Role.ADMINISTRATOR else app.settings
-    current = asdict(own.current) | own.foreign
+    current = own.values()
     # unchanged values may name a missing file
     wanted = {name: value for name, value in values.items() if value != current.get(name, UNKNOWN)}
     if changed is not app.settings:
         check_own_settings(wanted)
+    before = changed.values()
     changed.change(**{name: named_as_here(app.models, name, value) for name, value in wanted.items()})
     if changed is not own:
         own.forget(wanted)      # else the administrator's own values would hide the new ones
+    if changed is app.settings:
+        now = changed.values()
+        tell_changed_settings(app.extensions, [name for name in wanted if now[name] != before[name]])
 
 
 def named_as_here(library: Library, setting: str, value: Any) -> Any:

@@ -65,6 +65,10 @@ class SettingsFile:
         """The defaults of all settings that are not Easel's own."""
         return self.base._usual_foreign if self.base else {**A1111_SETTINGS, **HIDDEN_SETTINGS, **self.declared}
 
+    def values(self) -> dict[str, Any]:
+        """Return all settings that hold now, Easel's and foreign ones, by name."""
+        return asdict(self.current) | self.foreign
+
     def declare(self, name: str, default: Any) -> None:
         """Take an extension's setting into the list; Easel's own and A1111's of that name stay what they are."""
         if name not in SETTING_NAMES and name not in A1111_SETTINGS:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from modules.base.fields import declared_params
+from modules.plugins.setting_listeners import tell_changed_settings
 from modules.settings.options import Settings
 from modules.surface.binding import bound_host, view
 
@@ -159,8 +160,8 @@ class Options:
             setattr(job, key, value)
             return True
         self.file.change(**{key: value})
-        if run_callbacks and option and option.onchange:
-            option.onchange()
+        if run_callbacks:
+            tell_changed_settings(bound_host(), [key])
         return True
 
     def add_option(self, key: str, info: OptionInfo) -> None:
@@ -175,6 +176,7 @@ class Options:
         """Call `func` whenever the setting changes, and once now if `call`."""
         if key in self.data_labels:
             self.data_labels[key].onchange = func
+            bound_host().listening_to[key] = bound_host().calling
         if call:
             func()
 
