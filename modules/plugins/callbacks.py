@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 
@@ -15,6 +16,7 @@ class ExtensionListener:
     function: Callable[..., Any]
     extension: str      # the folder's name
     name: str = ""      # what metadata.ini knows it by
+    file: Path | None = None        # the script that has registered it
 
 
 class Callbacks:
@@ -34,13 +36,10 @@ class Callbacks:
         """Return the moments that have been listened to."""
         return list(self._listeners)
 
-    def remove(self, *, function: Callable[..., Any] | None = None, extension: str | None = None) -> None:
-        """Remove the listeners with that function, or of that extension; without either, all."""
+    def remove(self, unwanted: Callable[[ExtensionListener], bool]) -> None:
+        """Remove the listeners for which `unwanted` is true."""
         for moment, listeners in self._listeners.items():
-            self._listeners[moment] = [
-                each for each in listeners
-                if (function and each.function != function) or (extension and each.extension != extension)
-            ]
+            self._listeners[moment] = [each for each in listeners if not unwanted(each)]
 
     def __bool__(self) -> bool:
         return any(self._listeners.values())

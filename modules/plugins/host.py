@@ -201,7 +201,7 @@ class Host:
             return
         for moment in ("before_reload", "script_unloaded"):
             self.call_listeners(moment)
-        self.callbacks.remove()
+        self.callbacks.remove(lambda listener: True)
         for each in (self.modules, self.views, self.options, self.owners, self.listening_to, self.flags):
             each.clear()
         self._scripts = {tab: [] for tab in SCRIPT_TABS}
@@ -362,10 +362,9 @@ class Host:
     def listen(self, moment: str, function: Callable[..., Any], name: str = "") -> None:
         """Add a listener for the extension whose code this thread runs."""
         taken = [each.name for each in self.callbacks.listeners(moment)]
-        file = self.importing.calling_file().name
-        self.callbacks.add(
-            moment, ExtensionListener(function, self.calling, callback_name(self.calling, file, moment, name, taken))
-        )
+        file = self.importing.calling_file()
+        known_by = callback_name(self.calling, file.name, moment, name, taken)
+        self.callbacks.add(moment, ExtensionListener(function, self.calling, known_by, file))
 
     @property
     def calling(self) -> str:

@@ -150,14 +150,19 @@ def on_before_token_counter(callback: Callback, *, name: str | None = None) -> N
 
 
 def remove_current_script_callbacks() -> None:
+    """Remove the callbacks that the calling file has registered; those of its extension's other files stay."""
     host = bound_host()
-    host.callbacks.remove(extension=host.calling)
+    file = host.importing.calling_file()
+    host.callbacks.remove(lambda listener: listener.file == file)
 
 
 def remove_callbacks_for_function(callback_func: Callback) -> None:
-    bound_host().callbacks.remove(function=callback_func)
+    """Remove that function wherever it is registered."""
+    bound_host().callbacks.remove(lambda listener: listener.function == callback_func)
 
 
 def clear_callbacks() -> None:
     """Remove the calling extension's callbacks; those of others are theirs."""
-    remove_current_script_callbacks()
+    host = bound_host()
+    extension = host.importing.extension_of(str(host.importing.calling_file()))
+    host.callbacks.remove(lambda listener: bool(extension) and listener.extension == extension)

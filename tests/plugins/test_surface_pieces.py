@@ -84,3 +84,59 @@ def test_what_fails_in_the_process_that_draws_is_out_of_use_here_too(host):
     host.fail_elsewhere(name, "It failed 3 times in a row.")
     host.fail_elsewhere(name, "It failed again.")
     assert (host.state_of(name).state, host.state_of(name).why) == ("failed", "In the process that draws: It failed 3 times in a row.")
+
+
+REGISTERS = """
+from modules import script_callbacks
+
+def heard(*args): ...
+def also_heard(*args): ...
+
+script_callbacks.on_image_saved(heard)
+script_callbacks.on_cfg_denoiser(heard)
+script_callbacks.on_image_saved(also_heard)
+def remove_function():
+    script_callbacks.remove_callbacks_for_function(also_heard)
+
+def remove_mine():
+    script_callbacks.remove_current_script_callbacks()
+
+def clear():
+    script_callbacks.clear_callbacks()
+"""
+
+
+@pytest.fixture
+def registering(tmp_path):
+    """A host of two extensions, the first of two files; each file registers the same three callbacks."""
+    for name in ("one/scripts/a.py", "one/scripts/b.py", "two/scripts/a.py"):
+        path = tmp_path / "extensions" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(REGISTERS, "utf-8")
+    found = Host(tmp_path / "extensions")
+    found.load(SimpleNamespace(flags=Flags(data_dir=tmp_path), settings=SettingsFile(tmp_path / "config.json")))
+    yield found, {f"{path.parents[1].name}/{path.name}": module for path, (_, module) in found.modules.items()}
+    found.unload()
+
+
+def listening(host):
+    return {f"{each.extension}/{each.file.name}" for each in host.listeners("image_saved") + host.listeners("cfg_denoiser")}
+
+
+def test_a_script_removes_its_own_callbacks_and_no_others(registering):
+    host, modules = registering
+    assert listening(host) == {"one/a.py", "one/b.py", "two/a.py"}
+    modules["one/a.py"].remove_mine()
+    assert listening(host) == {"one/b.py", "two/a.py"}
+    modules["one/b.py"].clear()
+    assert listening(host) == {"two/a.py"}
+    surface("script_callbacks").remove_current_script_callbacks()       # not from a script
+    surface("script_callbacks").clear_callbacks()
+    assert listening(host) == {"two/a.py"}
+
+
+def test_a_function_is_removed_wherever_it_is_registered(registering):
+    host, modules = registering
+    modules["two/a.py"].remove_function()
+    two = [each.function.__name__ for each in host.listeners("image_saved") if each.extension == "two"]
+    assert two == ["heard"] and len(host.listeners("image_saved")) == 5
