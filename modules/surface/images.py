@@ -12,17 +12,20 @@ from typing import Any
 from PIL import Image
 
 from modules.base.errors import Forbidden
+from modules.imaging.picture_grid import GridColours, GridLayout, draw_grid, rows_of_batch
 from modules.imaging.read import read_metadata
 from modules.imaging.resize import resize_image as resized
-from modules.imaging.save import FileFormat, encode_image, next_number, save_named
 from modules.requests.patterns import below_outputs
 from modules.settings.account_paths import account_paths
+from modules.surface import shared
 from modules.surface.annotations import GridAnnotation as GridAnnotation
 from modules.surface.annotations import draw_grid_annotations as draw_grid_annotations
 from modules.surface.annotations import get_font as get_font
 from modules.surface.asking import asking_account
 from modules.surface.binding import bound_host
+from modules.surface.image_saving import SavedName, in_subfolder, next_sequence_number, tell_saving, write_told
 from modules.surface.name_generator import FilenameGenerator as FilenameGenerator
+from modules.surface.script_callbacks import ImageGridLoopParams, ImageSaveParams
 
 LANCZOS = Image.Resampling.LANCZOS
 NEAREST = Image.Resampling.NEAREST
@@ -42,8 +45,6 @@ def resize_image(
 
 def upscaled(image: Image.Image, scale: float, name: str) -> Image.Image:
     """Return the picture enlarged by an upscaler, if it is smaller than wanted."""
-    from modules.surface import shared
-
     found = next((each for each in shared.sd_upscalers if each.name == name), None)
     return found.scaler.upscale(image, scale, found.data_path) if found and scale > 1 else image
 
@@ -56,19 +57,18 @@ def flatten(img: Image.Image, bgcolor: str) -> Image.Image:
     return Image.alpha_composite(ground, img).convert("RGB")
 
 
-def get_grid_size(rows: int | None, count: int, batch_size: int) -> int:
-    return rows or max(1, math.floor(math.sqrt(count)))
-
-
 def image_grid(imgs: Sequence[Image.Image], batch_size: int = 1, rows: int | None = None) -> Image.Image:
-    """Return the pictures side by side, in as many rows as columns if none are named."""
-    rows = min(len(imgs), get_grid_size(rows, len(imgs), batch_size))
-    cols = math.ceil(len(imgs) / rows)
-    width, height = imgs[0].size
-    grid = Image.new("RGB", (cols * width, rows * height), "black")
-    for i, image in enumerate(imgs):
-        grid.paste(image, (i % cols * width, i // cols * height))
-    return grid
+    """Return the pictures side by side, each in the middle of a cell; without `rows`, in as many as the settings want.
+
+    Extensions that listen to `image_grid` may change the pictures and the columns.
+    """
+    opts = shared.opts
+    rows = rows_of_batch(len(imgs), opts.n_rows if rows is None else rows, batch_size, opts.grid_prevent_empty_spots)
+    params = ImageGridLoopParams(list(imgs), math.ceil(len(imgs) / rows), rows)
+    bound_host().call_listeners("image_grid", params)
+    cell = max(image.width for image in params.imgs), max(image.height for image in params.imgs)
+    colours = GridColours(opts.grid_background_color)
+    return draw_grid(GridLayout(cell, len(params.imgs), params.cols), iter(params.imgs), colours)
 
 
 def read_info_from_image(image: Image.Image) -> tuple[str | None, dict[str, Any]]:
@@ -87,11 +87,7 @@ def image_data(data: bytes) -> tuple[str, None]:
 
 def get_next_sequence_number(path: str, basename: str) -> int:
     """Return one more than the largest number of a file there; 0 in a new folder."""
-    if not basename:
-        return next_number(Path(path))
-    begin = re.compile(re.escape(basename) + r"-(\d+)")
-    found = [begin.match(each.name) for each in Path(path).iterdir()] if Path(path).is_dir() else []
-    return max((int(each[1]) for each in found if each), default=-1) + 1
+    return next_sequence_number(Path(path), basename)
 
 
 def sanitize_filename_part(text: str | None, replace_spaces: bool = True) -> str | None:
@@ -107,22 +103,26 @@ def save_image(
     info: str | None = None, short_filename: bool = False, no_prompt: bool = False, grid: bool = False,
     pnginfo_section_name: str = "parameters", p: Any = None, existing_info: dict[str, Any] | None = None,
     forced_filename: str | None = None, suffix: str = "", save_to_dirs: bool | None = None,
-) -> tuple[str, None]:
-    """Save a picture below the outputs folder with its generation data; returns the file's path and None.
+) -> tuple[str, str | None]:
+    """Save a picture below the outputs folder, named and placed by the settings; extensions hear of it.
 
-    Raises Forbidden for a folder elsewhere.
+    Returns the file's path, and that of its text file; None without one. Raises Forbidden for a folder elsewhere,
+    Invalid for a format that there is none of.
     """
     folder = folder_to_save_in(path)
-    parts = [basename] if basename else []
-    if not forced_filename and not short_filename:
-        parts += [str(each) for each in (seed, None if no_prompt else sanitize_filename_part(prompt)) if each]
-    if not forced_filename:
-        parts.insert(len(parts) if basename else 0, f"{get_next_sequence_number(str(folder), basename):05}")
-    name = forced_filename or "-".join(parts)
-    texts = {key: str(value) for key, value in (existing_info or {}).items() if isinstance(value, str)}
-    content = encode_image(image, FileFormat(extension), info or "", texts)
-    folder.mkdir(parents=True, exist_ok=True)
-    return str(save_named(content, folder, (sanitize_filename_part(name + suffix, False) or "image"), extension)), None
+    opts, names = shared.opts, FilenameGenerator(p, seed, prompt, image, basename)
+    if save_to_dirs is None:
+        save_to_dirs = opts.grid_save_to_dirs if grid else opts.save_to_dirs and not no_prompt
+    name = SavedName(names, opts, forced_filename, suffix, decorated=not short_filename and seed is not None)
+    target = name.path(in_subfolder(folder, names, opts, bool(save_to_dirs)), extension)
+    texts = {**(existing_info or {}), **({} if info is None else {pnginfo_section_name: info})}
+    params = ImageSaveParams(image, p, str(target), texts)
+    tell_saving("before_image_saved", params)
+    params.filename = str(folder_to_save_in(str(Path(params.filename).parent)) / Path(params.filename).name)
+    params.filename, text_file = write_told(params, pnginfo_section_name, name.replaces, opts)
+    params.image.already_saved_as = params.filename
+    tell_saving("image_saved", params)
+    return params.filename, text_file
 
 
 def folder_to_save_in(path: str) -> Path:

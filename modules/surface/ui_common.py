@@ -81,7 +81,8 @@ def save_files(js_data: str, images: Any, do_make_zip: bool, index: int) -> tupl
             continue
         if picture := gallery_picture(source):
             text = texts[number] if number < len(texts) else ""
-            saved.append(save_image(picture, folder, "", extension=shared.opts.samples_format, info=text)[0])
+            how = {"extension": shared.opts.samples_format, "save_to_dirs": shared.opts.use_save_to_dirs_for_ui}
+            saved.append(save_image(picture, folder, "", info=text, **how)[0])
     if do_make_zip and saved:
         saved.insert(0, zipped(saved))
     told = f"Saved: {Path(saved[0]).name}" if saved else "There is no picture to save."

@@ -532,3 +532,32 @@ def interrupt(params):
 
 script_callbacks.on_cfg_denoiser(interrupt)
 """
+
+
+SAVING = """
+from modules import images, scripts
+
+class Saving(scripts.Script):
+    def title(self):
+        return "Saving"
+
+    def show(self, is_img2img):
+        return scripts.AlwaysVisible
+
+    def postprocess_image(self, p, pp):
+        saved = images.save_image(pp.image, p.outpath_samples, "own", p.all_seeds[p.iteration], p.prompt, info="own", p=p)
+        p.extra_generation_params["Saved"] = saved[0].rpartition("/")[2]
+"""
+
+
+def test_an_extension_saves_a_picture_of_its_own_and_the_grid_has_rows_and_columns(shop):
+    written(shop, "saving", SAVING)
+    with shop.open():
+        ended, made, warned = shop.made(replace(small("five", n_iter=5), save=True))
+    assert (ended.state, warned) == ("done", [])
+    *five, grid = made
+    names = [infotext.parse_infotext(each.infotext, emphasised)["Saved"] for each in five]
+    assert names == [f"own-{number:04}-{number + 3}.png" for number in range(5)]
+    assert sorted(path.name for path in (shop.folder / "outputs").rglob("own-*.png")) == names
+    with Image.open(grid.path) as image, Image.open(five[0].path) as one:
+        assert image.size == (3 * one.width, 2 * one.height)        # round(√5) rows

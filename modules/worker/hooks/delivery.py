@@ -147,7 +147,7 @@ class Delivery:
         self.saving.call("image_grid", params)
         cell = max(image.width for image in params.imgs), max(image.height for image in params.imgs)
         colours = GridColours(s.grid_background_color, s.grid_text_active_color, s.grid_text_inactive_color)
-        image = draw_grid(GridLayout(cell, params.cols, len(params.imgs)), params.imgs, colours)
+        image = draw_grid(GridLayout(cell, len(params.imgs), params.cols), params.imgs, colours)
         grid = Shown(image, shown[0].infotext, kind=GRID)
         image.info["parameters"] = grid.infotext
         if s.grid_save and not (self.job.depth == 1 and self.earlier(range(len(shown), len(shown) + 1))):
