@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from threading import get_ident
 from types import SimpleNamespace
@@ -93,7 +94,7 @@ def test_styles_are_the_accounts(host):
 
 
 def test_a_picture_is_saved_below_the_outputs_of_its_account(host, tmp_path):
-    save, picture = surface("images").save_image, Image.new("RGB", (8, 8))
+    save, picture = partial(surface("images").save_image, save_to_dirs=False), Image.new("RGB", (8, 8))
     assert Path(save(picture, "outputs/mine", "one")[0]).parent == tmp_path / "outputs/mine"
     host.job_in_hand = JobOf("anna")
     assert Path(save(picture, "outputs/mine", "one")[0]).parent == tmp_path / "outputs/anna/mine"
