@@ -80,6 +80,12 @@ def options_section(
     return options_dict
 
 
+def opts_of_job() -> Any:
+    """Return the settings of the job whose hooks this thread calls; None outside of one."""
+    job = bound_host().generation
+    return job.opts if job else None
+
+
 class OptionData(MutableMapping[str, Any]):
     """`opts.data`: all settings by name, as they are now; in a hook of a picture, its job's."""
 
@@ -93,7 +99,7 @@ class OptionData(MutableMapping[str, Any]):
         self._options.set(name, value)
 
     def __delitem__(self, name: str) -> None:
-        if job := self._options.of_job:
+        if job := opts_of_job():
             job.reset(name)
         else:
             self._options.file.forget([name])
@@ -119,21 +125,15 @@ class Options:
     def file(self) -> Any:
         return bound_host().program.settings
 
-    @property
-    def of_job(self) -> Any:
-        """The settings of the job whose hooks this thread calls; None outside of one."""
-        job = bound_host().generation
-        return job.opts if job else None
-
     def values(self) -> dict[str, Any]:
-        if job := self.of_job:
+        if job := opts_of_job():
             return dict(job.values())
         return asdict(self.file.current) | self.file.foreign
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        if job := self.of_job:
+        if job := opts_of_job():
             return getattr(job, name)
         settings = self.file
         if hasattr(settings.current, name):
@@ -156,7 +156,7 @@ class Options:
         option = self.data_labels.get(key)
         if self.values().get(key) == value or (option and (option.do_not_save or (is_api and option.restrict_api))):
             return False
-        if job := self.of_job:
+        if job := opts_of_job():
             setattr(job, key, value)
             return True
         self.file.change(**{key: value})

@@ -21,8 +21,10 @@ from modules.commands.worker_process import style_files_of
 from modules.plugins.host import IN_USE, UNUSABLE, CallFailed, Host, surface
 from modules.settings.file import SettingsFile
 from modules.settings.flags import Flags
+from modules.settings.options import Settings
 from modules.surface.asking import asking_account
 from modules.surface.binding import NotHere
+from modules.worker.hooks.job_options import JobOptions
 
 OURS = Path(__file__).parent / "extensions"
 STYLES = "name,prompt,negative_prompt\n{name},{text},\n"
@@ -34,6 +36,8 @@ class JobOf:
     def __init__(self, owner: str, role: str = "member") -> None:
         self.spec = SimpleNamespace(owner=owner, role=role)
         self.thread = get_ident()
+        self.settings = Settings()
+        self.opts = JobOptions(self, {})
         self.state = SimpleNamespace(job=f"{owner}'s", job_count=7)
 
 
