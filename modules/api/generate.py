@@ -99,7 +99,7 @@ def start_generation(app: App, body: DrawRequest, caller: Account) -> Submitted:
         request = replace(request, regions=kept_regions(app, body.regions, caller))
     saved = body.save_images and not body.do_not_save_samples
     scripts = with_pasted_arguments(app, kind, body)
-    asked = Submission(kind, request, overrides_of(body), saved, body.force_task_id or "", scripts)
+    asked = Submission(kind, request, overrides_of(body), saved, body.force_task_id or "", scripts, over_api=True)
     submitted = submit(app, asked, caller)
     return replace(submitted, notes=(*notes, *submitted.notes))
 

@@ -14,10 +14,12 @@ from modules.plugins.host import Host
 from modules.plugins.native import known_arguments, named_native, read_pairs_of_extensions
 from modules.plugins.scripts import SCRIPT_TABS, LoadedScript
 from modules.requests.own_sampling import with_known_sampling
+from modules.settings.foreign import remembered
 
 R = TypeVar("R")
 ALWAYS_ON = "alwayson_scripts"              # keys of a job's parameters
 EXTENSION_SCRIPT = "extension_script"
+EXTENSION_SETTINGS, OVER_API = "extension_settings", "over_api"
 MOST_ARGUMENTS = 1000                       # of one script
 
 
@@ -41,6 +43,18 @@ def extension_params(
         params[EXTENSION_SCRIPT] = {"title": chosen.title, "args": arguments}
         request = replace(request, script_name="", script_args=())
     return request, params, notes
+
+
+def told_to_extensions(host: Host, settings: Mapping[str, Any], over_api: bool) -> dict[str, Any]:
+    """Return what a job is told for its extensions alone: settings of theirs, and whether a program has asked for it.
+
+    settings: those that were given for this job. Raises Invalid for a value that is impossible.
+    """
+    if not host.active:
+        return {}
+    usual = {name: option.default for name, option in host.options.items() if not option.restrict_api}
+    own = remembered({name: value for name, value in settings.items() if name in usual}, usual)
+    return ({EXTENSION_SETTINGS: own} if own else {}) | ({OVER_API: True} if over_api else {})
 
 
 def with_native_arguments(host: Host, request: R, given: Mapping[str, Any]) -> tuple[R, Mapping[str, Any]]:

@@ -11,7 +11,7 @@ from modules.app.jobs import ResolvedRequest
 from modules.base.accounts import Account
 from modules.requests.check_limits import check_admission, check_kind
 from modules.requests.expansion import plain_for_script, with_plain_prompts
-from modules.requests.extension_scripts import extension_params
+from modules.requests.extension_scripts import extension_params, told_to_extensions
 from modules.requests.kinds import JOB_KINDS
 from modules.requests.model_choice import with_checkpoint_here
 from modules.requests.picture_count import picture_count
@@ -35,6 +35,7 @@ class Submission:
     task_id: str = ""
     # arguments of extensions' always-on scripts, as in A1111's `alwayson_scripts`
     scripts: Mapping[str, Any] = field(default_factory=dict)
+    over_api: bool = False      # by a program that speaks A1111's API, which extensions are told
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ def submit(app: App, asked: Submission, account: Account) -> Submitted:
     outputs, pictures = earlier_cells(app, resolved, account), picture_count(resolved, app.extensions)
     job = app.jobs.submit(replace(resolved, outputs=outputs, pictures=pictures), account)
     app.jobs.warn(job, missing)
-    unknown = sorted(name for name in settings_given(asked.settings) if name not in SETTING_NAMES)
+    known = SETTING_NAMES | app.extensions.options.keys()
+    unknown = sorted(name for name in settings_given(asked.settings) if name not in known)
     notes = tuple(f"There is no setting called {name!r}; it was ignored." for name in unknown)
     return Submitted(job, resolved.settings, notes)
 
@@ -75,6 +77,7 @@ def resolved_submission(
         settings, missing = with_checkpoint_here(app, settings, known)
     request, told, notes = extension_params(app.extensions, kind.name, asked.request, asked.scripts)
     request, templates = plain_for_script(mine, request, settings)
+    told |= told_to_extensions(app.extensions, given, asked.over_api)
     params = with_plain_prompts(mine, kind.resolve(app, request, mine) | templates, settings) | told
     check_admission(app, account, kind, params, asked.save and settings.samples_save)
     return ResolvedRequest(kind.name, params, settings, asked.save, asked.task_id), [*missing, *notes]

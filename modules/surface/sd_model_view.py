@@ -7,30 +7,7 @@ from typing import Any
 
 from modules.library.catalog import ModelFile
 from modules.sampling.questions import Facts, ModelFacts, Weights
-
-
-@dataclass(frozen=True)
-class CheckpointInfo:
-    """A1111's `sd_checkpoint_info`."""
-
-    filename: str
-    name: str
-    name_for_extra: str
-    model_name: str
-    title: str
-    short_title: str
-    hash: str
-    sha256: str | None
-    shorthash: str
-    ids: tuple[str, ...]
-    metadata: dict[str, Any]
-
-
-def checkpoint_info(file: ModelFile) -> CheckpointInfo:
-    return CheckpointInfo(
-        str(file.path), file.path.name, file.model_name, file.model_name, file.title, file.short_title, "", file.sha256,
-        file.shorthash, (file.path.name, file.model_name, file.title), {},
-    )
+from modules.surface.checkpoint_info import CheckpointInfo
 
 
 @dataclass(frozen=True)
@@ -61,7 +38,7 @@ def checkpoint_facts(job: Any, file: ModelFile) -> CheckpointFacts:
     [facts] = job.desk.ask([Facts(Weights(file.sha256 or ""))])
     family = family_of(facts)
     return CheckpointFacts(
-        checkpoint_info(file), file.shorthash, str(file.path), family == "sd1", family == "sd2", family == "sdxl",
+        CheckpointInfo(file), file.shorthash, str(file.path), family == "sd1", family == "sd2", family == "sdxl",
         family == "sd3", False, facts.image_channels > facts.latent_channels,
         "v" if facts.levels.parametrization.name.startswith("v") else "eps", facts.latent_channels,
         torch.device("cpu"), torch.float32,

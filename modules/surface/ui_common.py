@@ -11,7 +11,9 @@ from typing import Any
 from zipfile import ZipFile
 
 from modules.requests.patterns import below_outputs
+from modules.settings.account_paths import account_paths
 from modules.surface import shared
+from modules.surface.asking import asking_account
 from modules.surface.binding import bound_host
 from modules.surface.images import save_image
 from modules.surface.infotext_utils import image_from_url_text
@@ -73,7 +75,8 @@ def save_files(js_data: str, images: Any, do_make_zip: bool, index: int) -> tupl
     js_data: JSON with `infotexts`, one for each picture; index: of the one that is saved, -1 for all
     """
     texts = json.loads(js_data).get("infotexts") or []
-    folder = str(bound_host().program.flags.paths.outputs.joinpath(*below_outputs(shared.opts.outdir_save)))
+    own = account_paths(bound_host().program.flags.paths, asking_account().name).outputs
+    folder = str(own.joinpath(*below_outputs(shared.opts.outdir_save)))
     one = index >= 0 and shared.opts.save_selected_only
     saved: list[str] = []
     for number, source in enumerate(images):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from html import escape
+from html.parser import HTMLParser
 from typing import Any
+from urllib.parse import quote
 
 import gradio as gr
 from gradio.components import Component
@@ -24,6 +27,10 @@ from modules.ui.store import QUIET
 from modules.ui.tabs.scripts import ScriptedForm
 from modules.ui.widgets import component
 from modules.ui.words import Words
+
+WEB = ("https://", "http://")                   # of an address that a link may lead to
+ADDRESS_SIGNS = "%/:=&?~#+!$,;'@*[]"              # that stand in an address as they are: no parenthesis, which ends it
+MARKDOWN_SIGNS = re.compile(r"[\\`*_\[\]<>~$|]")    # that would mean something in a text
 
 
 @dataclass(frozen=True)
@@ -121,7 +128,17 @@ def build_extension_settings(host: Host, current: Mapping[str, Any], words: Word
 
 def drawn_setting(name: str, option: Any, value: Any, words: Words) -> Component | None:
     """Draw an extension's setting; one that cannot be leaves nothing in the page."""
-    control: Component | None = drawn_whole(partial(option_control, name, option, value, words))
+    draw = option_with_refresh if option.refresh else option_control
+    control: Component | None = drawn_whole(partial(draw, name, option, value, words))
+    return control
+
+
+def option_with_refresh(name: str, option: Any, value: Any, words: Words) -> Component | None:
+    """Return the control of a setting, with a button beside it that has its choices looked up anew."""
+    with gr.Row(elem_classes="setting-refreshed"):
+        if control := option_control(name, option, value, words):
+            refresh = option.refresh, option.component_args, f"refresh_{name}"
+            surface("ui_common").create_refresh_button(control, *refresh)
     return control
 
 
@@ -144,7 +161,7 @@ def option_control(name: str, option: Any, value: Any, words: Words) -> Componen
     if not kind or how.get("visible") is False:
         return None
     if notes := f"{option.comment_before} {option.comment_after}".strip():
-        how.setdefault("info", text_of_markup(notes))
+        how.setdefault("info", markdown_of(notes))
     try:
         return kind(**how, elem_id=f"setting_{name}", elem_classes="setting", interactive=True)
     except TypeError:       # a control without an `info`
@@ -158,10 +175,35 @@ def plain_control(default: Any) -> type[Component] | None:
     return next((kind for of, kind in kinds if isinstance(default, of)), None)
 
 
-def text_of_markup(markup: str) -> str:
-    """Return the text of a little HTML."""
-    parts = [part.partition(">")[2] if number else part for number, part in enumerate(markup.split("<"))]
-    return " ".join("".join(parts).split())
+def markdown_of(markup: str) -> str:
+    """Return a little HTML as gradio's `info` has it: text, and links to pages of the web."""
+    reader = MarkupReader()
+    reader.feed(markup)
+    reader.close()
+    return " ".join("".join(reader.parts).split())
+
+
+class MarkupReader(HTMLParser):
+    """Reads HTML: `parts` are its text and its links, in Markdown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[str] = []
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "a":
+            address = quote(dict(attrs).get("href") or "", safe=ADDRESS_SIGNS)
+            self.links.append(address if address.startswith(WEB) else "")
+            self.parts.append("[" if self.links[-1] else "")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "a" and self.links:
+            address = self.links.pop()
+            self.parts.append(f"]({address})" if address else "")
+
+    def handle_data(self, data: str) -> None:
+        self.parts.append(MARKDOWN_SIGNS.sub(r"\\\g<0>", data))
 
 
 def extension_stores(forms: Mapping[str, Form[Any]]) -> dict[str, dict[str, Component]]:

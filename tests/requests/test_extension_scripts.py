@@ -11,7 +11,7 @@ from modules.base.errors import Invalid, UnknownName
 from modules.params.txt2img import Txt2Img
 from modules.plugins.scripts import LoadedScript
 from modules.requests import extension_scripts
-from modules.requests.extension_scripts import arguments_of, extension_params
+from modules.requests.extension_scripts import arguments_of, extension_params, told_to_extensions
 
 
 @dataclass
@@ -88,3 +88,15 @@ def test_a_chosen_script_is_taken_out_of_the_request():
 def test_a_job_of_another_kind_has_no_scripts():
     request = object()
     assert extension_params(FakeHost(), "merge", request, {}) == (request, {}, [])
+
+
+def test_a_job_is_told_settings_of_extensions_that_it_was_given_and_who_has_asked():
+    host = SimpleNamespace(active=[1], options={
+        "times": SimpleNamespace(default=3, restrict_api=False), "folder": SimpleNamespace(default="", restrict_api=True),
+    })
+    given = {"times": 5, "folder": "/etc", "eta_noise_seed_delta": 1, "nobody_knows": 1}
+    assert told_to_extensions(host, given, over_api=True) == {"extension_settings": {"times": 5}, "over_api": True}
+    assert told_to_extensions(host, {"folder": "/etc"}, over_api=False) == {}
+    assert told_to_extensions(SimpleNamespace(active=[]), given, over_api=True) == {}
+    with pytest.raises(Invalid, match="times"):
+        told_to_extensions(host, {"times": "often"}, over_api=False)

@@ -133,6 +133,15 @@ def test_what_a_hook_writes_into_the_settings_holds_for_its_job_alone(shop):
         assert (shop.folder / "config.json").read_text() == before
 
 
+def test_a_job_may_be_given_settings_of_extensions_for_itself(shop):
+    written(shop, "trying", SETTINGS)
+    with shop.open():
+        spec = small("given")
+        shop.made(replace(spec, params={**spec.params, "extension_settings": {"tier_times": 40}}))
+        shop.made(small("plain"))
+        assert [each[0] for each in seen("trying")[::3]] == [40, 3]
+
+
 def test_a_person_cannot_have_an_extension_switched_off_for_the_others(shop):
     """On one's own machine it is switched off after three jobs in which it failed, however often in each."""
     written(shop, "failing", FAILING)

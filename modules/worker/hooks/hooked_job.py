@@ -32,7 +32,7 @@ from modules.pipelines.safety import SafetyCheck
 from modules.pipelines.unit_turns import have_one_seed
 from modules.pipelines.upscaling import Enlarger
 from modules.plugins.host import Host, surface
-from modules.requests.extension_scripts import EXTENSION_SCRIPT
+from modules.requests.extension_scripts import EXTENSION_SCRIPT, OVER_API
 from modules.sampling.consulted import StepCount
 from modules.sampling.questions import Decode, Interrupted
 from modules.sampling.weights import Weights
@@ -84,7 +84,7 @@ class HookedJob:
         self.thread = get_ident()           # the one that its hooks are called in
         self.host, self.desk, self.note = around.host, around.desk, around.note
         self.library = Remembering(around.library.catalogs, around.library.approximations)
-        self.state, self.opts = JobState(self), JobOptions(self, self.host.program.settings.foreign)
+        self.state, self.opts = JobState(self), JobOptions.of(self)
         self.kept = request_view.InputPictures()
         self.infotext = HookedInfotext(self)
         self.finisher = Finisher(self)
@@ -163,7 +163,7 @@ class HookedJob:
         values = request_view.fields_for_p(request, kind.fields(), unstyled)
         saved = self.spec.save and self.settings.samples_save
         p = kind(**values, do_not_save_samples=not saved, do_not_save_grid=not self.spec.save)
-        p.is_api, p.control, p.detailer = True, request.control, request.detailer
+        p.is_api, p.control, p.detailer = OVER_API in self.spec.params, request.control, request.detailer
         p.regions, p.region_mode, p.region_base = request.regions, request.region_mode, request.region_base
         p.extra_generation_params.update(template_pairs(self.spec.params))
         p.outpath_samples, p.outpath_grids = (str(self.finisher.folder(what)) for what in ("samples", "grids"))

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Protocol
 
+from modules.engine.messages import JobSpec
+from modules.plugins.host import Host
+from modules.requests.extension_scripts import EXTENSION_SETTINGS
 from modules.settings.options import SETTING_NAMES, Settings, change_settings
 
 
@@ -13,6 +16,8 @@ class HasSettings(Protocol):
     """A job with settings of its own."""
 
     settings: Settings
+    spec: JobSpec
+    host: Host
 
 
 class JobOptions:
@@ -21,6 +26,11 @@ class JobOptions:
     def __init__(self, job: HasSettings, foreign: Mapping[str, Any]) -> None:
         """foreign: those that are not Easel's own, as they are when the job begins"""
         vars(self).update(_job=job, _foreign=dict(foreign))
+
+    @classmethod
+    def of(cls, job: HasSettings) -> JobOptions:
+        """Return a job's settings as it begins: extensions' are the server's, but for those it was given."""
+        return cls(job, job.host.program.settings.foreign | job.spec.params.get(EXTENSION_SETTINGS, {}))
 
     def values(self) -> dict[str, Any]:
         """Return all settings by name."""

@@ -71,7 +71,7 @@ class ExtrasRun:
     shows_previews: bool = False
 
     def __post_init__(self) -> None:
-        self.state, self.opts = JobState(self), JobOptions(self, self.host.program.settings.foreign)
+        self.state, self.opts = JobState(self), JobOptions.of(self)
         self.thread = get_ident()       # the one that its scripts are called in
 
     @property
