@@ -43,7 +43,7 @@ class NetworkOptions:
     dim_from_weights: Annotated[bool, Param("Rank of that file", Checkbox(), "Ranks are those of the file to begin with.")] = False
     network_train_unet_only: Annotated[bool, Param("UNet only", Checkbox(), "The text encoder is left alone.")] = False
     network_train_text_encoder_only: Annotated[bool, Param("Text encoder only", Checkbox(), "The UNet is left alone.")] = False
-    train_text_encoder: Annotated[bool, Param("Train the text encoder", Checkbox(), "When a whole model is trained.")] = False
+    train_text_encoder: Annotated[bool, Param("Train the text encoder", Checkbox(), "When a whole model is fine-tuned; DreamBooth does it unless UNet only is chosen.")] = False
     learning_rate_te: Annotated[str, BeforeValidator(number_as_text), Param("Text encoder rate", Text(1, 50), "When a whole model is trained.")] = ""
     learning_rate_te1: Annotated[str, BeforeValidator(number_as_text), Param("First text encoder's rate", Text(1, 50), "SDXL's, when a whole model is trained.")] = ""
     learning_rate_te2: Annotated[str, BeforeValidator(number_as_text), Param("Second text encoder's rate", Text(1, 50), "SDXL's, when a whole model is trained.")] = ""

@@ -59,6 +59,16 @@ def read_rates(text: str) -> list[tuple[float, int]]:
     return found
 
 
+def end_of_rates(text: str) -> int:
+    """Return the step at which A1111's list of rates ends, and the training with it; 0 if it goes on for ever.
+
+    >>> end_of_rates("0.005:100, 1e-3:1000"), end_of_rates("0.005:100, 1e-3"), end_of_rates("0.005")
+    (1000, 0, 0)
+    """
+    rates = read_rates(text)
+    return max(0, rates[-1][1]) if rates else 0
+
+
 def rates_as_texts(value: Any) -> Any:
     """Return the rates of several text encoders as a tuple of texts, from one rate, a list or a text with commas."""
     if isinstance(value, str):

@@ -25,13 +25,13 @@ from modules.library.library import Library
 from modules.params.merge import LONGEST_NAME
 from modules.params.preprocessors import IMAGE_PROMPT, INPAINTING, REFERENCE, find_preprocessor
 from modules.params.training import Training
-from modules.params.training_course import OPTIMIZER_PACKAGES, OPTIMIZERS
+from modules.params.training_course import OPTIMIZER_PACKAGES, OPTIMIZERS, end_of_rates
 from modules.params.training_data import TrainingSubset
-from modules.params.training_methods import method_of, with_method_defaults
+from modules.params.training_methods import EMBEDDING_TRAINING, method_of, with_method_defaults
 from modules.requests.merge import ELSEWHERE
 from modules.requests.new_names import FORBIDDEN, is_new_name
 from modules.requests.recorded import known_fields
-from modules.requests.training_data import NAMED_TEMPLATES, data_set_of
+from modules.requests.training_data import NAMED_TEMPLATES, check_word_is_said, data_set_of
 
 REPEATS = re.compile(r"^[0-9]{1,6}_")       # before the words in a folder's name
 CREATED_KINDS = "embedding", "hypernetwork"  # of files that may be written before anything is learnt
@@ -72,7 +72,11 @@ def training_params(app: App, request: Training, mine: AccountData) -> dict[str,
     plan = with_known_networks(app, plan)
     catalog = app.models.catalogs[method.kind]
     name = free_training_name(plan, catalog)
+    if method is EMBEDDING_TRAINING:
+        check_word_is_said(pictures, plan.token_string or name)
     steps = plan.max_train_steps or (0 if plan.max_train_epochs else method.steps(len(pictures.pictures)))
+    if end := end_of_rates(plan.learning_rate):
+        steps = min(steps, end)
     return run_params(replace(with_output_file(plan, name, found, catalog), max_train_steps=steps), mine, catalog)
 
 

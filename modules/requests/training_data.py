@@ -11,8 +11,15 @@ from typing import Any
 
 from modules.base.errors import Invalid
 from modules.imaging.dataset.buckets import LATENT_CELL, BucketRules
-from modules.imaging.dataset.captions import CaptionRules, template_lines
-from modules.imaging.dataset.dataset import PictureGroup, PictureProblem, TrainingData, TrainingPicture, read_group
+from modules.imaging.dataset.captions import CaptionRules, fill_template, template_lines
+from modules.imaging.dataset.dataset import (
+    PictureGroup,
+    PictureProblem,
+    TrainingData,
+    TrainingPicture,
+    balanced_groups,
+    read_group,
+)
 from modules.imaging.dataset.sources import Subset, divided_folder, read_caption, read_metadata_file
 from modules.imaging.folders import content_of
 from modules.params.training import Training
@@ -51,8 +58,7 @@ def data_set_of(plan: Training, side: int, steps: int = 0) -> TrainingData:
     steps: of the run, for a token warm-up that is a share
     Raises Invalid, naming the field, if a folder is not there or there is no picture.
     """
-    groups = tuple(picture_group(plan, dataset, side, steps) for dataset in datasets_of(plan))
-    found = TrainingData(groups)
+    found = TrainingData(balanced_groups([picture_group(plan, each, side, steps) for each in datasets_of(plan)]))
     if not any(not picture.is_reg for picture in found.pictures):
         raise Invalid("There is no picture to train on.", "Give a folder with pictures.", field="train_data_dir")
     return found
@@ -72,7 +78,25 @@ def datasets_of(plan: Training) -> tuple[TrainingDataset, ...]:
 
 def missing_class_pictures(plan: Training, data: TrainingData) -> int:
     """Return how many pictures of its class a run draws before it learns."""
-    return max(0, plan.num_class_images - sum(each.is_reg for each in data.pictures))
+    return max(0, plan.num_class_images - sum(group.class_pictures for group in data.groups))
+
+
+def check_word_is_said(data: TrainingData, word: str) -> None:
+    """Raise Invalid if a word is to be learned from captions none of which can have it: nothing would be."""
+    if not any(word.lower() in possible_text(picture).lower() for picture in data.pictures):
+        raise Invalid(
+            f"No caption has the word {word!r:.80}, so nothing would be learned.",
+            "Choose a template, such as subject.txt or use_object_template, or write the word into the captions.",
+            "token_string",
+        )
+
+
+def possible_text(picture: TrainingPicture) -> str:
+    """Return all that a picture's captions may be made of, in no order."""
+    rules = picture.subset.caption_rules
+    caption = "\n".join((rules.prefix, picture.caption.text, rules.suffix))
+    values = {"caption": caption, "filewords": caption, **(rules.words or {})}
+    return "\n".join(fill_template(line, values) for line in rules.templates) if rules.templates else caption
 
 
 def divided(folder: str, field: str) -> list[tuple[Path, int, str]]:
@@ -82,10 +106,11 @@ def divided(folder: str, field: str) -> list[tuple[Path, int, str]]:
 def folder_subset(plan: Training, part: tuple[Path, int, str], is_reg: bool) -> TrainingSubset:
     """Return the subset of a folder such as `10_zorb ball`."""
     folder, repeats, words = part
+    own = (plan.class_prompt or words) if is_reg else None      # class pictures do not show what class_tokens say
     return TrainingSubset(
         image_dir=str(folder),
         num_repeats=repeats * plan.dataset_repeats if plan.num_repeats is None else plan.num_repeats,
-        class_tokens=words if plan.class_tokens is None else plan.class_tokens,
+        class_tokens=own or (words if plan.class_tokens is None else plan.class_tokens),
         is_reg=is_reg,
         metadata_file="" if is_reg else plan.in_json,
         conditioning_data_dir="" if is_reg else plan.conditioning_data_dir,
@@ -165,11 +190,13 @@ def subset_of(plan: Training, dataset: TrainingDataset, subset: TrainingSubset, 
     if subset.metadata_file and not metadata.is_file():
         raise Invalid(f"There is no file {subset.metadata_file}.", "Check its path.", field="metadata_file")
     named, maps = subset.conditioning_data_dir, method_of(plan) is CONTROLNET_TRAINING
+    own = (subset.class_tokens or dataset.class_tokens or plan.class_prompt) if subset.is_reg else ""
+    words = own or option("class_tokens", *levels)
     beside = folder_there(named, "conditioning_data_dir") if named else None
     return Subset(
         folder=folder,
         repeats=option("num_repeats", *levels),
-        class_words=option("class_tokens", *levels),
+        class_words=words,
         is_reg=subset.is_reg,
         caption_ending=dotted(option("caption_extension", *levels)),
         caption_rules=caption_rules(plan, levels, steps, subset.custom_attributes or {}),
@@ -182,7 +209,7 @@ def subset_of(plan: Training, dataset: TrainingDataset, subset: TrainingSubset, 
         vary_colours=option("color_aug", *levels),
         random_crop=option("random_crop", *levels),
         interpolation=option("resize_interpolation", *levels),
-        names_as_captions=bool(template_of_plan(plan)) and not option("class_tokens", *levels),
+        names_as_captions=bool(template_of_plan(plan)) and not words,
     )
 
 

@@ -114,3 +114,18 @@ def test_three_steps_tell_time_and_memory_and_leave_nothing(client, tmp_path):
     assert client.get("/easel/v1/train").json() == runs
     assert list(client.app.models.catalogs["lora"].roots[0].glob("zorb*")) == files
     assert client.post("/easel/v1/train/measure", json={**body, "train_data_dir": str(tmp_path / "none")}).status_code == 422
+
+
+@pytest.mark.slow
+def test_a_list_of_rates_ends_the_training_with_its_last_step(client, tmp_path):
+    job = begun(client, draw_zorbs(tmp_path / "zorb"), output_name="zorb-rates", learning_rate="0.005:1, 1e-3:3",
+                max_train_steps=50, sample_prompts="", validate_every_n_steps=0)
+    assert settled(client, job)["state"] == "done"
+    log = client.get(f"/easel/v1/train/{job}/log").json()
+    assert [line["step"] for line in log if "loss" in line] == [0, 1, 2]
+
+
+def test_a_word_that_stands_in_no_caption_is_refused_before_anything_begins(client, tmp_path):
+    asked = {**SMALL, "train_data_dir": str(draw_zorbs(tmp_path / "zorb")), "method": "textual-inversion", "token_string": "gloop"}
+    reply = client.post("/easel/v1/train", json=asked)
+    assert reply.status_code == 422 and "No caption has the word 'gloop'" in reply.text

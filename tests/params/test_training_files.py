@@ -154,6 +154,18 @@ def test_flags_of_diffusers_are_translated():
     assert (found.save_every_n_steps, found.optimizer_arguments) == (100, {"betas": "0.9,0.99"})
 
 
+@pytest.mark.parametrize(("line", "alone"), [
+    ("train_dreambooth.py --instance_prompt=zorb", True),
+    ("train_text_to_image_lora.py --rank=4", True),
+    ("train_dreambooth_lora.py --train_text_encoder", False),
+    ("train_network.py --network_dim=4", False),
+    ("train_db.py", False),
+])
+def test_scripts_of_diffusers_leave_the_text_encoder_alone_unless_they_are_told(line, alone):
+    draft = read_config_text(f"accelerate launch {line}", "line.sh")
+    assert bool(draft.values.get("network_train_unet_only")) is alone
+
+
 def test_the_gui_of_kohya_ss_is_translated_and_its_other_tabs_are_no_error():
     draft = read_config_text(json.dumps(GUI), "preset.json")
     draft.check()

@@ -9,7 +9,7 @@ import pytest
 from modules.base.errors import Invalid
 from modules.base.fields import checker
 from modules.params.training import Training
-from modules.requests.training_data import data_set_of
+from modules.requests.training_data import check_word_is_said, data_set_of, missing_class_pictures
 from tests.imaging.dataset.test_dataset import picture
 
 
@@ -75,3 +75,57 @@ def test_templates_are_filled_with_the_word_and_the_name_of_the_file(tmp_path):
     from modules.base.streams import stream
 
     assert data.pictures[0].caption_at(stream(0, "caption"), 0, 1) == "a photo of zorb, on grass in the sun"
+
+
+def test_class_pictures_are_told_by_the_words_of_their_class(tmp_path):
+    """Instance words are not theirs, in folders and in data sets."""
+    picture(tmp_path / "own" / "a.png")
+    picture(tmp_path / "class" / "b.png")
+    words = {"class_tokens": "a zorb ball", "class_prompt": "a ball"}
+    folders = plan(train_data_dir=str(tmp_path / "own"), reg_data_dir=str(tmp_path / "class"), **words)
+    subsets = [{"image_dir": str(tmp_path / name), "is_reg": name == "class"} for name in ("own", "class")]
+    for each in (folders, plan(datasets=[{"subsets": subsets}], **words)):
+        told = [(found.caption.text, found.is_reg) for found in data_set_of(each, 64).pictures]
+        assert told == [("a zorb ball", False), ("a ball", True)]
+
+
+def test_class_pictures_that_are_there_are_counted_also_where_an_epoch_does_not_show_them(tmp_path):
+    picture(tmp_path / "own" / "1_zorb" / "a.png")
+    for number in range(5):
+        picture(tmp_path / "class" / "1_ball" / f"{number}.png")
+    asked = plan(train_data_dir=str(tmp_path / "own"), reg_data_dir=str(tmp_path / "class"), num_class_images=7)
+    data = data_set_of(asked, 64)
+    assert sum(each.is_reg for each in data.pictures) == 1
+    assert missing_class_pictures(asked, data) == 2
+
+
+def test_a_data_set_of_class_pictures_alone_has_a_batch_for_each_of_the_others(tmp_path):
+    """As HCP-Diffusion has them: a batch of each data set at every step."""
+    for number in range(4):
+        picture(tmp_path / "own" / f"{number}.png", caption="a zorb")
+    for number in range(3):
+        picture(tmp_path / "class" / f"{number}.png", caption="a ball")
+    asked = plan(datasets=[
+        {"subsets": [{"image_dir": str(tmp_path / "own")}], "batch_size": 2},
+        {"subsets": [{"image_dir": str(tmp_path / "class"), "is_reg": True}], "batch_size": 4, "prior_loss_weight": 0.5},
+    ])
+    own, classes = data_set_of(asked, 64).groups
+    assert (own.batch_count, classes.batch_count) == (2, 2)
+    assert sum(each.repeats for each in classes.pictures) == 8
+
+
+@pytest.mark.parametrize(("own", "said"), [
+    ({}, False),
+    ({"caption_prefix": "my zorb"}, True),
+    ({"use_object_template": True}, True),
+    ({"template_file": "hypernetwork.txt"}, False),
+    ({"class_tokens": "Zorb"}, True),
+])
+def test_a_word_that_no_caption_can_have_is_not_learned_in_silence(tmp_path, own, said):
+    picture(tmp_path / "a.png", caption=None if "class_tokens" in own else "a red ball")
+    data = data_set_of(plan(train_data_dir=str(tmp_path), token_string="zorb", **own), 64)
+    if said:
+        check_word_is_said(data, "zorb")
+    else:
+        with pytest.raises(Invalid, match="No caption has the word 'zorb'"):
+            check_word_is_said(data, "zorb")

@@ -59,6 +59,7 @@ class PictureGroup:
     """Pictures that share buckets and batches: a data set of sd-scripts'.
 
     held_out: pictures to validate on; problems: files that are left out or looked at twice
+    class_pictures: how many there are, also those that an epoch does not show
     """
 
     pictures: tuple[TrainingPicture, ...]
@@ -68,6 +69,7 @@ class PictureGroup:
     problems: tuple[PictureProblem, ...] = ()
     prior_loss_weight: float = 1.0
     network_multiplier: float = 1.0
+    class_pictures: int = 0
 
     def buckets(self) -> dict[Size, list[int]]:
         """Return bucket → places of its pictures, each as often as it is repeated; sorted by size."""
@@ -154,9 +156,10 @@ def read_group(
             kept, held = hold_out(found, *validation)
             training += kept
             held_out += held
+    # a group of class pictures alone is balanced against the others, by `balanced_groups`
+    shown = balance_classes(classes, sum(each.repeats for each in training)) if training or held_out else classes
     return PictureGroup(
-        (*training, *balance_classes(classes, sum(each.repeats for each in training))),
-        batch_size, rules, tuple(held_out), tuple(problems),
+        (*training, *shown), batch_size, rules, tuple(held_out), tuple(problems), class_pictures=len(classes)
     )
 
 
@@ -196,6 +199,20 @@ def hold_out(
     held = set(order[len(order) - round(len(order) * share) :]) if share else set()
     kept = [picture for place, picture in enumerate(pictures) if place not in held]
     return kept, [picture for place, picture in enumerate(pictures) if place in held]
+
+
+def balanced_groups(groups: Sequence[PictureGroup]) -> tuple[PictureGroup, ...]:
+    """Return the groups, those of class pictures alone with as many batches as all others have together.
+
+    As HCP-Diffusion, which takes a batch of each data set at every step.
+    """
+    alone = [all(picture.is_reg for picture in group.pictures) for group in groups]
+    batches = sum(group.batch_count for group, only in zip(groups, alone, strict=True) if not only)
+
+    def balanced(group: PictureGroup) -> PictureGroup:
+        return replace(group, pictures=tuple(balance_classes(list(group.pictures), batches * group.batch_size)))
+
+    return tuple(balanced(group) if only else group for group, only in zip(groups, alone, strict=True))
 
 
 def balance_classes(classes: list[TrainingPicture], wanted: int) -> list[TrainingPicture]:

@@ -22,6 +22,11 @@ TRAINING_SCRIPTS = {
     "train_text_to_image_lora_sdxl": "lora", "textual_inversion_sdxl": "textual-inversion", "train_controlnet": "controlnet",
     "train_control_net": "controlnet", "sdxl_train_control_net": "controlnet", "train_controlnet_sdxl": "controlnet",
 }
+# diffusers' scripts, which leave the text encoder alone unless they are told to train it
+UNET_SCRIPTS = frozenset({
+    "train_dreambooth", "train_text_to_image", "train_dreambooth_lora", "train_text_to_image_lora",
+    "train_dreambooth_lora_sdxl", "train_text_to_image_lora_sdxl",
+})
 MOST_WORDS = 10_000
 
 
@@ -70,6 +75,8 @@ def read_training_flags(words: list[str], where: str) -> PlanDraft:
             draft.put(key, value, f"{where}, --{key}")
     if name in TRAINING_SCRIPTS:
         draft.set("method", TRAINING_SCRIPTS[name], f"{where}, {name}.py")
+    if name in UNET_SCRIPTS and not draft.values.get("train_text_encoder"):
+        draft.set("network_train_unet_only", True, f"{where}, {name}.py without --train_text_encoder")
     put_diffusers(diffusers, draft, where)
     return draft
 

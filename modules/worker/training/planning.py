@@ -271,11 +271,12 @@ def hypernetwork_of(plan: TrainingPlan, model: TrainableModel) -> Student:
 def whole_model_of(plan: TrainingPlan, model: TrainableModel) -> Student:
     """Return whole networks as they begin: the UNet, and the text encoders where the plan trains them.
 
-    As in sd-scripts DreamBooth trains them unless it is to stop before the first step, fine-tuning if it is told to.
+    As in sd-scripts DreamBooth trains them unless it is to stop before the first step, fine-tuning if it is told to;
+    "UNet only" leaves them alone in both.
     """
     request = plan.request
     texts = request.train_text_encoder or plan.method is DREAMBOOTH_TRAINING
-    texts = texts and request.stop_text_encoder_training >= 0
+    texts = texts and request.stop_text_encoder_training >= 0 and not request.network_train_unet_only
     return WholeModel(model, [part for part in model.networks if part == UNET or texts])
 
 
