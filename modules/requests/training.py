@@ -31,8 +31,10 @@ from modules.params.training_methods import EMBEDDING_TRAINING, method_of, with_
 from modules.requests.merge import ELSEWHERE
 from modules.requests.new_names import FORBIDDEN, is_new_name
 from modules.requests.recorded import known_fields
+from modules.requests.sample_prompts import sampler_to_sample_with
 from modules.requests.training_data import NAMED_TEMPLATES, check_word_is_said, data_set_of
 
+PROMPT_TABLES = (".toml", ".json")          # endings of files of sample prompts that are sd-scripts' tables
 REPEATS = re.compile(r"^[0-9]{1,6}_")       # before the words in a folder's name
 CREATED_KINDS = "embedding", "hypernetwork"  # of files that may be written before anything is learnt
 USUAL_SIDE = 512                            # of a model that is not loaded yet; only shapes depend on it here
@@ -128,13 +130,15 @@ def checkpoint_to_train(app: App, plan: Training, mine: AccountData) -> ModelFil
 
 
 def check_obeyed(plan: Training) -> None:
-    """Raise Invalid, naming the field, if a plan asks for what would be left out without a word."""
+    """Raise Invalid, naming the field, or UnknownName if a plan asks for what would be left out without a word."""
     usual = Training()
     kind = method_of(plan).kind
     others = {"checkpoint": OF_CONTROLNETS, "controlnet": OF_WHOLE_MODELS}.get(kind, OF_WHOLE_MODELS + OF_CONTROLNETS)
     for name in (*NOT_OBEYED, *others):
         if getattr(plan, name) != getattr(usual, name):
             raise Invalid(f"Easel does not train with {name}.", "Leave it out of the plan.", name)
+    if plan.sample_sampler:
+        sampler_to_sample_with(plan.sample_sampler)
     if plan.num_class_images and not plan.class_prompt.strip():
         raise Invalid("Class pictures need words by which they are drawn.", "Give class_prompt, such as: a cat.",
                       "class_prompt")
@@ -245,7 +249,7 @@ def with_allowed_folders(mine: AccountData, plan: Training) -> Training:
 
 def prompt_file(text: str) -> Path | None:
     """Return the file that sample prompts stand in; None where they are the text itself."""
-    named = "\n" not in text and "\0" not in text and text.endswith(".txt") and len(text) <= MAX_PATH
+    named = "\n" not in text and "\0" not in text and text.endswith((".txt", *PROMPT_TABLES)) and len(text) <= MAX_PATH
     return Path(text) if named and outcome(Path(text).is_file) is True else None
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,24 +17,16 @@ from modules.imaging.folders import content_of
 from modules.imaging.inputs import save_input
 from modules.params.training import Training
 from modules.requests.form import read_submission
+from modules.requests.sample_prompts import SamplePrompt, prompts_in_table, read_sample_prompt, sampler_to_sample_with
 from modules.requests.submit import submit
-from modules.requests.training import prompt_file, recorded_training
+from modules.requests.training import PROMPT_TABLES, prompt_file, recorded_training
 from modules.requests.training_data import datasets_of, subset_of
 from modules.store.jobs import JobRecord, OutputRecord
 from modules.store.run_folder import RunFolder
 
-log = logging.getLogger(__name__)
 MOST_SAMPLE_PROMPTS = 32
 LONGEST_PROMPTS = 100_000      # characters of a file of prompts
 SAMPLE_SEEDS = 2**32
-
-
-@dataclass(frozen=True, slots=True)
-class SamplePrompt:
-    """A line of sample prompts: the text, and fields of txt2img that its options set."""
-
-    text: str
-    fields: Mapping[str, Any]
 
 
 def draw_samples(app: App, job: str, output: OutputRecord) -> None:
@@ -59,7 +50,7 @@ def submit_samples(app: App, record: JobRecord, output: OutputRecord) -> None:
         if output.facts["model_kind"] == "controlnet":
             fields["control"] = [unit_to_follow(plan, row, stem, app.data_of(account.name).paths.inputs)]
         if plan.sample_sampler:
-            fields.setdefault("sampler_name", plan.sample_sampler)
+            fields.setdefault("sampler_name", sampler_to_sample_with(plan.sample_sampler))
         submitted = submit(app, read_submission(app, account, "txt2img", fields, settings), account)
         folder.note_sample({"step": step, "row": row, "file": stem, "prompt": text, "job": submitted.job})
 
@@ -102,18 +93,20 @@ def followed_pictures(plan: Training) -> Iterator[tuple[Path, Path | None]]:
 
 
 def sample_prompts(plan: Training) -> list[SamplePrompt]:
-    """Return a plan's sample prompts; without any, the first picture's caption."""
-    lines = [line.strip() for line in prompt_text(plan).splitlines()]
-    given = [line for line in lines if line and not line.startswith("#")][:MOST_SAMPLE_PROMPTS]
-    return [read_sample_prompt(line) for line in given] or [SamplePrompt(first_caption(plan), {})]
+    """Return a plan's sample prompts, which may stand in a file; without any, the first picture's caption."""
+    found = list(islice(prompts_of_plan(plan), MOST_SAMPLE_PROMPTS))
+    return found or [SamplePrompt(first_caption(plan), {})]
 
 
-def prompt_text(plan: Training) -> str:
-    """Return the text of the plan's prompts, which may stand in a file."""
-    text = plan.sample_prompts
-    if path := prompt_file(text):
-        return path.read_text("utf-8-sig", errors="replace")[:LONGEST_PROMPTS]
-    return text
+def prompts_of_plan(plan: Training) -> Iterator[SamplePrompt]:
+    text, path = plan.sample_prompts, prompt_file(plan.sample_prompts)
+    if path:
+        text = path.read_text("utf-8-sig", errors="replace")[:LONGEST_PROMPTS]
+    if path and path.suffix.lower() in PROMPT_TABLES:
+        yield from prompts_in_table(text, path.suffix.lower())
+        return
+    lines = (line.strip() for line in text.splitlines())
+    yield from (read_sample_prompt(line) for line in lines if line and not line.startswith("#"))
 
 
 def first_caption(plan: Training) -> str:
@@ -133,28 +126,5 @@ def subjects_of(plan: Training) -> Iterator[Subset]:
         yield from (subset for subset in found if not subset.is_reg)
 
 
-def read_sample_prompt(line: str) -> SamplePrompt:
-    """Return a line's prompt and the fields of its options, as sd-scripts writes them; unknown ones are left out.
-
-    >>> read_sample_prompt("a zorb --w 256 --h 128 --s 12 --n blurry")
-    SamplePrompt(text='a zorb', fields={'width': 256, 'height': 128, 'steps': 12, 'negative_prompt': 'blurry'})
-    """
-    text, *options = line.split(" --")
-    fields: dict[str, Any] = {}
-    for option in options:
-        name, _, value = option.strip().partition(" ")
-        if name in SAMPLE_OPTIONS:
-            field, kind = SAMPLE_OPTIONS[name]
-            try:
-                fields[field] = kind(value.strip())
-            except ValueError:
-                log.warning("The sample option --%s cannot be %.80r", name, value)
-    return SamplePrompt(text.strip(), fields)
-
-
 # kinds of files that no prompt names → the setting that chooses one
 SETTINGS_OF_KINDS = {"checkpoint": "sd_model_checkpoint", "vae": "sd_vae"}
-SAMPLE_OPTIONS: Mapping[str, tuple[str, Any]] = {
-    "w": ("width", int), "h": ("height", int), "d": ("seed", int), "s": ("steps", int), "l": ("cfg_scale", float),
-    "n": ("negative_prompt", str), "ss": ("sampler_name", str),
-}

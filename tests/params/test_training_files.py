@@ -176,6 +176,24 @@ def test_the_gui_of_kohya_ss_is_translated_and_its_other_tabs_are_no_error():
     assert len(draft.unknown) == 1 and "some_other_tab" in draft.unknown[0]
 
 
+@pytest.mark.parametrize(("boxes", "expected"), [
+    ({"epoch": 10, "max_train_steps": "1600"}, {"max_train_steps": "1600"}),
+    ({"epoch": 10, "max_train_steps": "0"}, {"max_train_epochs": 10}),
+    ({"epoch": 0, "max_train_epochs": "0"}, {}),
+    ({"unet_lr": 0.0001, "text_encoder_lr": 0}, {"unet_lr": 0.0001, "network_train_unet_only": True}),
+    ({"unet_lr": 0, "text_encoder_lr": 0.0001}, {"text_encoder_lr": 0.0001, "network_train_text_encoder_only": True}),
+    ({"unet_lr": 0, "text_encoder_lr": 0, "learning_rate": 0.0003}, {"learning_rate": 0.0003}),
+    ({"noise_offset_type": "Original", "noise_offset": 0.1, "multires_noise_iterations": 6}, {"noise_offset": 0.1}),
+    ({"noise_offset_type": "Multires", "noise_offset": 0.1, "multires_noise_iterations": 6}, {"multires_noise_iterations": 6}),
+])
+def test_boxes_of_kohya_ss_that_another_outweighs_or_that_stand_at_nothing_are_not_taken(boxes, expected):
+    plain = {"LoRA_type": "Standard", "pretrained_model_name_or_path": "base.safetensors"}
+    names = {"max_train_steps", "max_train_epochs", "unet_lr", "text_encoder_lr", "learning_rate", "network_train_unet_only",
+             "network_train_text_encoder_only", "noise_offset", "multires_noise_iterations"}
+    values = read_config_text(json.dumps({**plain, **boxes}), "preset.json").values
+    assert {key: value for key, value in values.items() if key in names} == expected
+
+
 def test_hcp_is_translated_and_its_rates_are_scaled():
     found = plan(HCP, "lora.yaml")
     assert (found.method, found.network_dim, found.network_alpha, found.clip_skip) == ("lora", 8, 1.0, 2)

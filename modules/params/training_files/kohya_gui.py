@@ -29,6 +29,28 @@ BOXES_WITHOUT_EFFECT = frozenset((
     "LoRA_type lr_warmup logging_dir_bool num_cpu_threads"
 ).split())
 LYCORIS = "LyCORIS/"
+# boxes in which 0 stands for nothing
+UNSET_AT_ZERO = frozenset({"epoch", "max_train_epochs", "max_train_steps", "unet_lr", "text_encoder_lr", "learning_rate_te"})
+
+
+def has_steps(data: dict[str, Any]) -> bool:
+    return not box_is_empty("max_train_steps", data.get("max_train_steps"))
+
+
+def has_offset(data: dict[str, Any]) -> bool:
+    return data.get("noise_offset_type", "Original") == "Original"
+
+
+def has_layers_of_noise(data: dict[str, Any]) -> bool:
+    return not has_offset(data)
+
+
+# boxes → whether another box of the form outweighs them
+OUTWEIGHED = {
+    "epoch": has_steps, "multires_noise_iterations": has_offset, "multires_noise_discount": has_offset,
+    "noise_offset": has_layers_of_noise, "noise_offset_random_strength": has_layers_of_noise,
+    "adaptive_noise_scale": has_layers_of_noise,
+}
 
 
 def read_kohya_gui(data: dict[str, Any], where: str) -> PlanDraft:
@@ -37,7 +59,9 @@ def read_kohya_gui(data: dict[str, Any], where: str) -> PlanDraft:
     kind = str(data.get("LoRA_type", ""))
     boxes = NETWORK_BOXES | (LYCORIS_BOXES if kind.startswith(LYCORIS) else {})
     for key, value in data.items():
-        if key in boxes or key in LYCORIS_BOXES or key in BOXES_WITHOUT_EFFECT or value in ("", None):
+        if key in boxes or key in LYCORIS_BOXES or key in BOXES_WITHOUT_EFFECT or box_is_empty(key, value):
+            continue
+        if key in OUTWEIGHED and OUTWEIGHED[key](data):
             continue
         if KEY_ALIASES.get(key, key) in ("optimizer_args", "lr_scheduler_args", "network_args", "base_weights"):
             value = shlex.split(str(value)) if isinstance(value, str) else value
@@ -48,6 +72,15 @@ def read_kohya_gui(data: dict[str, Any], where: str) -> PlanDraft:
     put_shares(data, draft, where)
     draft.lenient = True
     return draft
+
+
+def box_is_empty(key: str, value: Any) -> bool:
+    """Return whether a box stands empty.
+
+    >>> box_is_empty("epoch", 0), box_is_empty("epoch", "0"), box_is_empty("seed", 0)
+    (True, True, False)
+    """
+    return value in ("", None) or key in UNSET_AT_ZERO and str(value).strip() in ("0", "0.0")
 
 
 def put_network(data: dict[str, Any], kind: str, boxes: dict[str, str], draft: PlanDraft, where: str) -> None:
@@ -68,6 +101,10 @@ def put_network(data: dict[str, Any], kind: str, boxes: dict[str, str], draft: P
     draft.set("network_module", "lycoris.kohya" if lycoris else modules.get(kind, "networks.lora"), f"{where}, LoRA_type")
     if arguments:
         draft.set("network_args", arguments, f"{where}, LoRA_type")
+    unet, text = (not box_is_empty(key, data.get(key)) for key in ("unet_lr", "text_encoder_lr"))
+    if unet != text and {"unet_lr", "text_encoder_lr"} <= data.keys():      # 0 beside a rate leaves that part alone
+        only = "network_train_unet_only" if unet else "network_train_text_encoder_only"
+        draft.set(only, True, f"{where}, {'text_encoder_lr' if unet else 'unet_lr'}")
 
 
 def put_shares(data: dict[str, Any], draft: PlanDraft, where: str) -> None:
