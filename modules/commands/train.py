@@ -10,8 +10,8 @@ import json
 import sys
 import time
 from argparse import ArgumentParser, BooleanOptionalAction
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, get_type_hints
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
@@ -34,6 +34,8 @@ from modules.settings.flags import Flags
 from modules.store.jobs import DONE, INTERRUPTED
 from modules.store.run_folder import PAUSE, STOP
 
+# fields by which a run is found, or that may be given anew
+RUNS_OWN = ("resume", "max_train_steps", "train_data_dir", "output_name", "pretrained_model_name_or_path")
 FOLLOW_SECONDS = 0.5      # between two looks at a run that another process carries out
 ANSWER_SECONDS, MEASURE_SECONDS = 30.0, 1800.0
 
@@ -110,8 +112,19 @@ def training_asked(app: App, given: dict[str, Any]) -> Training:
     going = None if given["fresh"] or request.resume else unfinished_run(app, request)
     if going:
         print(f"Going on with {going.name}; --fresh begins anew.", file=sys.stderr)
-        return Training(resume=going.name, max_train_steps=request.max_train_steps)
-    return replace(request, resume=named_run(app, request.resume, LOCAL_ACCOUNT).name) if request.resume else request
+    going = going or (named_run(app, request.resume, LOCAL_ACCOUNT) if request.resume else None)
+    if going is None:
+        return request
+    if kept := kept_fields(request, draft.values.keys(), going.folder.params()):
+        print(f"It keeps what it began with: {', '.join(kept)}.", file=sys.stderr)
+    return Training(resume=going.name, max_train_steps=request.max_train_steps)
+
+
+def kept_fields(request: Training, given: Iterable[str], recorded: Mapping[str, Any]) -> list[str]:
+    """Return the fields that are given otherwise than in a run that goes on, which keeps its own; but for its steps."""
+    asked = json.loads(json.dumps(asdict(request)))
+    changed = (name for name in given if name in recorded and asked.get(name) != recorded[name])
+    return sorted(name for name in changed if name not in RUNS_OWN)
 
 
 def draft_of(given: Mapping[str, Any]) -> PlanDraft:

@@ -106,3 +106,12 @@ def test_a_file_that_ships_is_not_replaced(app):
     [shipped] = catalog.all_named("easel-midnight")
     assert catalog.ships(shipped)
     assert model_folder(Training(output_name="easel-midnight", overwrite=True), catalog) == catalog.roots[0]
+
+
+def test_what_a_run_that_goes_on_keeps_is_told(app, tmp_path, capsys):
+    run_of(app, params={"train_data_dir": str(tmp_path), "network_dim": 16, "optimizer_args": ["weight_decay=0.01"], "seed": 4})
+    same = asked_for(app, str(tmp_path), "--network-dim", "16", "--optimizer-args", "weight_decay=0.01")
+    assert same == Training(resume="2026-01-01-cat") and "keeps" not in capsys.readouterr().err
+    other = asked_for(app, str(tmp_path), "--network-dim", "8", "--seed", "5", "--max-train-steps", "9")
+    assert other == Training(resume="2026-01-01-cat", max_train_steps=9)
+    assert "It keeps what it began with: network_dim, seed." in capsys.readouterr().err
