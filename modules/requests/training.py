@@ -23,6 +23,7 @@ from modules.library.annotators import find_annotator, is_run
 from modules.library.catalog import Catalog, ModelFile
 from modules.library.library import Library
 from modules.params.merge import LONGEST_NAME
+from modules.params.network_arguments import check_network_arguments
 from modules.params.preprocessors import IMAGE_PROMPT, INPAINTING, REFERENCE, find_preprocessor
 from modules.params.training import Training
 from modules.params.training_course import OPTIMIZER_PACKAGES, OPTIMIZERS, end_of_rates
@@ -137,6 +138,8 @@ def check_obeyed(plan: Training) -> None:
     for name in (*NOT_OBEYED, *others):
         if getattr(plan, name) != getattr(usual, name):
             raise Invalid(f"Easel does not train with {name}.", "Leave it out of the plan.", name)
+    if kind == "lora":
+        check_network_arguments(plan)
     if plan.sample_sampler:
         sampler_to_sample_with(plan.sample_sampler)
     if plan.num_class_images and not plan.class_prompt.strip():

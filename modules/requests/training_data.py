@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
@@ -83,7 +84,8 @@ def missing_class_pictures(plan: Training, data: TrainingData) -> int:
 
 def check_word_is_said(data: TrainingData, word: str) -> None:
     """Raise Invalid if a word is to be learned from captions none of which can have it: nothing would be."""
-    if not any(word.lower() in possible_text(picture).lower() for picture in data.pictures):
+    said = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)", re.IGNORECASE)
+    if not any(said.search(possible_text(picture)) for picture in data.pictures if not picture.is_reg):
         raise Invalid(
             f"No caption has the word {word!r:.80}, so nothing would be learned.",
             "Choose a template, such as subject.txt or use_object_template, or write the word into the captions.",

@@ -19,7 +19,6 @@ from modules.base.streams import stream
 from modules.training.lora import LoraShape, lora_targets
 from modules.training.student import DrawPlaces, Student, TrainableModel
 
-LYCORIS_KINDS = ("lora", "locon", "loha", "lokr", "glora", "full", "diag-oft", "boft")
 LYCORIS_PACKAGE = "lycoris-lora==4.1.3"
 TORCH_SEEDS = 2**63
 

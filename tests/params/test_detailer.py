@@ -60,10 +60,10 @@ def test_a_tab_that_is_off_under_its_other_name_stays_off():
 def test_what_adetailer_does_not_limit_keeps_its_tab():
     [tab, wide], notes = read(
         "ADetailer model: a.pt, ADetailer mask blur: 100, ADetailer steps: 150, ADetailer model 2nd: b.pt, "
-        "ADetailer inpaint width 2nd: 4096, ADetailer steps 2nd: 200, ADetailer mask blur 2nd: 999"
+        "ADetailer inpaint width 2nd: 9000, ADetailer steps 2nd: 200, ADetailer mask blur 2nd: 999"
     )
     assert (tab["ad_mask_blur"], tab["ad_steps"]) == (100, 150)
-    assert (wide["ad_inpaint_width"], wide["ad_steps"], wide["ad_mask_blur"]) == (2048, 150, 256)
+    assert (wide["ad_inpaint_width"], wide["ad_steps"], wide["ad_mask_blur"]) == (8192, 150, 256)
     assert len(notes) == 3 and "ADetailer steps is 150, the largest" in " ".join(notes)
 
 

@@ -119,6 +119,7 @@ def test_a_data_set_of_class_pictures_alone_has_a_batch_for_each_of_the_others(t
     ({"caption_prefix": "my zorb"}, True),
     ({"use_object_template": True}, True),
     ({"template_file": "hypernetwork.txt"}, False),
+    ({"caption_suffix": "zorbs and azorb"}, False),
     ({"class_tokens": "Zorb"}, True),
 ])
 def test_a_word_that_no_caption_can_have_is_not_learned_in_silence(tmp_path, own, said):

@@ -9,25 +9,27 @@ from torch import Tensor
 
 from modules.base.errors import Invalid
 from modules.models.files.state_dict import read_state_dict
+from modules.params.network_arguments import (
+    LYCORIS_ARGUMENTS,
+    LYCORIS_MODULES,
+    LYCORIS_PRESETS,
+    LYCORIS_SIZES,
+    check_network_arguments,
+)
 from modules.params.training import Training
 from modules.training.lora import ALPHA, DOWN, Lora, LoraShape
 from modules.training.lora_blocks import LoraBlocks
-from modules.training.lycoris_student import LYCORIS_KINDS, LycorisStudent
+from modules.training.lycoris_student import LycorisStudent
 from modules.training.optimizers import literal_arguments
 from modules.training.student import UNET, TrainableModel
 
 if TYPE_CHECKING:
     from modules.worker.training.planning import TrainingPlan
 
-LORA_ARGUMENTS = (
-    "conv_dim", "conv_alpha", "rank_dropout", "module_dropout", "block_dims", "block_alphas", "conv_block_dims",
-    "conv_block_alphas", "down_lr_weight", "mid_lr_weight", "up_lr_weight", "block_lr_zero_threshold",
-    "loraplus_lr_ratio", "loraplus_unet_lr_ratio", "loraplus_text_encoder_lr_ratio",
-)
-
 
 def network_in_training(plan: TrainingPlan, model: TrainableModel) -> Lora | LycorisStudent:
     """Return a network as it begins. Raises Invalid for another kind of network, or a file that does not fit."""
+    check_network_arguments(plan.request)
     if plan.request.network_module in LYCORIS_MODULES:
         return lycoris_of(plan, model)
     known = first_tensors(plan)
@@ -49,13 +51,7 @@ def lora_shape(request: Training, known: Mapping[str, Tensor] | None = None) -> 
 
     Raises Invalid for arguments that are unknown or no numbers.
     """
-    if request.network_module != "networks.lora":
-        raise Invalid(f"Easel does not train networks of {request.network_module!r:.80}.",
-                      f"It does: networks.lora, {', '.join(LYCORIS_MODULES)}.", "network_module")
     given = request.network_arguments
-    if unknown := [name for name in given if name not in LORA_ARGUMENTS]:
-        raise Invalid(f"networks.lora has no argument {unknown[0]!r:.80}.", f"It has {', '.join(LORA_ARGUMENTS)}.",
-                      "network_args")
     try:
         blocks = LoraBlocks.read(given)
         number = {name: float(given[name]) for name in given if name not in TEXTUAL_ARGUMENTS}
@@ -76,14 +72,8 @@ def lora_shape(request: Training, known: Mapping[str, Tensor] | None = None) -> 
 
 def lycoris_of(plan: TrainingPlan, model: TrainableModel) -> LycorisStudent:
     """Return a network of the kind that `algo` names, as it begins. Raises Invalid for an argument."""
-    request, given = plan.request, dict(plan.request.network_arguments)
-    kind = given.pop("algo", "lora").lower()
-    if kind not in LYCORIS_KINDS:
-        raise Invalid(f"Easel does not train LyCORIS's kind {kind!r:.80}.", f"It does: {', '.join(LYCORIS_KINDS)}.",
-                      "network_args")
-    if unknown := [name for name in given if name not in LYCORIS_ARGUMENTS and name not in LYCORIS_SIZES]:
-        raise Invalid(f"Easel knows no argument {unknown[0]!r:.80} of LyCORIS.",
-                      f"It knows {', '.join((*LYCORIS_SIZES, *LYCORIS_ARGUMENTS))}.", "network_args")
+    request, given = plan.request, plan.request.network_arguments
+    kind = given.get("algo", "lora").lower()
     options = {LYCORIS_ARGUMENTS[name]: literal_arguments({name: value})[name]
                for name, value in given.items() if name in LYCORIS_ARGUMENTS}
     try:
@@ -92,7 +82,7 @@ def lycoris_of(plan: TrainingPlan, model: TrainableModel) -> LycorisStudent:
         raise Invalid(f"The network's arguments are no numbers: {error}.", "Write conv_dim=8 conv_alpha=4.",
                       "network_args") from error
     shape = LoraShape(
-        request.network_dim, request.network_alpha, int(size.get("conv_dim", 0)), size.get("conv_alpha", 0.0),
+        request.network_dim, request.network_alpha, *lycoris_convolutions(request, size),
         size.get("dropout", request.network_dropout), unet=not request.network_train_text_encoder_only,
         text=trains_text(request), rank_dropout=size.get("rank_dropout", 0.0),
         module_dropout=size.get("module_dropout", 0.0),
@@ -100,15 +90,13 @@ def lycoris_of(plan: TrainingPlan, model: TrainableModel) -> LycorisStudent:
     return LycorisStudent(model, shape, kind, options, request.seed)
 
 
-LYCORIS_MODULES = ("lycoris.kohya", "lycoris.locon")
-LYCORIS_SIZES = ("conv_dim", "conv_alpha", "dropout", "rank_dropout", "module_dropout")
-# names in plans → those of the package's modules
-LYCORIS_ARGUMENTS = {
-    "factor": "factor", "decompose_both": "decompose_both", "use_tucker": "use_tucker", "use_cp": "use_tucker",
-    "use_scalar": "use_scalar", "dora_wd": "weight_decompose", "wd_on_output": "wd_on_out", "constraint": "constraint",
-    "rescaled": "rescaled", "full_matrix": "full_matrix", "unbalanced_factorization": "unbalanced_factorization",
-    "rank_dropout_scale": "rank_dropout_scale", "rs_lora": "rs_lora",
-}
+def lycoris_convolutions(request: Training, size: Mapping[str, float]) -> tuple[int, float]:
+    """Return rank and alpha of convolutions, in LyCORIS those of all others if none are given; 0 leaves them alone."""
+    if not LYCORIS_PRESETS[request.network_arguments.get("preset", "full")]:
+        return 0, 0.0
+    return int(size.get("conv_dim", 0)) or request.network_dim, size.get("conv_alpha", 0.0) or request.network_alpha
+
+
 TEXTUAL_ARGUMENTS = {
     "block_dims", "block_alphas", "conv_block_dims", "conv_block_alphas", "down_lr_weight", "mid_lr_weight",
     "up_lr_weight",
