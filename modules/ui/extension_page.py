@@ -30,7 +30,7 @@ from modules.ui.words import Words
 
 WEB = ("https://", "http://")                   # of an address that a link may lead to
 ADDRESS_SIGNS = "%/:=&?~#+!$,;'@*[]"              # that stand in an address as they are: no parenthesis, which ends it
-MARKDOWN_SIGNS = re.compile(r"[\\`*_\[\]<>~$|]")    # that would mean something in a text
+MARKDOWN_SIGNS = re.compile(r"[\\`*_<>~$|]")      # that would mean something in a text; brackets alone mean nothing
 
 
 @dataclass(frozen=True)
