@@ -20,7 +20,7 @@ from modules.plugins.installers import InstallerState
 from modules.plugins.manifest import find_extensions
 from modules.plugins.repository import repository_of
 from modules.plugins.scripts import SCRIPT_TABS
-from modules.plugins.switches import DISABLED, ENABLED_EXAMPLES, LoadingMarker, lists_after_switch, waits_for_consent
+from modules.plugins.switches import DISABLED, ENABLED_EXAMPLES, LoadingMarker, keep_switch, waits_for_consent
 from modules.plugins.update_check import earlier_commits
 from modules.settings.flags import LOOPBACK
 
@@ -146,12 +146,8 @@ def state_named(app: App, name: str) -> ExtensionState:
 
 
 def set_enabled(app: App, name: str, enabled: bool) -> None:
-    here = app.flags.host not in LOOPBACK
-    lists = lists_after_switch(app.settings.foreign, state_named(app, name).extension, enabled, for_others=here)
-    for setting, names in lists.items():
-        app.settings.keep(setting, names)
-    if enabled:
-        LoadingMarker(app.flags.paths.cache, app.extensions.process).forgive(name)
+    extension, reached = state_named(app, name).extension, app.flags.host not in LOOPBACK
+    keep_switch(app.settings, app.flags.paths.cache, extension, enabled, for_others=reached)
 
 
 def is_wanted(app: App, name: str) -> bool:

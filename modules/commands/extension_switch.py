@@ -9,12 +9,11 @@ from modules.base.bootstrap import say
 from modules.base.errors import UnknownName
 from modules.base.process_file import ProcessFile
 from modules.plugins.manifest import find_examples, find_extensions
-from modules.plugins.switches import LoadingMarker, lists_after_switch
+from modules.plugins.switches import keep_switch
 from modules.settings.file import SettingsFile
 from modules.settings.flags import Flags
 
 SWITCHES = {"on": True, "off": False}
-LOADING_PROCESSES = ("server", "worker")
 
 
 def add_switch_commands(commands: Any) -> None:
@@ -35,10 +34,7 @@ def switch(flags: Flags, given: argparse.Namespace) -> int:
     try:
         settings = SettingsFile(paths.settings_file)
         for name in given.names:
-            for setting, names in lists_after_switch(settings.foreign, known[name], enabled, for_others=True).items():
-                settings.keep(setting, names)
-            for process in LOADING_PROCESSES if enabled else ():
-                LoadingMarker(paths.cache, process).forgive(name)
+            keep_switch(settings, paths.cache, known[name], enabled, for_others=True)
             say(f"{name}: {given.command}")
     finally:
         held.release()

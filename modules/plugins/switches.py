@@ -9,6 +9,7 @@ from typing import Any
 
 from modules.base.files import write_atomically
 from modules.plugins.manifest import Extension
+from modules.settings.file import SettingsFile
 from modules.settings.flags import LOOPBACK, Flags
 
 # settings that name extensions, as lists
@@ -74,18 +75,19 @@ def switched_off_by_name(flags: Flags, foreign: Mapping[str, Any], extension: Ex
     return "It is switched off." if extension.name in foreign.get(DISABLED, ()) else ""
 
 
-def lists_after_switch(
-    foreign: Mapping[str, Any], extension: Extension, enabled: bool, for_others: bool
-) -> dict[str, list[str]]:
-    """Return the settings' lists that a switch changes, by the setting, as it leaves them.
+def keep_switch(settings: SettingsFile, cache: Path, extension: Extension, enabled: bool, for_others: bool) -> None:
+    """Note that an extension is on or off from the next start; one that ended Easel is tried again.
 
     for_others: whether to switch it on means beyond loopback too
     """
     named = {ENABLED_EXAMPLES: enabled} if extension.is_example else {DISABLED: not enabled}
     if for_others or not enabled:
         named[ENABLED_FOR_OTHERS] = enabled
-    others = {key: [each for each in foreign.get(key, ()) if each != extension.name] for key in named}
-    return {key: [*others[key], extension.name] if listed else others[key] for key, listed in named.items()}
+    for key, listed in named.items():
+        others = [each for each in settings.foreign.get(key, ()) if each != extension.name]
+        settings.keep(key, [*others, extension.name] if listed else others)
+    if enabled:
+        LoadingMarker(cache, "server").forgive(extension.name)      # of every process: they share the list
 
 
 def waits_for_consent(flags: Flags, foreign: Mapping[str, Any], extension: Extension) -> bool:

@@ -6,12 +6,13 @@ import logging
 import re
 from collections import namedtuple
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from modules.plugins.host import surface
 from modules.plugins.scripts import script_classes
 from modules.surface import script_callbacks as script_callbacks
-from modules.surface.binding import bound_host
+from modules.surface.binding import bound_host, view
 from modules.worker.hooks import script_runner
 
 log = logging.getLogger(__name__)
@@ -186,9 +187,9 @@ def __getattr__(name: str) -> Any:
     if name == "scripts_data":
         return script_classes_seen()
     if name in ("scripts_txt2img", "scripts_img2img"):
-        host, tab = bound_host(), name.removeprefix("scripts_")
-        found = ScriptRunner(host, tab, log.warning)
-        return host.views.setdefault(name, found) if host.ready.is_set() else found
+        make = partial(ScriptRunner, tab=name.removeprefix("scripts_"))
+        host = bound_host()
+        return view(name, make) if host.ready.is_set() else make(host)      # it has not all while they are loaded
     if name == "scripts_current":
         return None
     if name == "postprocessing_scripts_data":

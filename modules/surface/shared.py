@@ -110,7 +110,6 @@ def weight_load_location(host: Host) -> Any:
 
 # name → how the surface makes it for the bound host, once, when it is first read
 VIEWS: Mapping[str, Callable[[Host], Any]] = {
-    "opts": lambda host: current_opts(),
     "cmd_opts": lambda host: flags_namespace(),
     "prompt_styles": lambda host: StyleDatabase(),
     "total_tqdm": lambda host: TotalTqdm(),
@@ -130,6 +129,7 @@ VIEWS: Mapping[str, Callable[[Host], Any]] = {
 }
 # name → what it is now
 CURRENT: Mapping[str, Callable[[Host], Any]] = {
+    "opts": lambda host: current_opts(),
     "config_filename": lambda host: str(host.program.flags.paths.settings_file),
     "styles_filename": lambda host: [str(path) for path in host.program.flags.paths.styles_files],
     "styles_dir": lambda host: str(host.program.flags.paths.data_dir),

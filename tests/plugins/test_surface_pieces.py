@@ -140,3 +140,10 @@ def test_a_function_is_removed_wherever_it_is_registered(registering):
     modules["two/a.py"].remove_function()
     two = [each.function.__name__ for each in host.listeners("image_saved") if each.extension == "two"]
     assert two == ["heard"] and len(host.listeners("image_saved")) == 5
+
+
+def test_the_scripts_of_a_tab_are_one_value_whoever_asks(host):
+    scripts = surface("scripts")
+    assert scripts.scripts_txt2img is scripts.scripts_txt2img is not scripts.scripts_img2img
+    assert [each.title() for each in scripts.scripts_txt2img.alwayson_scripts] == ["Fails everywhere", "Tier A", "Tier B"]
+    assert scripts.scripts_img2img.is_img2img and surface("shared").opts is surface("shared").opts

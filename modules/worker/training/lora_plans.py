@@ -49,7 +49,7 @@ def first_tensors(plan: TrainingPlan) -> Mapping[str, Tensor]:
 def lora_shape(request: Training, known: Mapping[str, Tensor] | None = None) -> LoraShape:
     """Return a LoRA's size; known: the file whose ranks it has, if the plan says so.
 
-    Raises Invalid for arguments that are unknown or no numbers.
+    Raises Invalid for arguments that are no numbers.
     """
     given = request.network_arguments
     try:
